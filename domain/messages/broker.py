@@ -1,0 +1,165 @@
+"""What is said to the broker and what it answers, in our words."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+
+from domain.values import E4, Nanos, OrderKind, Product, Side, Validity
+
+
+class BrokerStatus(Enum):
+    """The broker's order status, reduced to what matters. Unknown words are IN_FLIGHT."""
+
+    IN_FLIGHT = "IN_FLIGHT"
+    OPEN = "OPEN"
+    TRIGGER_PENDING = "TRIGGER_PENDING"
+    COMPLETE = "COMPLETE"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+
+    @property
+    def terminal(self) -> bool:
+        """No further change may come (late fills apart)."""
+        return self in (BrokerStatus.COMPLETE, BrokerStatus.CANCELLED, BrokerStatus.REJECTED)
+
+
+class PlaceOrder(Struct, frozen=True, tag=True):
+    """Command: one order, complete, for one POST under one tag.
+
+    market_protection  percent in 1/100 (200 = 2 %), or -1 for the broker's automatic band; used for market kinds
+    """
+
+    tag: str
+    exchange: str
+    symbol: str
+    side: Side
+    quantity: int
+    product: Product
+    kind: OrderKind
+    price: E4 = 0
+    trigger_price: E4 = 0
+    validity: Validity = Validity.DAY
+    variety: str = "regular"
+    market_protection: int = -1
+
+
+class Accepted(Struct, frozen=True, tag=True):
+    """The broker's OMS took the order; execution is another matter."""
+
+    order_id: str
+
+
+class Rejected(Struct, frozen=True, tag=True):
+    """The broker proved that it refused: nothing rests, nothing will."""
+
+    code: int
+    text: str
+
+
+class Unresolved(Struct, frozen=True, tag=True):
+    """Nothing is proved: go and look."""
+
+    text: str
+    login_needed: bool = False
+
+
+class NotSent(Struct, frozen=True, tag=True):
+    """We know that no request began (gate, pacing deadline, no session)."""
+
+    text: str
+
+
+PostOutcome = Accepted | Rejected | Unresolved | NotSent
+CancelOutcome = Accepted | Rejected | Unresolved | NotSent
+
+
+class BrokerOrder(Struct, frozen=True, tag=True):
+    """One order as the broker shows it: a row of the order book, a socket update or a postback. Cumulative.
+
+    tags           every tag the broker shows for it
+    average_price  meaningful when COMPLETE only; compare with tolerance, never book
+    status_word    the broker's own word
+    event_time     exchange time if known, else the broker's
+    """
+
+    order_id: str
+    tags: tuple[str, ...]
+    status: BrokerStatus
+    status_word: str
+    exchange: str
+    symbol: str
+    side: Side
+    product: Product
+    quantity: int
+    filled: int
+    pending: int
+    cancelled: int
+    average_price: E4
+    text: str
+    event_time: Nanos
+    received_time: Nanos
+    variety: str = "regular"
+    parent_order_id: str = ""
+
+
+class BrokerTrade(Struct, frozen=True, tag=True):
+    """One execution as the broker booked it."""
+
+    trade_id: str
+    order_id: str
+    exchange: str
+    symbol: str
+    side: Side
+    product: Product
+    quantity: int
+    price: E4
+    event_time: Nanos
+
+
+class BrokerPosition(Struct, frozen=True, tag=True):
+    """A net position row. Values include the multiplier."""
+
+    exchange: str
+    symbol: str
+    product: Product
+    quantity: int
+    overnight_quantity: int
+    buy_quantity: int
+    buy_value: E4
+    sell_quantity: int
+    sell_value: E4
+    last_price: E4
+    multiplier: int = 1
+
+
+class BrokerHolding(Struct, frozen=True, tag=True):
+    """A delivery holding: sellable = quantity + t1_quantity - used_quantity."""
+
+    exchange: str
+    symbol: str
+    quantity: int
+    t1_quantity: int
+    used_quantity: int
+    average_price: E4
+
+
+class Funds(Struct, frozen=True, tag=True):
+    """Funds of the equity segment. `cash` is the opening figure, `live_balance` what is left."""
+
+    cash: E4
+    live_balance: E4
+    opening_balance: E4
+    collateral: E4
+
+
+class SessionFacts(Struct, frozen=True, tag=True):
+    """An open session. The token itself never travels in a message.
+
+    expires  06:00 IST after the login
+    """
+
+    user_id: str
+    opened: Nanos
+    expires: Nanos

@@ -1,0 +1,145 @@
+"""State of trading, the day's timetable, snapshots, alerts."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+
+from domain.values import E4, Nanos, Product
+
+
+class TradingState(Enum):
+    """STARTING: cancels and reduce-only exits alone. REDUCING and HALTED: likewise; HALTED stays until cleared."""
+
+    STARTING = "STARTING"
+    ACTIVE = "ACTIVE"
+    REDUCING = "REDUCING"
+    HALTED = "HALTED"
+
+
+class SetTradingState(Struct, frozen=True, tag=True):
+    """Command, to the risk gate. `who` is `operator`, `limit`, `startup`, `timetable`, …"""
+
+    state: TradingState
+    why: str
+    who: str
+
+
+class TradingStateChanged(Struct, frozen=True, tag=True):
+    """Event, risk gate to all who show or act on it."""
+
+    state: TradingState
+    why: str
+    who: str
+    time: Nanos
+
+
+class FreezeStrategy(Struct, frozen=True, tag=True):
+    """Command, to the risk gate: this strategy's entries are denied from here on."""
+
+    strategy: str
+    why: str
+
+
+class JobKind(Enum):
+    """What the timetable can call for."""
+
+    SQUARE_OFF_WARNING = "square_off_warning"
+    SQUARE_OFF = "square_off"
+    SESSION_EXPIRY = "session_expiry"
+    END_OF_DAY = "end_of_day"
+    DRILL_DROP_FEED = "drill_drop_feed"
+    DRILL_CRASH_STRATEGY = "drill_crash_strategy"
+
+
+class JobDue(Struct, frozen=True, tag=True):
+    """Event, timetable to whom it concerns. `subject` is the session class or the strategy."""
+
+    kind: JobKind
+    subject: str
+    due: Nanos
+    fired: Nanos
+
+
+class SquareOff(Struct, frozen=True, tag=True):
+    """Command, to a strategy: close these instruments' intraday positions and enter no more today."""
+
+    tokens: tuple[int, ...]
+    why: str
+
+
+class PositionView(Struct, frozen=True, tag=True):
+    """One ledger line: a strategy's position in one instrument and product.
+
+    cost        value of the open lots (signed quantity times entry price, first in first out)
+    """
+
+    strategy: str
+    instrument: str
+    token: int
+    product: Product
+    quantity: int
+    cost: E4
+    realised: E4
+    last_price: E4
+    unrealised: E4
+    charges: E4
+    round_trips: int
+
+
+class PortfolioSnapshot(Struct, frozen=True, tag=True):
+    """Event, portfolio to risk gate, reporter and others: the account at one seq.
+
+    cash             opening_cash - buys + sells - charges
+    positions_value  sum of quantity times last price
+    So cash + positions_value = opening_cash + realised + unrealised - charges, exactly.
+    """
+
+    seq: int
+    time: Nanos
+    day: str
+    opening_cash: E4
+    cash: E4
+    positions_value: E4
+    realised: E4
+    unrealised: E4
+    charges: E4
+    round_trips: int
+    turnover: E4
+    positions: tuple[PositionView, ...]
+    charge_components: tuple[tuple[str, E4], ...] = ()
+
+
+class WriteReport(Struct, frozen=True, tag=True):
+    """Command, to the reporter: write the end-of-day report now."""
+
+    why: str
+
+
+class ReportWritten(Struct, frozen=True, tag=True):
+    """Event, reporter to alerts and whoever waits."""
+
+    html_path: str
+    json_path: str
+
+
+class Alert(Struct, frozen=True, tag=True):
+    """Event, anyone to alerts. level: info, warning, critical."""
+
+    level: str
+    name: str
+    text: str
+    time: Nanos
+
+
+class StrategyFrozen(Struct, frozen=True, tag=True):
+    """Event: a strategy failed too often and is left down, or was frozen by a rule."""
+
+    strategy: str
+    why: str
+    time: Nanos
+
+
+class Report(Struct, frozen=True, tag=True):
+    """Query (ask): reply with what you hold, for status and tests."""

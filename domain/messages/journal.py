@@ -1,0 +1,202 @@
+"""What the journal keeps: order events, each with a `seq`, committed before anyone is told."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+
+from domain.messages.broker import BrokerStatus, PlaceOrder
+from domain.messages.orders import OrderIntent
+from domain.values import E4, Nanos, Product, Side
+
+
+class OrderState(Enum):
+    """Where an order of ours stands (docs: life of an order).
+
+    INTENT        journaled, certainly unsent
+    SENDING       claimed by a worker: from here it may be at the broker
+    ACKNOWLEDGED  the broker gave an order id
+    QUARANTINED   unresolved: nothing is proved, its worst case counts
+    REJECTED      the broker proved refusal                                (final)
+    EXPIRED       certainly never sent                                     (final)
+    COMPLETE      fully filled                                             (final)
+    CANCELLED     cancelled at the broker, perhaps after a partial fill    (final)
+    """
+
+    INTENT = "I"
+    SENDING = "S"
+    ACKNOWLEDGED = "A"
+    QUARANTINED = "Q"
+    REJECTED = "R"
+    EXPIRED = "X"
+    COMPLETE = "C"
+    CANCELLED = "K"
+
+    @property
+    def final(self) -> bool:
+        """No further order activity is expected (late fills apart)."""
+        return self in (OrderState.REJECTED, OrderState.EXPIRED, OrderState.COMPLETE, OrderState.CANCELLED)
+
+
+class IntentAccepted(Struct, frozen=True, tag=True):
+    """I: an approved intent has a tag and an order ready to be claimed."""
+
+    tag: str
+    intent: OrderIntent
+    order: PlaceOrder
+    risk_epoch: int
+    margin_held: E4
+    time: Nanos
+
+
+class IntentExpired(Struct, frozen=True, tag=True):
+    """Certainly never sent. `tag` is empty where the intent was refused before it had one."""
+
+    tag: str
+    intent_id: str
+    strategy: str
+    why: str
+    time: Nanos
+
+
+class SendingClaimed(Struct, frozen=True, tag=True):
+    """S: written by the worker's claim."""
+
+    tag: str
+    time: Nanos
+
+
+class OrderAcknowledged(Struct, frozen=True, tag=True):
+    """A: the broker's order id is known (from the reply, or found by tag)."""
+
+    tag: str
+    order_id: str
+    strategy: str
+    time: Nanos
+    found_by: str = "reply"
+
+
+class OrderRejected(Struct, frozen=True, tag=True):
+    """R: refused by the broker, at the POST or after acceptance."""
+
+    tag: str
+    order_id: str
+    strategy: str
+    text: str
+    time: Nanos
+
+
+class OrderQuarantined(Struct, frozen=True, tag=True):
+    """Q: the outcome is unresolved."""
+
+    tag: str
+    strategy: str
+    text: str
+    time: Nanos
+
+
+class FillSeen(Struct, frozen=True, tag=True):
+    """A cumulative update showed more filled: provisional, for risk and the strategy's view; never for ledgers."""
+
+    tag: str
+    order_id: str
+    strategy: str
+    filled: int
+    status: BrokerStatus
+    time: Nanos
+
+
+class TradeBooked(Struct, frozen=True, tag=True):
+    """One execution, once, by the broker's trade id: the only input to ledgers and charges.
+
+    strategy  empty for a trade that no order of ours made (external)
+    """
+
+    trade_id: str
+    order_id: str
+    tag: str
+    strategy: str
+    token: int
+    instrument: str
+    side: Side
+    product: Product
+    quantity: int
+    price: E4
+    event_time: Nanos
+    booked_time: Nanos
+    reduce_only: bool = False
+
+
+class OrderClosed(Struct, frozen=True, tag=True):
+    """The order is final at the broker and all its trades are booked."""
+
+    tag: str
+    order_id: str
+    strategy: str
+    state: OrderState
+    filled: int
+    text: str
+    time: Nanos
+
+
+class DayOpened(Struct, frozen=True, tag=True):
+    """A trading day began: opening cash as the broker states it. Positions carried come from the journal."""
+
+    day: str
+    opening_cash: E4
+    time: Nanos
+
+
+class DifferenceFound(Struct, frozen=True, tag=True):
+    """Reconciliation: ours and the broker's differ. Both sides are in it."""
+
+    name: str
+    subject: str
+    ours: str
+    theirs: str
+    time: Nanos
+
+
+JournalEvent = (
+    IntentAccepted
+    | IntentExpired
+    | SendingClaimed
+    | OrderAcknowledged
+    | OrderRejected
+    | OrderQuarantined
+    | FillSeen
+    | TradeBooked
+    | OrderClosed
+    | DayOpened
+    | DifferenceFound
+)
+
+
+class JournalRecord(Struct, frozen=True, tag=True):
+    """A committed event. Told to those who fold the journal: they ignore a seq they have, and read a gap."""
+
+    seq: int
+    event: JournalEvent
+
+
+class JournalAdvanced(Struct, frozen=True, tag=True):
+    """Event, order supervisor to those who fold the journal: it reaches to here; read what you miss."""
+
+    seq: int
+
+
+class OrderRecord(Struct, frozen=True, tag=True):
+    """The current state of one tag, folded from its events."""
+
+    tag: str
+    state: OrderState
+    intent: OrderIntent
+    order: PlaceOrder
+    order_id: str = ""
+    margin_held: E4 = 0
+    filled_seen: int = 0
+    booked: int = 0
+    text: str = ""
+    created: Nanos = 0
+    updated: Nanos = 0

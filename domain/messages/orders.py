@@ -1,0 +1,187 @@
+"""From a decision to an order: intents, verdicts, and what workers report."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+
+from domain.messages.broker import BrokerOrder, BrokerTrade, CancelOutcome, PlaceOrder, PostOutcome
+from domain.values import E4, Nanos, OrderKind, Product, Side, Validity
+
+
+class OrderIntent(Struct, frozen=True, tag=True):
+    """Command, strategy to risk gate: what a strategy wants.
+
+    intent_id        strategy + decision bar + leg: unique for ever, so a repeated decision is seen as one
+    quantity         units, positive
+    reduce_only      an exit: may only make the strategy's position smaller
+    reference_price  the price the decision was made at
+    valid_until      market time after which it must not be sent
+    decided_time     market time of the decision; `event_time` is the exchange time it rests on
+    config_version   the version of the configuration it was decided under
+    """
+
+    intent_id: str
+    strategy: str
+    token: int
+    instrument: str
+    side: Side
+    quantity: int
+    product: Product
+    kind: OrderKind
+    reference_price: E4
+    valid_until: Nanos
+    event_time: Nanos
+    decided_time: Nanos
+    reduce_only: bool = False
+    price: E4 = 0
+    trigger_price: E4 = 0
+    validity: Validity = Validity.DAY
+    reason: str = ""
+    config_version: int = 1
+
+
+class DenyReason(Enum):
+    """Each way to be denied by us has a name of its own. Their order is the order of the checks."""
+
+    STARTING = "trading has not started"
+    HALTED = "trading is halted"
+    REDUCING = "only exits are allowed"
+    STRATEGY_FROZEN = "the strategy is frozen"
+    UNKNOWN_INSTRUMENT = "the instrument is not known"
+    NOT_TRADABLE = "the instrument cannot be traded"
+    PRODUCT_NOT_ALLOWED = "the product is not allowed here"
+    SESSION_CLOSED = "outside the instrument's trading hours"
+    MIS_CUTOFF = "too late for a new intraday position"
+    INTENT_EXPIRED = "the decision is too old"
+    DUPLICATE_INTENT = "this decision was seen already"
+    BAD_QUANTITY = "the quantity is not positive"
+    LOT_SIZE = "the quantity is not a multiple of the lot"
+    FREEZE_QUANTITY = "the quantity is above the freeze quantity"
+    TICK_SIZE = "the price is not a multiple of the tick"
+    STALE_PRICE = "the last price is too old"
+    NO_PRICE = "no price has been seen"
+    PRICE_BAND = "the price is too far from the last price"
+    QUANTITY_PER_ORDER = "the quantity is above the limit per order"
+    VALUE_PER_ORDER = "the value is above the limit per order"
+    ORDERS_PER_SECOND = "too many orders this second"
+    ORDERS_PER_MINUTE = "too many orders this minute"
+    ORDERS_PER_DAY = "too many orders today"
+    NOT_REDUCING = "a reduce-only order would open or turn the position"
+    OPPOSING_STRATEGY = "another strategy holds the other side of this instrument"
+    UNRESOLVED_ORDER = "an order of this strategy in this instrument is unresolved"
+    POSITION_QUANTITY = "the position would be above the limit in units"
+    POSITION_VALUE = "the position would be above the limit in rupees"
+    GROSS_EXPOSURE = "the gross exposure would be above the limit"
+    INSUFFICIENT_MARGIN = "not enough margin"
+    DAILY_LOSS = "the day's loss limit is reached"
+
+
+class Denied(Struct, frozen=True, tag=True):
+    """Event, risk gate to strategy: we refused, and why, with the figures."""
+
+    intent_id: str
+    strategy: str
+    reason: DenyReason
+    text: str
+    decided_time: Nanos
+
+
+class ApprovedIntent(Struct, frozen=True, tag=True):
+    """Command, risk gate to order supervisor: margin and exposure are held under the intent's id."""
+
+    intent: OrderIntent
+    risk_epoch: int
+    margin_held: E4
+    approved_time: Nanos
+
+
+class SubmitOrder(Struct, frozen=True, tag=True):
+    """Command, order supervisor to a gateway worker: claim the tag and post.
+
+    reduce_only_proof  the quantity is within what the strategy holds, net of pending exits: lets an exit through in
+                       REDUCING and HALTED
+    """
+
+    order: PlaceOrder
+    strategy: str
+    reduce_only_proof: bool
+    valid_until: Nanos
+
+
+class CancelOrder(Struct, frozen=True, tag=True):
+    """Command, order supervisor to the exit worker."""
+
+    tag: str
+    order_id: str
+    variety: str = "regular"
+
+
+class OrderPosted(Struct, frozen=True, tag=True):
+    """Event, gateway worker to order supervisor: what came of one POST. A fact: never fenced."""
+
+    tag: str
+    outcome: PostOutcome
+    started_mono: Nanos
+    finished_mono: Nanos
+    finished_time: Nanos
+
+
+class CancelPosted(Struct, frozen=True, tag=True):
+    """Event, gateway worker to order supervisor."""
+
+    tag: str
+    order_id: str
+    outcome: CancelOutcome
+
+
+class OrderUpdateReceived(Struct, frozen=True, tag=True):
+    """Event, feed thread to order supervisor: a socket order update, decoded. A hint, cumulative."""
+
+    order: BrokerOrder
+
+
+class ReadOrderBook(Struct, frozen=True, tag=True):
+    """Command, order supervisor to the read worker: the whole order book (and trades with it if asked)."""
+
+    request: int
+    with_trades: bool = True
+
+
+class OrderBookRead(Struct, frozen=True, tag=True):
+    """Event, read worker to order supervisor. `error` is empty when it worked."""
+
+    request: int
+    orders: tuple[BrokerOrder, ...]
+    trades: tuple[BrokerTrade, ...]
+    error: str = ""
+    login_needed: bool = False
+
+
+class ReadTrades(Struct, frozen=True, tag=True):
+    """Command, order supervisor to the read worker: trades of these orders."""
+
+    order_ids: tuple[str, ...]
+
+
+class TradesRead(Struct, frozen=True, tag=True):
+    """Event, read worker to order supervisor."""
+
+    order_ids: tuple[str, ...]
+    trades: tuple[BrokerTrade, ...]
+    error: str = ""
+
+
+class ReadAccount(Struct, frozen=True, tag=True):
+    """Command to the read worker: positions, holdings and funds."""
+
+    request: int
+
+
+class CancelOpenOrders(Struct, frozen=True, tag=True):
+    """Command to the order supervisor: cancel what rests. `strategy` empty means all; exits stay unless asked."""
+
+    strategy: str = ""
+    include_exits: bool = False
+    why: str = ""
