@@ -53,8 +53,11 @@ class SessionPort(Protocol):
 class Broker(Protocol):
     """Orders and books at the broker. Each instance serves one worker: it owns its HTTP session."""
 
-    def place(self, order: PlaceOrder) -> PostOutcome:
-        """One POST, never retried. Never raises for what the broker or the network did: that is the outcome."""
+    def place(self, order: PlaceOrder, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """One POST, never retried. Never raises for what the broker or the network did: that is the outcome.
+
+        on_sent  called once, when the request's bytes have left; from there on only the reply is awaited
+        """
         ...
 
     def cancel(self, order_id: str, variety: str) -> CancelOutcome:
@@ -175,6 +178,22 @@ class Journal(Protocol):
 
     def record(self, tag: str) -> OrderRecord | None:
         """The current state of one tag."""
+        ...
+
+    def record_of(self, order_id: str) -> OrderRecord | None:
+        """The current state of the order with this broker id."""
+        ...
+
+    def records(self) -> Sequence[OrderRecord]:
+        """Every tag's current state, oldest first."""
+        ...
+
+    def open_records(self) -> Sequence[OrderRecord]:
+        """The orders that are not final, oldest first."""
+        ...
+
+    def trade_ids(self, tag: str) -> frozenset[str]:
+        """The trade ids booked for one tag (the empty tag: external trades)."""
         ...
 
     def raise_risk_epoch(self) -> int:

@@ -35,6 +35,21 @@ class TradingStateChanged(Struct, frozen=True, tag=True):
     time: Nanos
 
 
+class SessionLost(Struct, frozen=True, tag=True):
+    """Event, whoever met it: the broker no longer accepts our token."""
+
+    why: str
+    time: Nanos
+
+
+class SessionOpened(Struct, frozen=True, tag=True):
+    """Event, session: the broker accepts our token (again)."""
+
+    user_id: str
+    expires: Nanos
+    time: Nanos
+
+
 class FreezeStrategy(Struct, frozen=True, tag=True):
     """Command, to the risk gate: this strategy's entries are denied from here on."""
 

@@ -187,7 +187,12 @@ class JournalAdvanced(Struct, frozen=True, tag=True):
 
 
 class OrderRecord(Struct, frozen=True, tag=True):
-    """The current state of one tag, folded from its events."""
+    """The current state of one tag, folded from its events.
+
+    seen_status    the furthest status any update has shown
+    filled_seen    the largest cumulative filled quantity any update has shown (provisional)
+    booked         quantity of the booked trades
+    """
 
     tag: str
     state: OrderState
@@ -195,6 +200,7 @@ class OrderRecord(Struct, frozen=True, tag=True):
     order: PlaceOrder
     order_id: str = ""
     margin_held: E4 = 0
+    seen_status: BrokerStatus = BrokerStatus.IN_FLIGHT
     filled_seen: int = 0
     booked: int = 0
     text: str = ""

@@ -25,6 +25,20 @@ class FeedDisconnected(Struct, frozen=True, tag=True):
     received_time: Nanos
 
 
+class LinkOpened(Struct, frozen=True, tag=True):
+    """Event, reactor thread to feed: the socket of this epoch is open."""
+
+    epoch: int
+
+
+class LinkClosed(Struct, frozen=True, tag=True):
+    """Event, reactor thread to feed: the socket of this epoch is gone, or never opened."""
+
+    epoch: int
+    reason: str
+    login_needed: bool
+
+
 class FrameReceived(Struct, frozen=True, tag=True):
     """Event, reactor thread to feed: one raw frame."""
 

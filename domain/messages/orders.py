@@ -6,7 +6,16 @@ from enum import Enum
 
 from msgspec import Struct
 
-from domain.messages.broker import BrokerOrder, BrokerTrade, CancelOutcome, PlaceOrder, PostOutcome
+from domain.messages.broker import (
+    BrokerHolding,
+    BrokerOrder,
+    BrokerPosition,
+    BrokerTrade,
+    CancelOutcome,
+    Funds,
+    PlaceOrder,
+    PostOutcome,
+)
 from domain.values import E4, Nanos, OrderKind, Product, Side, Validity
 
 
@@ -119,10 +128,15 @@ class CancelOrder(Struct, frozen=True, tag=True):
 
 
 class OrderPosted(Struct, frozen=True, tag=True):
-    """Event, gateway worker to order supervisor: what came of one POST. A fact: never fenced."""
+    """Event, gateway worker to order supervisor: what came of one POST. A fact: never fenced.
+
+    claim_seq    the journal's seq of the claim, 0 where none was made
+    started_mono, finished_mono  monotonic nanoseconds around the request; finished_time is market time
+    """
 
     tag: str
     outcome: PostOutcome
+    claim_seq: int
     started_mono: Nanos
     finished_mono: Nanos
     finished_time: Nanos
@@ -177,6 +191,25 @@ class ReadAccount(Struct, frozen=True, tag=True):
     """Command to the read worker: positions, holdings and funds."""
 
     request: int
+
+
+class AccountRead(Struct, frozen=True, tag=True):
+    """Event, read worker to order supervisor. `error` is empty when it worked."""
+
+    request: int
+    positions: tuple[BrokerPosition, ...]
+    holdings: tuple[BrokerHolding, ...]
+    funds: Funds | None
+    error: str = ""
+    login_needed: bool = False
+
+
+class IntentVoided(Struct, frozen=True, tag=True):
+    """Event, order supervisor to risk gate and strategy: an approved intent could not even be journaled."""
+
+    intent_id: str
+    strategy: str
+    why: str
 
 
 class CancelOpenOrders(Struct, frozen=True, tag=True):

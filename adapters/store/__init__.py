@@ -1,0 +1,1 @@
+"""What Patang keeps on disk: the order journal and the account lock."""

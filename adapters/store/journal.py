@@ -1,0 +1,319 @@
+"""The order journal on SQLite: WAL, synchronous=FULL, one transaction per commit, one `seq` for every event.
+
+Two kinds of caller write: the order supervisor commits events, a gateway worker claims a tag. SQLite gives them one
+order; the lock here keeps the in-memory fold of the orders in step with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol
+
+import apsw
+import msgspec
+
+from domain.errors import DuplicateIntent, IllegalTransition, JournalCorrupt, JournalUnavailable, StaleApproval
+from domain.messages.journal import (
+    IntentAccepted,
+    JournalEvent,
+    JournalRecord,
+    OrderRecord,
+    SendingClaimed,
+    TradeBooked,
+)
+from domain.orders.transitions import fold, strategy_of, tag_of
+from domain.values import Nanos
+
+SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, tag TEXT NOT NULL, strategy TEXT NOT NULL,
+    body BLOB NOT NULL) STRICT;
+CREATE INDEX events_by_tag ON events (tag) WHERE tag <> '';
+CREATE TABLE orders (
+    tag TEXT PRIMARY KEY, intent_id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, valid_until INTEGER NOT NULL) STRICT;
+CREATE TABLE trades (key TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+CREATE TABLE snapshots (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE flags (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+INSERT INTO flags VALUES ('risk_epoch', '0');
+"""
+_DISK_ERRORS: Final = (
+    apsw.FullError,
+    apsw.ReadOnlyError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.PermissionsError,
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[JournalEvent] = msgspec.msgpack.Decoder(JournalEvent)
+
+
+class Lock(Protocol):
+    """A mutual exclusion lock: the runtime's, so that a simulation can schedule it."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None, /
+    ) -> object: ...
+
+
+def trade_key(trade: TradeBooked) -> str:
+    """What makes a trade the same trade: exchanges number them per day, so the order's id is part of it."""
+    exchange = trade.instrument.partition(":")[0]
+    return f"{exchange}|{trade.trade_id}|{trade.order_id}"
+
+
+class SqliteJournal:
+    """The Journal port (domain/ports.py) on one SQLite file.
+
+    path  the file; its folder is made with mode 0700, the file with 0600
+    Raises JournalUnavailable where the file cannot be opened, JournalCorrupt where what it holds contradicts itself.
+    """
+
+    def __init__(self, path: Path, make_lock: Callable[[], Lock], *, read_only: bool = False) -> None:
+        self._path = path
+        self._lock = make_lock()
+        self._orders: dict[str, OrderRecord] = {}
+        self._open: dict[str, None] = {}
+        self._by_order_id: dict[str, str] = {}
+        self._trades: dict[str, set[str]] = {}
+        self._db = self._connect(path, read_only)
+        self._epoch = int(self.flag("risk_epoch") or 0)
+        self._replay()
+
+    def commit(self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
+        """See Journal.commit. All or none: an event that may not happen takes the others back with it."""
+        with self._lock:
+            if risk_epoch is not None and risk_epoch < self._epoch:
+                raise StaleApproval(f"approved under risk epoch {risk_epoch}; it is {self._epoch} now")
+            folded: dict[str, OrderRecord] = {}
+            for event in events:
+                tag = tag_of(event)
+                if isinstance(event, IntentAccepted) and tag in self._orders:
+                    raise DuplicateIntent(f"intent {event.intent.intent_id} is journaled already as {tag}")
+                after = fold(folded.get(tag) or self._orders.get(tag), event)
+                if after is not None:
+                    folded[tag] = after
+            records = self._write(events, folded, risk_epoch)
+            self._remember(folded, events)
+            return records
+
+    def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim: one conditional update, so two workers can never both hold a tag."""
+        with self._lock:
+            record = self._orders.get(tag)
+            if record is None:
+                return None
+            event = SendingClaimed(tag=tag, time=now)
+            try:
+                with self._db:
+                    self._db.execute(
+                        "UPDATE orders SET state = 'S' WHERE tag = ? AND state = 'I' AND valid_until > ?", (tag, now)
+                    )
+                    if self._db.changes() != 1:
+                        return None
+                    seq = self._insert(event, record.intent.strategy)
+            except _DISK_ERRORS as error:
+                raise JournalUnavailable(self._disk_text(error)) from error
+            folded = fold(record, event)
+            assert folded is not None, "a claim concerns an order"
+            self._orders[tag] = folded
+            return JournalRecord(seq=seq, event=event)
+
+    def read(self, after: int, upto: int | None = None) -> Iterable[JournalRecord]:
+        """See Journal.read."""
+        last = upto if upto is not None else (1 << 62)
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT seq, body FROM events WHERE seq > ? AND seq <= ? ORDER BY seq", (after, last)
+            ).fetchall()
+        return [JournalRecord(seq=int(str(seq)), event=self._decode(int(str(seq)), body)) for seq, body in rows]
+
+    def last_seq(self) -> int:
+        """See Journal.last_seq."""
+        with self._lock:
+            value = self._db.execute("SELECT coalesce(max(seq), 0) FROM events").get
+        assert isinstance(value, int), "coalesce of an integer"
+        return value
+
+    def record(self, tag: str) -> OrderRecord | None:
+        """See Journal.record."""
+        return self._orders.get(tag)
+
+    def record_of(self, order_id: str) -> OrderRecord | None:
+        """See Journal.record_of."""
+        tag = self._by_order_id.get(order_id)
+        return None if tag is None else self._orders.get(tag)
+
+    def records(self) -> Sequence[OrderRecord]:
+        """See Journal.records."""
+        with self._lock:
+            return list(self._orders.values())
+
+    def open_records(self) -> Sequence[OrderRecord]:
+        """See Journal.open_records."""
+        with self._lock:
+            return [self._orders[tag] for tag in self._open if not self._orders[tag].state.final]
+
+    def trade_ids(self, tag: str) -> frozenset[str]:
+        """See Journal.trade_ids."""
+        with self._lock:
+            return frozenset(self._trades.get(tag, ()))
+
+    def raise_risk_epoch(self) -> int:
+        """See Journal.raise_risk_epoch."""
+        with self._lock:
+            self._set_flag("risk_epoch", str(self._epoch + 1))
+            self._epoch += 1
+            return self._epoch
+
+    def save_snapshot(self, name: str, seq: int, body: bytes) -> None:
+        """See Journal.save_snapshot."""
+        with self._lock:
+            self._execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (name, seq, body))
+
+    def load_snapshot(self, name: str) -> tuple[int, bytes] | None:
+        """See Journal.load_snapshot."""
+        with self._lock:
+            row = self._db.execute("SELECT seq, body FROM snapshots WHERE name = ?", (name,)).fetchone()
+        return None if row is None else (int(str(row[0])), bytes(row[1]))
+
+    def set_flag(self, name: str, value: str) -> None:
+        """See Journal.set_flag."""
+        with self._lock:
+            self._set_flag(name, value)
+
+    def flag(self, name: str) -> str | None:
+        """See Journal.flag."""
+        with self._lock:
+            value = self._db.execute("SELECT value FROM flags WHERE name = ?", (name,)).get
+        return None if value is None else str(value)
+
+    def close(self) -> None:
+        """Checkpoint the write-ahead log into the file and close."""
+        with self._lock:
+            self._db.close()
+
+    def _connect(self, path: Path, read_only: bool) -> apsw.Connection:
+        try:
+            if read_only:
+                db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+                db = apsw.Connection(str(path))
+            db.set_busy_timeout(5_000)
+            db.pragma("foreign_keys", True)
+            if not read_only:
+                db.pragma("journal_mode", "wal")
+                db.pragma("synchronous", "full")
+            version = db.pragma("user_version")
+            if version == 0 and not read_only:
+                with db:
+                    db.execute(_SCHEMA)
+                    db.pragma("user_version", SCHEMA_VERSION)
+            elif version != SCHEMA_VERSION:
+                raise JournalCorrupt(f"{path}: journal of version {version}, this program reads {SCHEMA_VERSION}")
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            raise JournalCorrupt(f"{path}: not a readable journal: {error}") from error
+        except (*_DISK_ERRORS, OSError) as error:
+            raise JournalUnavailable(f"{path}: cannot be opened: {error}") from error
+        return db
+
+    def _replay(self) -> None:
+        for record in self.read(0):
+            event = record.event
+            tag = tag_of(event)
+            try:
+                after = fold(self._orders.get(tag), event)
+            except IllegalTransition as error:
+                raise JournalCorrupt(f"{self._path}: seq {record.seq}: {error}") from error
+            self._remember({tag: after} if after is not None else {}, (event,))
+
+    def _remember(self, folded: dict[str, OrderRecord], events: Iterable[JournalEvent]) -> None:
+        self._orders.update(folded)
+        for tag, record in folded.items():
+            if record.order_id:
+                self._by_order_id[record.order_id] = tag
+            if record.state.final:
+                self._open.pop(tag, None)
+            else:
+                self._open[tag] = None
+        for event in events:
+            if isinstance(event, TradeBooked):
+                self._trades.setdefault(event.tag, set()).add(event.trade_id)
+
+    def _write(
+        self, events: Sequence[JournalEvent], folded: dict[str, OrderRecord], risk_epoch: int | None
+    ) -> list[JournalRecord]:
+        records: list[JournalRecord] = []
+        try:
+            with self._db:
+                if risk_epoch is not None:
+                    self._refuse_stale(risk_epoch)
+                for event in events:
+                    seq = self._insert(event, strategy_of(event))
+                    records.append(JournalRecord(seq=seq, event=event))
+                    if isinstance(event, IntentAccepted):
+                        self._insert_order(event)
+                    elif isinstance(event, TradeBooked):
+                        self._insert_trade(event, seq)
+                for tag, record in folded.items():
+                    self._db.execute("UPDATE orders SET state = ? WHERE tag = ?", (record.state.value, tag))
+        except _DISK_ERRORS as error:
+            raise JournalUnavailable(self._disk_text(error)) from error
+        return records
+
+    def _refuse_stale(self, risk_epoch: int) -> None:
+        stored = self._db.execute("SELECT value FROM flags WHERE name = 'risk_epoch'").get
+        if risk_epoch < int(str(stored)):
+            raise StaleApproval(f"approved under risk epoch {risk_epoch}; it is {stored} now")
+
+    def _insert(self, event: JournalEvent, strategy: str) -> int:
+        self._db.execute(
+            "INSERT INTO events (kind, tag, strategy, body) VALUES (?, ?, ?, ?)",
+            (type(event).__name__, tag_of(event), strategy, _encoder.encode(event)),
+        )
+        return self._db.last_insert_rowid()
+
+    def _insert_order(self, event: IntentAccepted) -> None:
+        intent = event.intent
+        try:
+            self._db.execute(
+                "INSERT INTO orders VALUES (?, ?, 'I', ?)", (event.tag, intent.intent_id, intent.valid_until)
+            )
+        except apsw.ConstraintError:
+            raise DuplicateIntent(f"intent {intent.intent_id} is journaled already") from None
+
+    def _insert_trade(self, event: TradeBooked, seq: int) -> None:
+        try:
+            self._db.execute("INSERT INTO trades VALUES (?, ?)", (trade_key(event), seq))
+        except apsw.ConstraintError:
+            raise DuplicateIntent(f"trade {event.trade_id} of order {event.order_id} is booked already") from None
+
+    def _set_flag(self, name: str, value: str) -> None:
+        self._execute("INSERT OR REPLACE INTO flags VALUES (?, ?)", (name, value))
+
+    def _execute(self, sql: str, values: tuple[str | int | bytes, ...]) -> None:
+        try:
+            with self._db:
+                self._db.execute(sql, values)
+        except _DISK_ERRORS as error:
+            raise JournalUnavailable(self._disk_text(error)) from error
+
+    def _disk_text(self, error: Exception) -> str:
+        return f"{self._path}: nothing can be made durable: {error}"
+
+    def _decode(self, seq: int, body: object) -> JournalEvent:
+        assert isinstance(body, bytes), "the column is a BLOB"
+        try:
+            return _decoder.decode(body)
+        except msgspec.MsgspecError as error:
+            raise JournalCorrupt(f"{self._path}: seq {seq} cannot be read: {error}") from error

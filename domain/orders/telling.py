@@ -1,0 +1,80 @@
+"""Journal events as log events: a fixed name, and the keys worth reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from domain.messages.journal import (
+    DayOpened,
+    DifferenceFound,
+    FillSeen,
+    IntentAccepted,
+    IntentExpired,
+    JournalEvent,
+    OrderAcknowledged,
+    OrderClosed,
+    OrderQuarantined,
+    OrderRejected,
+    SendingClaimed,
+    TradeBooked,
+)
+from domain.values import rupees
+
+EVENT_NAMES: Final[Mapping[type, str]] = {
+    IntentAccepted: "order.intent",
+    IntentExpired: "order.expired",
+    SendingClaimed: "order.sending",
+    OrderAcknowledged: "order.acknowledged",
+    OrderRejected: "order.rejected",
+    OrderQuarantined: "order.unresolved",
+    FillSeen: "order.fill_seen",
+    TradeBooked: "order.trade",
+    OrderClosed: "order.closed",
+    DayOpened: "day.opened",
+    DifferenceFound: "reconcile.difference",
+}
+
+
+def log_keys(event: JournalEvent) -> dict[str, object]:
+    """What a reader of the log wants to see of it."""
+    match event:
+        case IntentAccepted(tag=tag, intent=intent):
+            return {
+                "tag": tag,
+                "strategy": intent.strategy,
+                "instrument": intent.instrument,
+                "side": intent.side.value,
+                "quantity": intent.quantity,
+                "why": intent.reason,
+                "intent": intent.intent_id,
+            }
+        case IntentExpired(tag=tag, strategy=strategy, why=why):
+            return {"tag": tag, "strategy": strategy, "why": why}
+        case SendingClaimed(tag=tag):
+            return {"tag": tag}
+        case OrderAcknowledged(tag=tag, strategy=strategy, order_id=order_id, found_by=found_by):
+            return {"tag": tag, "strategy": strategy, "order_id": order_id, "found_by": found_by}
+        case (
+            OrderRejected(tag=tag, strategy=strategy, text=text)
+            | OrderQuarantined(tag=tag, strategy=strategy, text=text)
+        ):
+            return {"tag": tag, "strategy": strategy, "text": text}
+        case FillSeen(tag=tag, strategy=strategy, filled=filled, status=status):
+            return {"tag": tag, "strategy": strategy, "filled": filled, "status": status.value}
+        case TradeBooked():
+            return {
+                "tag": event.tag,
+                "strategy": event.strategy,
+                "instrument": event.instrument,
+                "side": event.side.value,
+                "quantity": event.quantity,
+                "price": rupees(event.price),
+                "trade_id": event.trade_id,
+            }
+        case OrderClosed(tag=tag, strategy=strategy, state=state, filled=filled):
+            return {"tag": tag, "strategy": strategy, "state": state.name, "filled": filled}
+        case DayOpened(day=day, opening_cash=cash):
+            return {"day": day, "opening_cash": rupees(cash)}
+        case DifferenceFound(name=name, subject=subject, ours=ours, theirs=theirs):
+            return {"name": name, "subject": subject, "ours": ours, "theirs": theirs}

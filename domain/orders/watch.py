@@ -1,0 +1,33 @@
+"""Which orders are overdue for something: pure filters over the open orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from domain.messages.journal import OrderRecord, OrderState
+from domain.values import Nanos, OrderKind
+
+
+def overdue_intents(records: Iterable[OrderRecord], now: Nanos) -> list[OrderRecord]:
+    """Orders never claimed whose decision has run out: the claim itself would refuse them now."""
+    return [r for r in records if r.state is OrderState.INTENT and r.intent.valid_until <= now]
+
+
+def overdue_sends(
+    records: Iterable[OrderRecord], sent_mono: Mapping[str, Nanos], deadline_mono: Nanos
+) -> list[OrderRecord]:
+    """Claimed orders handed to a worker before the deadline (monotonic) of which nothing was heard."""
+    never = 1 << 62
+    return [r for r in records if r.state is OrderState.SENDING and sent_mono.get(r.tag, never) < deadline_mono]
+
+
+def stuck_market_orders(records: Iterable[OrderRecord], updated_before: Nanos) -> list[OrderRecord]:
+    """Market orders resting unfilled: with market protection they are limits at the broker, and may stay (facts 3.3)."""
+    return [
+        r
+        for r in records
+        if r.state is OrderState.ACKNOWLEDGED
+        and r.order.kind is OrderKind.MARKET
+        and not r.seen_status.terminal
+        and r.updated < updated_before
+    ]
