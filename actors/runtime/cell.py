@@ -1,0 +1,297 @@
+"""Cell and lease: the mailbox outlives the actor.
+
+The cell belongs to a name and owns its mailbox. Each incarnation of the actor gets a lease, which speaks Pykka's
+inbox protocol (`put`, `get`, `empty`). A revoked lease reports empty, so that Pykka's teardown cannot drain the
+mailbox, and its `get` ends the loop.
+"""
+
+from __future__ import annotations
+
+import abc
+import traceback
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, cast
+
+import pykka
+from msgspec import Struct
+
+from actors.runtime.errors import ActorGone, AskTimeout
+from actors.runtime.mailbox import Entry, Lane, Mailbox, MailboxSpec
+from actors.runtime.messages import Crash, LeaseEnded, Ping
+from actors.runtime.seam import Runtime
+from actors.runtime.specs import InFlight
+
+if TYPE_CHECKING:
+    from pykka._envelope import Envelope
+
+_LEASE_ENDED = LeaseEnded()
+
+
+class Failure(Struct, frozen=True):
+    """Why an incarnation ended: one line, and the whole traceback (empty where there is none)."""
+
+    reason: str
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        return cls(
+            reason="".join(traceback.format_exception_only(error)).strip().replace("\n", " "),
+            traceback="".join(traceback.format_exception(error)),
+        )
+
+
+class Address(abc.ABC):
+    """The stable name of a child. It survives restarts, and works before the child is up: messages queue."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @abc.abstractmethod
+    def tell(self, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
+        """Queue the message and return at once; never raises for what the child does or is.
+
+        With a key it replaces a queued message of the same lane and key, which keeps its place in the queue.
+        """
+
+    @abc.abstractmethod
+    def ask(self, message: object, timeout: float, lane: Lane = Lane.EVENT) -> object:
+        """Queue the message and wait for the answer.
+
+        Raises AskTimeout after `timeout` monotonic seconds (the message may still be handled later), ActorGone if
+        the child is down for good, ActorCrashed if it hung or was ended, or what the handler raised: that failure
+        also crashes the actor.
+        """
+
+    def __repr__(self) -> str:
+        return f"<Address {self.name}>"
+
+
+class CellCounts(Struct, frozen=True):
+    """A mailbox in numbers, since the system was made.
+
+    depth        waiting now; high_water: the most that ever waited
+    oldest_ns    how long the oldest has waited; None when empty
+    handled      handed to an actor
+    conflated    replaced by a newer one of the same key
+    dropped      data discarded for want of room
+    lost         in flight when an actor died under the DROP policy
+    dead         dead letters
+    """
+
+    depth: int
+    high_water: int
+    oldest_ns: int | None
+    handled: int
+    conflated: int
+    dropped: int
+    lost: int
+    dead: int
+
+
+class Lease:
+    """The inbox of one incarnation.
+
+    taken   messages taken so far; beats: extensions asked for. The watchdog compares them between two looks
+    busy    whether one is being handled
+    """
+
+    __slots__ = ("_cell", "beats", "in_flight", "incarnation", "revoked", "taken")
+
+    def __init__(self, cell: Cell, incarnation: int) -> None:
+        self._cell = cell
+        self.incarnation = incarnation
+        self.taken = 0
+        self.beats = 0
+        self.in_flight: Entry | None = None
+        self.revoked = False
+
+    def put(self, envelope: Envelope[object], /) -> None:
+        """Pykka's side door (`Actor.stop()`): queues behind the events."""
+        self._cell.put(envelope.message, Lane.EVENT, None, envelope.reply_to)
+
+    def get(self) -> Envelope[object]:
+        """Wait for the next message. What was taken before counts as handled from here on."""
+        # An entry has what Pykka reads of an envelope; a conversion would cost more than the lookup.
+        return cast("Envelope[object]", self._cell._take(self))
+
+    def empty(self) -> bool:
+        return self.revoked or self._cell.mailbox.depth == 0
+
+
+class Cell(Address):
+    """The mailbox of one name, and its sending face.
+
+    on_alert  called (on the sender's strand, outside the lock) when there are new dead letters or the mailbox
+              is high; must only enqueue
+    """
+
+    __slots__ = (
+        "_closed",
+        "_condition",
+        "_dead_told",
+        "_handled",
+        "_high",
+        "_lock",
+        "_now_ns",
+        "_on_alert",
+        "_runtime",
+        "_waiting",
+        "dead",
+        "dead_kind",
+        "lost",
+        "mailbox",
+    )
+
+    def __init__(self, name: str, spec: MailboxSpec, runtime: Runtime, on_alert: Callable[[Cell], None]) -> None:
+        super().__init__(name)
+        self.mailbox = Mailbox(spec)
+        self._runtime = runtime
+        self._lock = runtime.lock()
+        self._condition = runtime.condition(self._lock)
+        self._now_ns = runtime.monotonic.now_ns
+        self._on_alert = on_alert
+        self._waiting = False
+        self._closed: str | None = None
+        self._handled = 0
+        self._high = False
+        self._dead_told = 0
+        self.dead = 0
+        self.dead_kind = ""
+        self.lost = 0
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    def tell(self, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
+        self.put(message, lane, key, None)
+
+    def ask(self, message: object, timeout: float, lane: Lane = Lane.EVENT) -> object:
+        future = self._runtime.future()
+        self.put(message, lane, None, future)
+        try:
+            return future.get(timeout=timeout)
+        except pykka.Timeout as error:
+            raise AskTimeout(f"{self.name} did not answer {type(message).__name__} within {timeout} s") from error
+
+    def put(
+        self,
+        message: object,
+        lane: Lane,
+        key: Hashable,
+        reply_to: pykka.Future[object] | None,
+        life: int = 0,
+    ) -> None:
+        """Queue one message; `life`: only for that incarnation."""
+        entry = Entry(message, reply_to, lane, key, self._now_ns(), life)
+        with self._lock:
+            if self._closed is None:
+                alert = self.mailbox.put(entry)
+                if self._waiting:
+                    self._waiting = False
+                    self._condition.notify()
+                if not alert:
+                    return
+                self._high = True
+            else:
+                self._bury(entry)
+        self._on_alert(self)
+
+    # -- owning ----------------------------------------------------------------------------------------------------
+
+    def open(self, incarnation: int) -> Lease:
+        """A lease for a new incarnation. The one before must have been revoked."""
+        with self._lock:
+            self._closed = None
+            return Lease(self, incarnation)
+
+    def _take(self, lease: Lease) -> Entry:
+        mailbox = self.mailbox
+        with self._lock:
+            lease.in_flight = None
+            while not lease.revoked:
+                entry = mailbox.take()
+                if entry is not None:
+                    if entry.life and entry.life != lease.incarnation:
+                        continue
+                    entry.deliveries += 1
+                    lease.taken += 1
+                    lease.in_flight = entry
+                    return entry
+                self._waiting = True
+                self._condition.wait()
+        return Entry(_LEASE_ENDED, None, Lane.CONTROL, None, 0)
+
+    def revoke(self, lease: Lease, policy: InFlight | None, error: Exception | None) -> None:
+        """End the lease, once. What was in flight follows `policy` (None: it was handled to its end).
+
+        error  what the asker gets if a question was in flight
+        """
+        with self._lock:
+            if lease.revoked:
+                return
+            lease.revoked = True
+            self._handled += lease.taken
+            entry, lease.in_flight = lease.in_flight, None
+            self.mailbox.remove_life(lease.incarnation)
+            if entry is not None and policy is not None:
+                self._settle(entry, policy, error, lease.incarnation)
+            self._waiting = False
+            self._condition.notify_all()
+            alert = self.dead != self._dead_told
+        if alert:
+            self._on_alert(self)
+
+    def close(self, reason: str) -> None:
+        """Nobody will read here any more: questions are answered with ActorGone, the rest are dead letters."""
+        with self._lock:
+            self._closed = reason
+            for entry in self.mailbox.clear():
+                self._bury(entry)
+            alert = self.dead != self._dead_told
+        if alert:
+            self._on_alert(self)
+
+    def news(self) -> tuple[int, bool]:
+        """Dead letters since the last call, and whether the mailbox went high since then."""
+        with self._lock:
+            count, self._dead_told = self.dead - self._dead_told, self.dead
+            high, self._high = self._high, False
+            return count, high
+
+    def counts(self, lease: Lease | None) -> CellCounts:
+        with self._lock:
+            oldest = self.mailbox.oldest_ns()
+            live = lease.taken if lease is not None and not lease.revoked else 0
+            return CellCounts(
+                depth=self.mailbox.depth,
+                high_water=self.mailbox.high_water,
+                oldest_ns=None if oldest is None else self._now_ns() - oldest,
+                handled=self._handled + live,
+                conflated=self.mailbox.conflated,
+                dropped=self.mailbox.dropped,
+                lost=self.lost,
+                dead=self.dead,
+            )
+
+    def _settle(self, entry: Entry, policy: InFlight, error: Exception | None, incarnation: int) -> None:
+        if entry.reply_to is not None:
+            failure = error if error is not None else ActorGone(f"{self.name} ended while handling the question")
+            entry.reply_to.set_exception((type(failure), failure, failure.__traceback__))
+        elif isinstance(entry.message, (Crash, Ping)) or entry.life == incarnation:
+            pass  # a drill is not work, and a timer dies with the incarnation that set it
+        elif policy is InFlight.DROP:
+            self.lost += 1
+        elif policy is InFlight.REDELIVER_ONCE and entry.deliveries < 2 and self._closed is None:
+            self.mailbox.put_back(entry)
+        else:
+            self._bury(entry)
+
+    def _bury(self, entry: Entry) -> None:
+        if entry.reply_to is not None:
+            gone = ActorGone(f"{self.name} is down: {self._closed}")
+            entry.reply_to.set_exception((ActorGone, gone, None))
+        else:
+            self.dead += 1
+            self.dead_kind = type(entry.message).__name__
