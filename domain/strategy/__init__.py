@@ -1,0 +1,1 @@
+"""What a strategy is, and what surrounds it: view, ledger, targets, sizing."""
