@@ -1,0 +1,128 @@
+"""The command line: which commands there are, and what becomes of their results and failures.
+
+A command's module is imported when the command runs (or shows its own help), so that every start stays quick.
+Exit status: 0 done, 1 the work failed, 2 bad usage or configuration, 3 supervision gave up. Nobody sees a bare
+traceback: it goes into the log file, and one line to stderr.
+"""
+
+import importlib
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from app.output import FAILED, USAGE, complain
+from config.errors import ConfigError
+
+
+class Command(NamedTuple):
+    """One line of the table: the words typed, where its `run` lives, what help says.
+
+    verbatim  the arguments are handed over as typed, `run(arguments: list[str]) -> int`: the command has a parser of
+              its own (because it is another program, or takes another program's options)
+    """
+
+    words: str
+    target: str
+    help: str
+    verbatim: bool = False
+
+
+COMMANDS = (
+    Command(
+        "trade", "app.commands.trade:run", "Trade a session; without any arguments, a whole fast day in the sandbox."
+    ),
+    Command(
+        "sandbox", "app.commands.sandbox:run", "Run the pretend exchange by itself, for other programs.", verbatim=True
+    ),
+    Command(
+        "check", "app.commands.check:run", "Validate the configuration and print what is in force, secrets masked."
+    ),
+    Command("report eod", "app.commands.report:run", "The end-of-day report from what is stored."),
+    Command("journal", "app.commands.journal:run", "Every order intent with its state."),
+    Command("positions", "app.commands.positions:run", "Positions by strategy."),
+    Command("orders", "app.commands.orders:run", "Today's orders."),
+    Command("test", "app.commands.test:run", "Checks and tests, as CI runs them.", verbatim=True),
+    Command("lock", "app.commands.lock:run", "Write the hashed requirements files from the .in files."),
+)
+"""Every command. Two words make a command of a group, such as `report eod`; later commands take a line here."""
+
+GROUPS = {"report": "Reports from what is stored."}
+
+DEMO = ("trade", "--env", "sandbox")
+"""What no arguments at all mean."""
+
+
+def build() -> App:
+    """The application with every command registered by name, none imported."""
+    app = App(
+        name="run.py",
+        help="A headless trading system for Zerodha's Kite Connect. Without arguments: a fast day in the sandbox.",
+        version="0.1.0",
+        help_format="plaintext",
+        usage="Usage: python3 run.py COMMAND [OPTIONS]",
+    )
+    groups = {name: App(name=name, help=text, version_flags=[]) for name, text in GROUPS.items()}
+    for group in groups.values():
+        app.command(group)
+    for command in COMMANDS:
+        first, _, second = command.words.partition(" ")
+        parent, name = (groups[first], second) if second else (app, first)
+        parent.command(command.target, name=name, help=command.help, help_format="plaintext", version_flags=[])
+    return app
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command line (without the program's name); returns the exit status and never raises an Exception."""
+    try:
+        result = _dispatch(list(argv) or list(DEMO))
+    except ConfigError as error:
+        complain(str(error))
+        return USAGE
+    except CycloptsError as error:
+        complain(f"{error} See --help.")
+        return USAGE
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our output went away: its choice, and no failure of ours
+        _silence_stdout()
+        return 0
+    except Exception as error:  # noqa: BLE001 — the last place: what nobody expected becomes one line here
+        return _unexpected(error)
+    return result if isinstance(result, int) else 0
+
+
+def _dispatch(argv: list[str]) -> object:
+    for command in COMMANDS:
+        if command.verbatim and argv[0] == command.words:
+            module, _, function = command.target.partition(":")
+            try:
+                return getattr(importlib.import_module(module), function)(argv[1:])
+            except SystemExit as ended:  # how argparse says --help and bad usage
+                return ended.code
+    return build()(argv, exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def _unexpected(error: Exception) -> int:
+    from app import logs
+
+    where = logs.record_crash(error)
+    kept = f"; the traceback is in {where}" if where else ""
+    text = str(error) or "no more is known"
+    complain(f"{type(error).__name__}: {text}{kept}")
+    if not where:
+        last = traceback.extract_tb(error.__traceback__)[-1:]
+        for frame in last:
+            complain(f"raised in {frame.filename}:{frame.lineno} ({frame.name})")
+    return FAILED
+
+
+def _silence_stdout() -> None:
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

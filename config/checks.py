@@ -1,0 +1,76 @@
+"""Rules that tie settings together: each a small function, tried in order after every key is right by itself."""
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import msgspec
+
+from config.schema import Settings
+from config.sections.trading import TimesByClass
+
+Complaint = tuple[str, str, str]
+"""(key path, what was found, what is allowed)"""
+Check = Callable[[Settings], Iterator[Complaint]]
+
+
+def backoff_in_order(settings: Settings) -> Iterator[Complaint]:
+    """The longest wait is no shorter than the first."""
+    feed = settings.feed
+    if feed.backoff_max_seconds < feed.backoff_min_seconds:
+        allowed = f"at least feed.backoff_min_seconds ({feed.backoff_min_seconds:g})"
+        yield "feed.backoff_max_seconds", f"{feed.backoff_max_seconds:g}", allowed
+
+
+def square_off_in_order(settings: Settings) -> Iterator[Complaint]:
+    """Warning before square-off, and no new entries once it has begun: an entry then would be left to the broker."""
+    schedule, cutoff = settings.schedule, settings.risk.mis_cutoff
+    for field in msgspec.structs.fields(TimesByClass):
+        close = getattr(schedule.square_off, field.name)
+        for path, earlier in (
+            ("schedule.square_off_warning", getattr(schedule.square_off_warning, field.name)),
+            ("risk.mis_cutoff", getattr(cutoff, field.name)),
+        ):
+            if earlier > close:
+                allowed = f"no later than schedule.square_off.{field.name} ({close:%H:%M})"
+                yield f"{path}.{field.name}", f"{earlier:%H:%M}", allowed
+
+
+def encrypted_off_this_machine(settings: Settings) -> Iterator[Complaint]:
+    """Credentials leave this machine only under TLS."""
+    for name, url in (
+        ("rest_url", settings.kite.rest_url),
+        ("ws_url", settings.kite.ws_url),
+        ("login_url", settings.kite.login_url),
+    ):
+        if (
+            url is not None
+            and urlsplit(url).scheme in {"http", "ws"}
+            and not _is_loopback(urlsplit(url).hostname or "")
+        ):
+            yield f"kite.{name}", f"the text {url!r}", "https:// or wss://, or an address of this machine"
+
+
+def both_addresses_or_none(settings: Settings) -> Iterator[Complaint]:
+    """A REST address without a socket address (or the reverse) would mix two exchanges."""
+    kite = settings.kite
+    if (kite.rest_url is None) != (kite.ws_url is None):
+        missing, given = ("kite.ws_url", "kite.rest_url") if kite.ws_url is None else ("kite.rest_url", "kite.ws_url")
+        yield missing, "null", f"an address, since {given} has one"
+
+
+CHECKS: tuple[Check, ...] = (
+    backoff_in_order,
+    square_off_in_order,
+    encrypted_off_this_machine,
+    both_addresses_or_none,
+)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

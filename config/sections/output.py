@@ -1,0 +1,24 @@
+"""What is written for people and programs to read: logs and reports."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from config.types import AtLeastOne, Seconds
+
+
+class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The log on the terminal and the JSON lines beside it."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    file_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+    console: bool
+    colour: Literal["auto", "always", "never"]
+    file_max_megabytes: Annotated[int, Meta(ge=1, le=4096)]
+    file_keep: AtLeastOne
+
+
+class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The end-of-day report."""
+
+    equity_interval_seconds: Seconds

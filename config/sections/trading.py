@@ -1,0 +1,142 @@
+"""What may be traded, how much, and when: market data, risk limits, orders, portfolio, timetable and strategies."""
+
+from datetime import time
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from config.types import (
+    AtLeastOne,
+    ClassPath,
+    Count,
+    InstrumentKey,
+    Interval,
+    Percent,
+    PerSecond,
+    Rupees,
+    Seconds,
+    Share,
+)
+from domain.values import SessionClass
+
+ParameterValue = int | float | bool | str
+
+
+class TimesByClass(Struct, frozen=True, forbid_unknown_fields=True):
+    """A market time for each class of instrument, since their sessions end at different times.
+
+    The keys are the values of `domain.values.SessionClass`; an index has none, since nobody trades one.
+    """
+
+    equity_auction: time
+    equity: time
+    equity_derivative: time
+    currency: time
+    commodity: time
+
+    def of(self, session: SessionClass) -> time:
+        """The time for one class. Raises KeyError for a class that is not traded."""
+        match session:
+            case SessionClass.EQUITY_AUCTION:
+                return self.equity_auction
+            case SessionClass.EQUITY:
+                return self.equity
+            case SessionClass.EQUITY_DERIVATIVE:
+                return self.equity_derivative
+            case SessionClass.CURRENCY:
+                return self.currency
+            case SessionClass.COMMODITY:
+                return self.commodity
+            case SessionClass.INDEX:
+                raise KeyError(session)
+
+
+class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Bars and prices. Seconds are market seconds; the market's zone is India's, always."""
+
+    bar_intervals: Annotated[tuple[Interval, ...], Meta(min_length=1)]
+    bar_grace_seconds: Seconds
+    stale_price_seconds: Seconds
+
+
+class RiskSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The limits that every intent is checked against. Zero allows nothing; it never means that nothing is checked."""
+
+    max_quantity_per_order: Count
+    max_value_per_order: Rupees
+    orders_per_second: PerSecond
+    orders_per_minute: Count
+    orders_per_day: Count
+    exits_reserved_share: Share
+    max_position_quantity: Count
+    max_position_value_per_instrument: Rupees
+    gross_exposure_max: Rupees
+    daily_loss_max: Rupees
+    stale_price_seconds: Seconds
+    margin_buffer_percent: Percent
+    mis_cutoff: TimesByClass
+    freeze_quantities: dict[str, AtLeastOne]
+
+
+class Workers(Struct, frozen=True, forbid_unknown_fields=True):
+    """Threads that talk to the broker, by what they carry: exits never queue behind entries."""
+
+    entries: AtLeastOne
+    exits: AtLeastOne
+    reads: AtLeastOne
+
+
+class OrderSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The life of an order.
+
+    quarantine_seconds  market seconds that an unresolved order is looked for before it waits for a person; 83 s has
+                        been seen between a request and its row in the order book, so never under 120
+    market_protection   "auto" for the broker's own band, or a percentage of the last price, above 0
+    """
+
+    quarantine_seconds: Annotated[float, Meta(ge=120)]
+    poll_seconds: Seconds
+    intent_valid_seconds: Seconds
+    market_protection: Literal["auto"] | Annotated[float, Meta(gt=0, le=100)]
+    cancel_open_on_stop: bool
+    workers: Workers
+
+
+class PortfolioSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The account. `opening_cash` None: as the broker reports it at start."""
+
+    opening_cash: Rupees | None
+
+
+class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Daily jobs, in market time."""
+
+    square_off_warning: TimesByClass
+    square_off: TimesByClass
+    eod_report: time
+    session_expiry: time
+
+
+class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One strategy: which code, on what, with how much.
+
+    kind        the class; its own fields are checked against `parameters`
+    capital     what it may have in the market at once, 1/10,000 rupee
+    quantity    units per entry
+    """
+
+    kind: ClassPath
+    instruments: Annotated[tuple[InstrumentKey, ...], Meta(min_length=1)]
+    interval: Interval
+    capital: Rupees
+    quantity: AtLeastOne
+    parameters: dict[str, ParameterValue] = {}
+    product: Literal["MIS", "CNC", "NRML"] = "MIS"
+    enabled: bool = True
+
+
+class DrillSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Faults on purpose, at a market time, to show that supervision works. None: not today."""
+
+    drop_feed_at: time | None
+    crash_strategy_at: time | None
