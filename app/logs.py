@@ -12,7 +12,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -28,19 +29,20 @@ if TYPE_CHECKING:
 IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")
 LEVELS: Final[Mapping[str, int]] = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 SECRET_KEYS: Final = frozenset(
-    [
-        "api_secret",
+    {
         "access_token",
-        "refresh_token",
-        "public_token",
-        "enctoken",
-        "request_token",
+        "api_secret",
         "authorization",
         "checksum",
+        "enctoken",
         "password",
+        "public_token",
+        "refresh_token",
+        "request_token",
         "totp",
-    ]
+    }
 )
+"""Under these names (in any case, at any depth) nothing is shown."""
 _ENCODER = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 _OURS: Final = "patang"
 
@@ -52,10 +54,9 @@ class Redactor:
         self._texts: tuple[str, ...] = ()
 
     def add(self, *texts: str) -> None:
-        """Register secret texts, such as a token that was just received. Very short ones are left to their key names."""
-        self._texts = tuple(
-            sorted({*self._texts, *(t for t in texts if len(t) >= _SECRET_LENGTH_MIN)}, key=len, reverse=True)
-        )
+        """Register secret texts, such as a token just received. Very short ones are left to their key names."""
+        long_enough = {text for text in texts if len(text) >= _SECRET_LENGTH_MIN}
+        self._texts = tuple(sorted({*self._texts, *long_enough}, key=len, reverse=True))
 
     def text(self, text: str) -> str:
         """The text with every registered secret masked."""
@@ -193,20 +194,23 @@ def record_crash(error: BaseException) -> Path | None:
 
 def _emit(number: int, event: str, keys: dict[str, object]) -> None:
     now_ns = time.time_ns()
-    record: dict[str, object] = {
-        "time": datetime.fromtimestamp(now_ns / 1e9, UTC).astimezone(IST).isoformat(timespec="milliseconds"),
-        "ns": now_ns,
-        "level": _NAMES[number],
-        "event": event,
-    }
+    record: dict[str, object] = {"time": _ist(now_ns), "ns": now_ns, "level": _NAMES[number], "event": event}
     if _state.market_now_ns is not None:
-        market_ns = _state.market_now_ns()
-        record["market_time"] = (
-            datetime.fromtimestamp(market_ns / 1e9, UTC).astimezone(IST).isoformat(timespec="milliseconds")
-        )
+        record["market_time"] = _ist(_state.market_now_ns())
     for key, value in keys.items():
         record[key if key not in _RESERVED else f"{key}_"] = redactor.value(key, value)
     logger.bind(**{_OURS: record}).log(_NAMES[number], "")
+
+
+def _ist(ns: int) -> str:
+    """`2026-11-20T09:15:00.125+05:30`, from integers alone: a float of this size has lost its last digits."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{_ist_second(seconds)}.{rest // 1_000_000:03d}+05:30"
+
+
+@lru_cache(maxsize=4)
+def _ist_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, IST).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 _NAMES: Final = {number: name for name, number in LEVELS.items()}
@@ -229,7 +233,7 @@ def _fields(record: "Record") -> dict[str, object]:
 
 
 class _ConsoleSink:
-    """Readable lines: time of day, level, event, keys. Market time where there is one, since that is what one follows."""
+    """Readable lines: time of day, level, event, keys; market time first where there is one: one follows that."""
 
     _COLOURS: Final = {
         "DEBUG": "\x1b[2m",
