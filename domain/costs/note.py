@@ -1,0 +1,347 @@
+"""The day's contract note, added up exactly while the day goes on and rounded once; and who bears which part of it.
+
+The rule. One note per day, with a group per exchange (cash and derivatives are exchanges of their own). In each group
+brokerage (per executed order), exchange charge with IPFT, SEBI fee and GST are summed exactly and rounded once, half
+up, to the paisa; stamp duty is summed and rounded once, half up, to the rupee; STT is summed for each instrument, kind
+and side, and each sum rounded half up to the rupee. The depository charge counts once per instrument sold out of
+holdings, the square-off fee once per order of the broker's.
+
+Sums are kept as integers of 1/10,000 rupee times RATE_UNIT, so nothing is lost however many trades there are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from domain.costs.kinds import ChargeKind
+from domain.costs.order import brokerage_scaled, stamp_rate, tax_rate
+from domain.costs.rates import DP_CHARGE, GST_PERCENT, RATE_UNIT, SQUARE_OFF_FEE, rates_on
+from domain.values import E4, PAISA, RUPEE, Product, Side
+
+Line = tuple[str, str, Product]
+"""(strategy, instrument key, product): who bears a charge. The strategy is empty for trades made outside."""
+
+_FULL: Final = 100 * RATE_UNIT
+"""Scale of weights: room for GST's hundredths on top of RATE_UNIT."""
+
+
+class ChargeableTrade(Struct, frozen=True):
+    """One execution as the tariff sees it.
+
+    instrument             `EXCHANGE:SYMBOL`
+    quantity, price        units (positive) and 1/10,000 rupee
+    multiplier             rupees of value per unit and rupee of price
+    strategy               who bears the charge; empty for a trade made outside
+    squared_off_by_broker  the broker closed the position itself, and charges for it
+    """
+
+    order_id: str
+    day: dt.date
+    instrument: str
+    exchange: str
+    kind: ChargeKind
+    product: Product
+    side: Side
+    quantity: int
+    price: E4
+    strategy: str
+    multiplier: int = 1
+    squared_off_by_broker: bool = False
+    trade_id: str = ""
+
+    @property
+    def turnover(self) -> E4:
+        """Value traded."""
+        return self.quantity * self.price * self.multiplier
+
+
+class ContractNote(Struct, frozen=True):
+    """A day's charges, rounded, in 1/10,000 rupee. `exchange` includes IPFT; `dp` and `square_off` include GST."""
+
+    day: dt.date
+    brokerage: E4 = 0
+    stt: E4 = 0
+    exchange: E4 = 0
+    sebi: E4 = 0
+    gst: E4 = 0
+    stamp: E4 = 0
+    dp: E4 = 0
+    square_off: E4 = 0
+
+    @property
+    def total(self) -> E4:
+        """The sum of the components."""
+        return sum(amount for _, amount in self.components)
+
+    @property
+    def components(self) -> tuple[tuple[str, E4], ...]:
+        """(name, amount) of every component, in the note's order."""
+        return (
+            ("brokerage", self.brokerage),
+            ("stt", self.stt),
+            ("exchange", self.exchange),
+            ("sebi", self.sebi),
+            ("gst", self.gst),
+            ("stamp", self.stamp),
+            ("dp", self.dp),
+            ("square_off", self.square_off),
+        )
+
+
+COMPONENTS: Final = tuple(name for name, _ in ContractNote(dt.date.min).components)
+"""Names of the components, in the note's order."""
+
+
+class NoteEntry(Struct, frozen=True, array_like=True):
+    """What one order did for one line: all that has to be kept of a day, for a snapshot."""
+
+    exchange: str
+    order_id: str
+    instrument: str
+    kind: ChargeKind
+    product: Product
+    side: Side
+    strategy: str
+    quantity: int
+    turnover: E4
+    squared_off: bool
+
+
+class NoteState(Struct, frozen=True):
+    """A note in progress, for a snapshot. `holdings_sold` are instruments that bear the depository charge."""
+
+    day: dt.date
+    entries: tuple[NoteEntry, ...]
+    holdings_sold: tuple[str, ...]
+
+
+class _Group(Struct):
+    """Running sums of one exchange, in 1/10,000 rupee times RATE_UNIT."""
+
+    brokerage: int = 0
+    exchange: int = 0
+    ipft: int = 0
+    sebi: int = 0
+    stamp: int = 0
+    tax: dict[tuple[str, ChargeKind, Side], int] = {}
+
+
+class _Order(Struct):
+    """Turnover of one order so far, and by the line that bears it (one line, but for allocated broker exits)."""
+
+    turnover: E4 = 0
+    brokerage: int = 0
+    by_line: dict[Line, E4] = {}
+
+
+class NoteBuilder:
+    """A day's contract note in the making. Adding a trade costs the same however many came before."""
+
+    def __init__(self, day: dt.date) -> None:
+        """Raises RatesUnknown for a day before the tables."""
+        rates_on(day, "NSE", ChargeKind.EQUITY_DELIVERY)
+        self.day = day
+        self._groups: dict[str, _Group] = {}
+        self._orders: dict[tuple[str, str], _Order] = {}
+        self._square_offs: dict[tuple[str, str], Line] = {}
+        self._bought: dict[str, int] = {}
+        self._sold: dict[str, dict[Line, int]] = {}
+        self._holdings_sold: set[str] = set()
+        self._weights: dict[Line, int] = {}
+        self._entries: dict[tuple[str, str, Line, Side], NoteEntry] = {}
+
+    def add(self, trade: ChargeableTrade) -> None:
+        """Count one trade, once. Raises ValueError for another day's, RatesUnknown where there is no tariff."""
+        if trade.day != self.day:
+            raise ValueError(f"a trade of {trade.day} does not belong on the note of {self.day}")
+        if trade.quantity <= 0 or trade.price < 0:
+            raise ValueError(f"a trade needs a positive quantity and a price: {trade.quantity} @ {trade.price}")
+        entry = NoteEntry(
+            exchange=trade.exchange,
+            order_id=trade.order_id,
+            instrument=trade.instrument,
+            kind=trade.kind,
+            product=trade.product,
+            side=trade.side,
+            strategy=trade.strategy,
+            quantity=trade.quantity,
+            turnover=trade.turnover,
+            squared_off=trade.squared_off_by_broker,
+        )
+        self._count(entry)
+        self._note_delivery(entry)
+
+    def note(self) -> ContractNote:
+        """The note as it would stand now."""
+        brokerage = stt = exchange = sebi = gst = stamp = 0
+        for group in self._groups.values():
+            brokerage += _half_up(group.brokerage, RATE_UNIT * PAISA) * PAISA
+            exchange += _half_up(group.exchange + group.ipft, RATE_UNIT * PAISA) * PAISA
+            sebi += _half_up(group.sebi, RATE_UNIT * PAISA) * PAISA
+            base = group.brokerage + group.exchange + group.sebi
+            gst += _half_up(GST_PERCENT * base, 100 * RATE_UNIT * PAISA) * PAISA
+            stamp += _half_up(group.stamp, RATE_UNIT * RUPEE) * RUPEE
+            stt += sum(_half_up(tax, RATE_UNIT * RUPEE) * RUPEE for tax in group.tax.values())
+        return ContractNote(
+            day=self.day,
+            brokerage=brokerage,
+            stt=stt,
+            exchange=exchange,
+            sebi=sebi,
+            gst=gst,
+            stamp=stamp,
+            dp=DP_CHARGE * len(self._holdings_sold),
+            square_off=SQUARE_OFF_FEE * len(self._square_offs),
+        )
+
+    def allocate(self) -> dict[Line, E4]:
+        """The note's total by line, in proportion to unrounded charges; the parts sum exactly to the total."""
+        weights = dict(self._weights)
+        for line in self._square_offs.values():
+            weights[line] = weights.get(line, 0) + SQUARE_OFF_FEE * _FULL
+        for instrument in self._holdings_sold:
+            sellers = self._sold[instrument]
+            whole = sum(sellers.values())
+            for line, quantity in sellers.items():
+                weights[line] = weights.get(line, 0) + DP_CHARGE * _FULL * quantity // whole
+        return _largest_remainder(self.note().total, weights)
+
+    def by_strategy(self) -> dict[str, E4]:
+        """The note's total by strategy: the sums of `allocate`."""
+        shares: dict[str, E4] = {}
+        for (strategy, _, _), amount in self.allocate().items():
+            shares[strategy] = shares.get(strategy, 0) + amount
+        return shares
+
+    def state(self) -> NoteState:
+        """All that has to be kept; the same trades in whatever order give the same state."""
+        entries = sorted(
+            self._entries.values(),
+            key=lambda e: (e.exchange, e.order_id, e.strategy, e.instrument, e.product.value, e.side.value),
+        )
+        return NoteState(self.day, tuple(entries), tuple(sorted(self._holdings_sold)))
+
+    @classmethod
+    def restore(cls, state: NoteState) -> NoteBuilder:
+        """A builder that goes on where `state` was taken."""
+        builder = cls(state.day)
+        for entry in state.entries:
+            builder._count(entry)
+        builder._holdings_sold = set(state.holdings_sold)
+        return builder
+
+    def _count(self, entry: NoteEntry) -> None:
+        rates = rates_on(self.day, entry.exchange, entry.kind)
+        group = self._groups.setdefault(entry.exchange, _Group())
+        line: Line = (entry.strategy, entry.instrument, entry.product)
+        value = entry.turnover
+
+        own, ipft, sebi = rates.exchange * value, rates.ipft * value, rates.sebi * value
+        stamp, tax = stamp_rate(rates, entry.side) * value, tax_rate(rates, entry.side) * value
+        group.exchange += own
+        group.ipft += ipft
+        group.sebi += sebi
+        group.stamp += stamp
+        if tax:
+            taxed = (entry.instrument, entry.kind, entry.side)
+            group.tax[taxed] = group.tax.get(taxed, 0) + tax
+        weight = 100 * (own + ipft + sebi + stamp + tax) + GST_PERCENT * (own + sebi)
+        self._weights[line] = self._weights.get(line, 0) + weight
+
+        order = self._orders.setdefault((entry.exchange, entry.order_id), _Order())
+        self._weigh_brokerage(order, -1)
+        group.brokerage -= order.brokerage
+        order.turnover += value
+        order.by_line[line] = order.by_line.get(line, 0) + value
+        order.brokerage = brokerage_scaled(rates, order.turnover)
+        group.brokerage += order.brokerage
+        self._weigh_brokerage(order, +1)
+
+        if entry.squared_off:
+            self._square_offs.setdefault((entry.exchange, entry.order_id), line)
+        if entry.kind is ChargeKind.EQUITY_DELIVERY:
+            if entry.side is Side.BUY:
+                self._bought[entry.instrument] = self._bought.get(entry.instrument, 0) + entry.quantity
+            else:
+                sellers = self._sold.setdefault(entry.instrument, {})
+                sellers[line] = sellers.get(line, 0) + entry.quantity
+        self._keep(entry, line)
+
+    def _weigh_brokerage(self, order: _Order, sign: int) -> None:
+        """Add or take away an order's brokerage, with its GST, from the lines that share it."""
+        for line, value in order.by_line.items():
+            share = (100 + GST_PERCENT) * order.brokerage * value // order.turnover if order.turnover else 0
+            self._weights[line] = self._weights.get(line, 0) + sign * share
+
+    def _note_delivery(self, entry: NoteEntry) -> None:
+        """A delivery sale beyond what was bought the same day comes out of holdings, and stays so for the day."""
+        if entry.kind is ChargeKind.EQUITY_DELIVERY and entry.side is Side.SELL:
+            sold = sum(self._sold[entry.instrument].values())
+            if sold > self._bought.get(entry.instrument, 0):
+                self._holdings_sold.add(entry.instrument)
+
+    def _keep(self, entry: NoteEntry, line: Line) -> None:
+        key = (entry.exchange, entry.order_id, line, entry.side)
+        known = self._entries.get(key)
+        if known is None:
+            self._entries[key] = entry
+        else:
+            self._entries[key] = NoteEntry(
+                *key[:2],
+                entry.instrument,
+                entry.kind,
+                entry.product,
+                entry.side,
+                entry.strategy,
+                known.quantity + entry.quantity,
+                known.turnover + entry.turnover,
+                known.squared_off or entry.squared_off,
+            )
+
+
+def contract_note(trades: Iterable[ChargeableTrade], day: dt.date) -> ContractNote:
+    """The note of one day's trades. Raises ValueError for a trade of another day, RatesUnknown where none are known."""
+    builder = NoteBuilder(day)
+    for trade in trades:
+        builder.add(trade)
+    return builder.note()
+
+
+def allocate(note: ContractNote, trades: Iterable[ChargeableTrade]) -> dict[str, E4]:
+    """The note's total by strategy. Raises ValueError where the note is not the note of these trades."""
+    builder = NoteBuilder(note.day)
+    for trade in trades:
+        builder.add(trade)
+    if builder.note() != note:
+        raise ValueError(f"the note of {note.day} was not made from these trades")
+    return builder.by_strategy()
+
+
+def _half_up(amount: int, unit: int) -> int:
+    """`amount` in whole units, halves away from zero. Amounts of charges are never negative."""
+    return (2 * amount + unit) // (2 * unit)
+
+
+def _line_order(line: Line) -> tuple[str, str, str]:
+    return line[0], line[1], line[2].value
+
+
+def _largest_remainder(total: E4, weights: Mapping[Line, int]) -> dict[Line, E4]:
+    """Split `total` in proportion to the weights, to the last unit; ties go to the line that sorts first."""
+    whole = sum(weights.values())
+    if whole == 0:
+        if total:
+            raise ValueError(f"a note of {total} has no line to bear it")
+        return dict.fromkeys(weights, 0)
+    shares, remainders = {}, []
+    for line, weight in weights.items():
+        shares[line], remainder = divmod(total * weight, whole)
+        remainders.append((-remainder, _line_order(line), line))
+    missing = total - sum(shares.values())
+    for _, _, line in sorted(remainders)[:missing]:
+        shares[line] += 1
+    return shares

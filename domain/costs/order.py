@@ -1,0 +1,65 @@
+"""One executed order's charges, exact and unrounded: the shape of the broker's `/charges/orders`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from fractions import Fraction
+
+from msgspec import Struct
+
+from domain.costs.kinds import ChargeKind
+from domain.costs.rates import BROKERAGE_CAP, GST_PERCENT, RATE_UNIT, Rates, rates_on
+from domain.values import E4, RUPEE, Side
+
+
+class OrderCharges(Struct, frozen=True):
+    """Charges of one order in rupees, as exact fractions. `exchange` includes the investor protection fund."""
+
+    brokerage: Fraction
+    tax: Fraction
+    exchange: Fraction
+    sebi: Fraction
+    gst: Fraction
+    stamp: Fraction
+
+    @property
+    def total(self) -> Fraction:
+        """The sum of the parts."""
+        return self.brokerage + self.tax + self.exchange + self.sebi + self.gst + self.stamp
+
+
+def order_charges(day: dt.date, exchange: str, kind: ChargeKind, side: Side, turnover: E4) -> OrderCharges:
+    """Charges of one executed order of this turnover (1/10,000 rupee). Raises RatesUnknown.
+
+    The depository charge and the square-off fee belong to the day's note alone.
+    """
+    rates = rates_on(day, exchange, kind)
+    scale = RATE_UNIT * RUPEE
+    brokerage = Fraction(brokerage_scaled(rates, turnover), scale)
+    own, sebi = Fraction(rates.exchange * turnover, scale), Fraction(rates.sebi * turnover, scale)
+    return OrderCharges(
+        brokerage=brokerage,
+        tax=Fraction(tax_rate(rates, side) * turnover, scale),
+        exchange=own + Fraction(rates.ipft * turnover, scale),
+        sebi=sebi,
+        gst=Fraction(GST_PERCENT, 100) * (brokerage + own + sebi),
+        stamp=Fraction(stamp_rate(rates, side) * turnover, scale),
+    )
+
+
+def brokerage_scaled(rates: Rates, turnover: E4) -> int:
+    """Brokerage of one order in 1/10,000 rupee times RATE_UNIT; nothing for an order that did not trade."""
+    if turnover == 0:
+        return 0
+    cap = BROKERAGE_CAP * RATE_UNIT
+    return cap if rates.brokerage is None else min(rates.brokerage * turnover, cap)
+
+
+def tax_rate(rates: Rates, side: Side) -> int:
+    """STT or CTT rate of the side."""
+    return rates.tax_buy if side is Side.BUY else rates.tax_sell
+
+
+def stamp_rate(rates: Rates, side: Side) -> int:
+    """Stamp duty rate of the side: buyers alone pay it."""
+    return rates.stamp_buy if side is Side.BUY else 0
