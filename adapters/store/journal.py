@@ -7,7 +7,8 @@ order; the lock here keeps the in-memory fold of the orders in step with it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
@@ -112,16 +113,13 @@ class SqliteJournal:
             if record is None:
                 return None
             event = SendingClaimed(tag=tag, time=now)
-            try:
-                with self._db:
-                    self._db.execute(
-                        "UPDATE orders SET state = 'S' WHERE tag = ? AND state = 'I' AND valid_until > ?", (tag, now)
-                    )
-                    if self._db.changes() != 1:
-                        return None
-                    seq = self._insert(event, record.intent.strategy)
-            except _DISK_ERRORS as error:
-                raise JournalUnavailable(self._disk_text(error)) from error
+            with self._transaction():
+                self._db.execute(
+                    "UPDATE orders SET state = 'S' WHERE tag = ? AND state = 'I' AND valid_until > ?", (tag, now)
+                )
+                if self._db.changes() != 1:
+                    return None
+                seq = self._insert(event, record.intent.strategy)
             folded = fold(record, event)
             assert folded is not None, "a claim concerns an order"
             self._orders[tag] = folded
@@ -254,21 +252,18 @@ class SqliteJournal:
         self, events: Sequence[JournalEvent], folded: dict[str, OrderRecord], risk_epoch: int | None
     ) -> list[JournalRecord]:
         records: list[JournalRecord] = []
-        try:
-            with self._db:
-                if risk_epoch is not None:
-                    self._refuse_stale(risk_epoch)
-                for event in events:
-                    seq = self._insert(event, strategy_of(event))
-                    records.append(JournalRecord(seq=seq, event=event))
-                    if isinstance(event, IntentAccepted):
-                        self._insert_order(event)
-                    elif isinstance(event, TradeBooked):
-                        self._insert_trade(event, seq)
-                for tag, record in folded.items():
-                    self._db.execute("UPDATE orders SET state = ? WHERE tag = ?", (record.state.value, tag))
-        except _DISK_ERRORS as error:
-            raise JournalUnavailable(self._disk_text(error)) from error
+        with self._transaction():
+            if risk_epoch is not None:
+                self._refuse_stale(risk_epoch)
+            for event in events:
+                seq = self._insert(event, strategy_of(event))
+                records.append(JournalRecord(seq=seq, event=event))
+                if isinstance(event, IntentAccepted):
+                    self._insert_order(event)
+                elif isinstance(event, TradeBooked):
+                    self._insert_trade(event, seq)
+            for tag, record in folded.items():
+                self._db.execute("UPDATE orders SET state = ? WHERE tag = ?", (record.state.value, tag))
         return records
 
     def _refuse_stale(self, risk_epoch: int) -> None:
@@ -302,11 +297,22 @@ class SqliteJournal:
         self._execute("INSERT OR REPLACE INTO flags VALUES (?, ?)", (name, value))
 
     def _execute(self, sql: str, values: tuple[str | int | bytes, ...]) -> None:
+        with self._transaction():
+            self._db.execute(sql, values)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Everything inside, durable at the end, or nothing. Raises JournalUnavailable where the disk refuses."""
         try:
-            with self._db:
-                self._db.execute(sql, values)
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
         except _DISK_ERRORS as error:
             raise JournalUnavailable(self._disk_text(error)) from error
+        finally:
+            # SQLite has rolled back by itself on a full disk; on our own errors it has not.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def _disk_text(self, error: Exception) -> str:
         return f"{self._path}: nothing can be made durable: {error}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-try:
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
-except ImportError:  # pragma: no cover - Windows has no fcntl; msvcrt locks a byte range instead
-    fcntl = None  # type: ignore[assignment]  # the module is absent there
 
 from domain.errors import AccountLocked
 
@@ -37,9 +38,7 @@ class AccountLock:
 
 
 def _lock(descriptor: int) -> None:
-    if fcntl is not None:
+    if sys.platform == "win32":
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return
-    import msvcrt  # exists on Windows only
-
-    msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
