@@ -20,7 +20,8 @@ from types import FrameType
 from app import bootstrap_pins as pins
 from app.bootstrap import BootstrapError, Kind, fingerprint, is_whole, python_in, stamp_path
 
-_DOWNLOADING = re.compile(r"^\s*(?:Collecting|Downloaded|Downloading|Building|Built|\+)\s+(\S+)")
+_NAMED = re.compile(r"^\s*(?:Collecting|\+)\s+([A-Za-z0-9._-]+)")
+"""How pip (`Collecting name==1.2`) and uv (` + name==1.2`) name a package, once each."""
 _NO_NETWORK = re.compile(
     r"NewConnectionError|Failed to establish a new connection|Temporary failure in name resolution|dns error|"
     r"error sending request|Network is unreachable|Connection refused|ProxyError|ConnectTimeout|Could not connect",
@@ -188,7 +189,7 @@ class Progress:
 
     def see(self, line: str) -> None:
         """Take one line of the installer's output."""
-        match = _DOWNLOADING.match(line)
+        match = _NAMED.match(line)
         if not self._total or not match or match[1] in self._seen:
             return
         self._seen.add(match[1])

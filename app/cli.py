@@ -17,6 +17,7 @@ from cyclopts.exceptions import CycloptsError
 
 from app.output import FAILED, USAGE, complain
 from config.errors import ConfigError
+from domain.errors import PatangError
 
 
 class Command(NamedTuple):
@@ -83,6 +84,9 @@ def main(argv: Sequence[str]) -> int:
     except ConfigError as error:
         complain(str(error))
         return USAGE
+    except PatangError as error:
+        complain(str(error))
+        return FAILED
     except CycloptsError as error:
         complain(f"{error} See --help.")
         return USAGE

@@ -1,0 +1,86 @@
+"""Wait for something to become true, and see that nothing is left behind: for tests that start threads or processes."""
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_STEP_SECONDS = 0.002
+
+
+def eventually(predicate: Callable[[], T], timeout: float = 5.0, what: str = "") -> T:
+    """The first true result of `predicate`, asked again and again until `timeout` wall seconds have passed.
+
+    Raises AssertionError with the last result otherwise. An exception from the predicate counts as "not yet", except
+    at the end, where it is raised. Returns at once when the predicate is true at once.
+    """
+    deadline = time.monotonic() + timeout
+    pause = threading.Event()
+    while True:
+        late = time.monotonic() >= deadline
+        try:
+            result = predicate()
+        except Exception:
+            if late:
+                raise
+        else:
+            if result:
+                return result
+            if late:
+                name = what or getattr(predicate, "__name__", "condition")
+                raise AssertionError(f"{name} did not become true within {timeout:g} s; last result: {result!r}")
+        pause.wait(_STEP_SECONDS)
+
+
+def open_descriptors() -> dict[int, str]:
+    """This process's open file descriptors and what they point to (Linux)."""
+    found: dict[int, str] = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            found[int(entry.name)] = str(entry.readlink())
+        except FileNotFoundError:  # the descriptor of this very listing
+            continue
+    return found
+
+
+def child_processes() -> set[int]:
+    """Process ids of this process's children, started by any of its threads (Linux)."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        try:
+            found.update(int(pid) for pid in (task / "children").read_text().split())
+        except FileNotFoundError:
+            continue
+    return found
+
+
+@contextmanager
+def nothing_left_behind(timeout: float = 5.0) -> Iterator[None]:
+    """The block must end with the threads, descriptors and children that it began with, within `timeout` seconds."""
+    threads = set(threading.enumerate())
+    descriptors = set(open_descriptors())
+    children = child_processes()
+    yield
+
+    def leftovers() -> list[str]:
+        gc.collect()
+        return [
+            *(f"thread {thread.name}" for thread in threading.enumerate() if thread not in threads),
+            *(
+                f"descriptor {number} {path}"
+                for number, path in open_descriptors().items()
+                if number not in descriptors
+            ),
+            *(f"child {pid}" for pid in child_processes() - children),
+        ]
+
+    try:
+        eventually(lambda: not leftovers(), timeout)
+    except AssertionError:
+        raise AssertionError(f"left behind: {', '.join(leftovers())}") from None
