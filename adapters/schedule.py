@@ -20,11 +20,12 @@ RECHECK_SECONDS: Final = 0.5
 class MarketScheduler:
     """Runs jobs when the market clock reaches their instants. Implements `domain.ports.Scheduler`.
 
-    No job is ever dropped as a misfire: at 125 times the speed a wall second is two market minutes, and what to do about
-    a late job is the timetable's to say. Jobs run one after the other on the scheduler's own thread, so they must
+    No job is ever dropped as a misfire: at 125 times the speed a wall second is two market minutes, and what to do
+    about a late job is the timetable's to say. Jobs run one after the other on the scheduler's own thread, so they must
     only hand a message over. One that raises is logged by APScheduler and tried again every second.
 
-    APScheduler is imported (0.2 s) and its thread started at the first job, not before.
+    APScheduler is imported (0.2 s) and its thread started at the first job, not before: hence
+    the imports inside the functions.
     """
 
     def __init__(self, clock: MarketTime, recheck_seconds: float = RECHECK_SECONDS) -> None:
@@ -39,7 +40,7 @@ class MarketScheduler:
 
         A second job of the same name replaces the first, if that has not run yet. After `stop` nothing is accepted.
         """
-        from adapters.market_trigger import MarketTrigger  # noqa: PLC0415 - pulls APScheduler in
+        from adapters.market_trigger import MarketTrigger
 
         scheduler = self._running()
         if scheduler is None:
@@ -49,7 +50,7 @@ class MarketScheduler:
 
     def rearm(self) -> None:
         """Ask every trigger again, now: the market clock has been released, held, stepped or given another rate."""
-        from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415 - slow to import
+        from apscheduler.jobstores.base import JobLookupError
 
         with self._lock:
             scheduler = self._scheduler
@@ -75,8 +76,8 @@ class MarketScheduler:
             scheduler.shutdown(wait=False)
 
     def _running(self) -> BackgroundScheduler | None:
-        from apscheduler.executors.debug import DebugExecutor  # noqa: PLC0415 - slow to import
-        from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - slow to import
+        from apscheduler.executors.debug import DebugExecutor
+        from apscheduler.schedulers.background import BackgroundScheduler
 
         with self._lock:
             if self._scheduler is None and not self._stopped:

@@ -7,9 +7,19 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from domain.messages.control import PortfolioSnapshot
+from domain.messages.control import (
+    Alert,
+    JobDue,
+    JobKind,
+    PortfolioSnapshot,
+    StrategyFrozen,
+    TradingStateChanged,
+)
+from domain.messages.market import FeedConnected, FeedDisconnected
 from domain.report.eod import DayEvent, DayFacts, EquityPoint
 from domain.values import Nanos
+
+DRILLS: Final = frozenset({JobKind.DRILL_DROP_FEED, JobKind.DRILL_CRASH_STRATEGY})
 
 EVENTS_MAX: Final = 1_000
 """A system that restarts all day still gets a report that opens; the counts go on."""
@@ -76,6 +86,27 @@ class DayMemory(Struct):
     def deny(self, reason: str) -> None:
         """The risk gate refused an intent."""
         self.denied[reason] = self.denied.get(reason, 0) + 1
+
+    def witness(self, message: object, now: Nanos) -> bool:
+        """Take in a message about the system's own day; False for one that says nothing about it."""
+        match message:
+            case FeedConnected():
+                self.connected(now)
+            case FeedDisconnected(reason=reason):
+                self.note(now, "disconnect", "feed", reason)
+            case TradingStateChanged(state=state, why=why, who=who):
+                self.note(now, "state", state.value, f"{why} ({who})")
+            case StrategyFrozen(strategy=strategy, why=why):
+                self.note(now, "frozen", strategy, why)
+            case JobDue(kind=kind, subject=subject):
+                self.note(now, "drill" if kind in DRILLS else "job", kind.value, subject)
+            case Alert(level=level, name=name, text=text):
+                self.alerts += 1
+                if level != "info":
+                    self.note(now, "alert", name, text)
+            case _:
+                return False
+        return True
 
     def note(self, time: Nanos, kind: str, name: str, text: str) -> None:
         """Keep an event for the report."""
