@@ -1,0 +1,301 @@
+"""The market desk: every instrument of one feed shard, its bars and its prices; the thinking of the MarketData actor.
+
+Each call returns the messages to publish, in order: bars before the prices that came with them, so that a price never
+overtakes the bar it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from domain.market.bar_builder import BarBuilder
+from domain.market.buckets import Hours
+from domain.market.series import DEFAULT_SETTINGS, Series, SeriesMessage, SeriesSettings, warm_up_start
+from domain.messages.market import BarsBackfilled, HistoryLoaded, PriceChanged, TickBatch
+from domain.values import SECOND, Nanos
+
+DeskMessage = SeriesMessage | PriceChanged
+
+
+class Sessions(Protocol):
+    """When instruments trade."""
+
+    def today(self, token: int, now: Nanos) -> Hours:
+        """The session of the market day of `now`; NO_HOURS where it has none."""
+        ...
+
+    def back(self, token: int, now: Nanos) -> Iterator[Hours]:
+        """Sessions from that day on backwards, as far as they are known."""
+        ...
+
+
+class DeskSettings(Struct, frozen=True):
+    """How ticks become bars.
+
+    lateness_seconds     market seconds that the shard's watermark must be past a bar's end before it closes a bar of
+                         an instrument that is silent itself: packets of one second may come in several frames
+    future_seconds_max   a packet stamped further ahead of our market clock is not believed (it would close every bar)
+    series               patience with history
+    """
+
+    lateness_seconds: int = 1
+    future_seconds_max: int = 300
+    series: SeriesSettings = DEFAULT_SETTINGS
+
+
+DEFAULT_DESK: Final = DeskSettings()
+
+
+class Counts(Struct):
+    """What was left out, since the start. Every figure belongs in the log of the day.
+
+    ticks        packets seen
+    stale        packets of an older connection
+    unknown      packets of instruments that nobody asked for
+    bad          no price, or stamped in the future
+    untimed      packets without exchange time (modes ltp and quote): a price, but no bar can rest on it
+    late, repeated, outside  see BarBuilder (summed over builders)
+    given_up     gaps whose history did not come
+    """
+
+    ticks: int = 0
+    stale: int = 0
+    unknown: int = 0
+    bad: int = 0
+    untimed: int = 0
+    late: int = 0
+    repeated: int = 0
+    outside: int = 0
+    prints: int = 0
+    bars: int = 0
+    given_up: int = 0
+
+
+class _Stream:
+    """One instrument: a builder and a series per interval."""
+
+    __slots__ = ("builders", "last", "token")
+
+    def __init__(self, token: int, builders: tuple[tuple[BarBuilder, Series], ...]) -> None:
+        self.token = token
+        self.builders = builders
+        self.last: PriceChanged | None = None
+
+
+class MarketDesk:
+    """See the module.
+
+    wanted  (token, interval in seconds) -> bars of warm-up; 0 where bars are wanted without
+    quoted  further tokens whose prices are told
+    """
+
+    def __init__(
+        self,
+        wanted: Mapping[tuple[int, int], int],
+        quoted: Sequence[int],
+        sessions: Sessions,
+        settings: DeskSettings = DEFAULT_DESK,
+    ) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._wanted = dict(wanted)
+        self._series = {
+            (token, interval): Series(token, interval, keep, settings.series)
+            for (token, interval), keep in wanted.items()
+        }
+        self._streams: dict[int, _Stream] = {}
+        for token in dict.fromkeys([*(token for token, _ in wanted), *quoted]):
+            pairs = tuple(
+                (BarBuilder(token, interval), self._series[token, interval])
+                for each, interval in wanted
+                if each == token
+            )
+            self._streams[token] = _Stream(token, pairs)
+        self._counts = Counts()
+        self._epoch = 0
+        self._watermark = 0
+        self._day_ends: Nanos = 0
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """What is to be subscribed."""
+        return tuple(self._streams)
+
+    @property
+    def watermark(self) -> Nanos:
+        """The newest exchange time seen."""
+        return self._watermark * SECOND
+
+    def counts(self) -> Counts:
+        """The figures so far."""
+        counts = self._counts
+        builders = [builder for stream in self._streams.values() for builder, _ in stream.builders]
+        counts.late = sum(each.late for each in builders)
+        counts.repeated = sum(each.repeated for each in builders)
+        counts.outside = sum(each.outside for each in builders)
+        counts.prints = sum(each.prints for each in builders)
+        counts.given_up = sum(each.given_up for each in self._series.values())
+        return counts
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def begin(self, now: Nanos, mono: Nanos) -> list[DeskMessage]:
+        """Start at market time `now`: lays out the day and asks for the warm-up."""
+        for stream in self._streams.values():
+            for builder, series in stream.builders:
+                interval = builder.interval_seconds
+                today = self._sessions.today(stream.token, now)
+                keep = self._wanted[stream.token, interval]
+                start = warm_up_start(self._sessions.back(stream.token, now), interval, keep, now) if keep else now
+                builder.new_session(today)
+                series.begin(start, today, now)
+        self._day_ends = _next_midnight(now)
+        return [*self._step(0, now, mono)]
+
+    def connected(self, epoch: int) -> None:
+        """A fresh connection: ticks of older ones are refused, and all bars are interrupted until they tick again."""
+        if epoch <= self._epoch:
+            return
+        self._epoch = epoch
+        for stream in self._streams.values():
+            for builder, _ in stream.builders:
+                builder.gap()
+
+    # The same thing happens to bars: from here on ticks are missing.
+    disconnected = connected
+
+    def ticks(self, batch: TickBatch, mono: Nanos) -> list[DeskMessage]:
+        """One decoded frame."""
+        rows = batch.rows
+        counts = self._counts
+        counts.ticks += len(rows)
+        if batch.epoch < self._epoch:
+            counts.stale += len(rows)
+            return []
+        self.connected(batch.epoch)
+        if batch.received_time >= self._day_ends:
+            self._new_day(batch.received_time)
+        received = batch.received_time // SECOND
+        horizon = received + self._settings.future_seconds_max
+        watermark = self._watermark
+        changed: dict[int, int] = {}
+        bars_before = counts.bars
+        # Columns as lists: reading single fields of a structured array is many times slower.
+        columns = zip(
+            rows["token"].tolist(),
+            rows["last_price"].tolist(),
+            rows["last_quantity"].tolist(),
+            rows["volume"].tolist(),
+            rows["last_trade_time"].tolist(),
+            rows["exchange_time"].tolist(),
+            strict=True,
+        )
+        for index, (token, price, quantity, volume, traded, exchange) in enumerate(columns):
+            stream = self._streams.get(token)
+            if stream is None:
+                counts.unknown += 1
+                continue
+            if price <= 0 or exchange > horizon or traded > horizon:
+                counts.bad += 1
+                continue
+            changed[token] = index
+            if exchange == 0:
+                counts.untimed += 1
+                continue
+            watermark = max(watermark, exchange)
+            for builder, series in stream.builders:
+                resumes = builder.interrupted
+                bar = builder.tick(price, quantity, volume, traded, exchange, received)
+                if resumes:
+                    series.resumed(builder.whole_from)
+                if bar is not None:
+                    counts.bars += 1
+                    series.closed(bar)
+        told: list[DeskMessage] = []
+        if watermark > self._watermark or counts.bars != bars_before:
+            self._watermark = watermark
+            told.extend(self._close_until(self._passed(), batch.received_time, mono))
+        told.extend(self._prices(batch, changed))
+        return told
+
+    def clock(self, settled: Nanos, now: Nanos, mono: Nanos) -> list[DeskMessage]:
+        """Time has passed: bars that ended by `settled` close even where nothing trades.
+
+        settled  market time a grace ago: whatever happened until then has reached us
+        """
+        told = self._close_until(max(settled // SECOND, self._passed()), now, mono)
+        if now >= self._day_ends:
+            self._new_day(now)
+        return [*told]
+
+    def loaded(self, answer: HistoryLoaded, now: Nanos, mono: Nanos) -> list[DeskMessage]:
+        """History for one of the series."""
+        series = self._series.get((answer.token, answer.interval_seconds))
+        if series is None:
+            return []
+        return [*series.loaded(answer, mono), *series.step(self._passed() * SECOND, now, mono)]
+
+    def remembered(self, token: int, interval_seconds: int) -> BarsBackfilled | None:
+        """The warm-up of a series from memory; None while it is on its way to everybody.
+
+        Raises KeyError for a series that nobody declared.
+        """
+        return self._series[token, interval_seconds].remembered()
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _passed(self) -> int:
+        """The second before which nothing more is expected."""
+        return self._watermark - self._settings.lateness_seconds
+
+    def _close_until(self, second: int, now: Nanos, mono: Nanos) -> list[SeriesMessage]:
+        for stream in self._streams.values():
+            for builder, series in stream.builders:
+                bar = builder.close_until(second)
+                if bar is not None:
+                    self._counts.bars += 1
+                    series.closed(bar)
+        return self._step(second * SECOND, now, mono)
+
+    def _step(self, watermark: Nanos, now: Nanos, mono: Nanos) -> list[SeriesMessage]:
+        told: list[SeriesMessage] = []
+        for series in self._series.values():
+            if not series.quiet:
+                told.extend(series.step(watermark, now, mono))
+        return told
+
+    def _prices(self, batch: TickBatch, changed: Mapping[int, int]) -> list[PriceChanged]:
+        told = []
+        for token, index in changed.items():
+            row = batch.rows[index]
+            exchange = int(row["exchange_time"]) or int(row["last_trade_time"])
+            price = PriceChanged(
+                token=token,
+                last_price=int(row["last_price"]),
+                bid=int(row["bids"][0]["price"]),
+                ask=int(row["asks"][0]["price"]),
+                volume=int(row["volume"]),
+                event_time=exchange * SECOND or batch.received_time,
+                received_time=batch.received_time,
+            )
+            self._streams[token].last = price
+            told.append(price)
+        return told
+
+    def _new_day(self, now: Nanos) -> None:
+        for stream in self._streams.values():
+            for builder, series in stream.builders:
+                leftover = builder.close_until(max(builder.hours.closes, 1))
+                if leftover is not None:
+                    series.closed(leftover)
+                builder.new_session(self._sessions.today(stream.token, now))
+        self._day_ends = _next_midnight(now)
+
+
+def _next_midnight(now: Nanos) -> Nanos:
+    ist_offset = 19_800 * SECOND
+    day = 86_400 * SECOND
+    return now - (now + ist_offset) % day + day
