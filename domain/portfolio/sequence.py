@@ -1,0 +1,27 @@
+"""Folding the journal: each record once, in order, and a gap is never stepped over."""
+
+from __future__ import annotations
+
+from domain.errors import PatangError
+
+
+class SequenceGap(PatangError):
+    """Records are missing before this one: read (after, seq] from the journal and apply those instead.
+
+    after  the last seq applied
+    seq    the seq of the record that came too early
+    """
+
+    def __init__(self, after: int, seq: int) -> None:
+        super().__init__(f"record {seq} came after {after}: read the journal from {after} on")
+        self.after = after
+        self.seq = seq
+
+
+def is_next(last: int, seq: int) -> bool:
+    """True for the next record, False for one that was applied already. Raises SequenceGap for a later one."""
+    if seq <= last:
+        return False
+    if seq != last + 1:
+        raise SequenceGap(last, seq)
+    return True
