@@ -1,0 +1,1 @@
+"""Indicators: declared by name, computed bar by bar."""

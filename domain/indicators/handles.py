@@ -1,0 +1,98 @@
+"""Indicators carried forward one closed bar at a time, by TA-Lib's streaming handles.
+
+A handle's value is bit-identical to TA-Lib's batch function over the same bars. It opens as soon as the history is
+long enough; until then the value is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from domain.bars import Bar
+from domain.indicators.declaration import COLUMNS, Indicator, describe
+from domain.values import RUPEE
+
+
+class Handle(Protocol):
+    """The part of `talib.stream.<NAME>` that we use. One output answers a number, several a tuple."""
+
+    @property
+    def value(self) -> Any:  # noqa: ANN401 - a float, an int or a tuple of them, by function
+        """The value at the last bar."""
+        ...
+
+    def update(self, *bar: float) -> Any:  # noqa: ANN401 - as above
+        """One closed bar in, its value out. Raises for a bar that is not finite."""
+        ...
+
+    def peek(self, *bar: float) -> Any:  # noqa: ANN401 - as above
+        """What `update` would answer; commits nothing."""
+        ...
+
+
+class Columns(NamedTuple):
+    """A bar as indicators and rules see it: rupees, and units of volume, as floats."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+def columns_of(bar: Bar) -> Columns:
+    """A bar in rupees."""
+    return Columns(bar.open / RUPEE, bar.high / RUPEE, bar.low / RUPEE, bar.close / RUPEE, float(bar.volume))
+
+
+class Running:
+    """One declared indicator, running. Not to be shared between instruments."""
+
+    __slots__ = ("_function", "_handle", "_history", "_index", "_parameters", "_picks", "_single")
+
+    def __init__(self, declared: Indicator) -> None:
+        self._parameters = dict(declared.parameters)
+        self._function = describe(declared)
+        self._picks = tuple(COLUMNS.index(column) for column in self._function.columns)
+        self._index = self._function.output_index
+        self._single = self._function.outputs == 1
+        self._handle: Handle | None = None
+        self._history: list[tuple[float, ...]] = []
+
+    def update(self, bar: Columns) -> float:
+        """One closed bar in, its value out; NaN while there are too few bars."""
+        taken = tuple(bar[pick] for pick in self._picks)
+        if self._handle is not None:
+            return self._pick(self._handle.update(*taken))
+        self._history.append(taken)
+        if len(self._history) <= self._function.lookback:
+            return math.nan
+        return self._open()
+
+    def peek(self, bar: Columns) -> float:
+        """What `update` would answer for a bar that is still forming; commits nothing."""
+        if self._handle is None:
+            return math.nan
+        return self._pick(self._handle.peek(*(bar[pick] for pick in self._picks)))
+
+    def reset(self) -> None:
+        """Begin anew (a new session)."""
+        self._handle = None
+        self._history.clear()
+
+    def _open(self) -> float:
+        import talib
+
+        arrays = [np.array(column, dtype=np.float64) for column in zip(*self._history, strict=True)]
+        try:
+            self._handle = self._function.open(*arrays, **self._parameters)
+        except talib.InsufficientHistory:
+            return math.nan  # some functions need a little more than their lookback to seed
+        self._history.clear()
+        return self._pick(self._handle.value)
+
+    def _pick(self, answer: Any) -> float:  # noqa: ANN401 - a number or a tuple, by function
+        return float(answer if self._single else answer[self._index])
