@@ -1,0 +1,594 @@
+"""The exchange and the broker's order desk: orders come in, live their life in status rows, meet the book and fill.
+
+The engine is synchronous. Time, timers and the way out for updates are handed in: `now` gives market time, `schedule(seconds,
+action)` runs an action after a wall delay, `publish(text)` sends an order update. `run_to(now)` uncovers the tape up to an
+instant and does what falls due on the way, in market order.
+"""
+
+import random
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+
+from sandbox import orders as status
+from sandbox.book import Book, Books, crosses
+from sandbox.instruments import Instrument, Universe
+from sandbox.money import UNITS_PER_RUPEE
+from sandbox.orders import Order, trade_of
+from sandbox.portfolio import Portfolio, margin_for
+from sandbox.refusal import Refusal, order_refused
+from sandbox.rules import (
+    CLOSED,
+    NO_PROTECTION,
+    ModifyRequest,
+    PlaceRequest,
+    Quote,
+    auto_protection,
+    check_place,
+    check_prices,
+    check_quantity,
+    circuit_limits,
+    in_session,
+    protected_limit,
+)
+from sandbox.tape import DayTape, Market
+from sandbox.trading_days import (
+    NS,
+    TOKEN_FLUSH_SECONDS,
+    SessionKind,
+    at,
+    close_seconds,
+    day_of,
+    last_trading_day,
+    next_trading_day,
+    seconds_of,
+    square_off_seconds,
+)
+from sandbox.wire import Chunks, order_text
+
+BUY, SELL = 1, -1
+MODIFICATIONS_MAX = 25
+ORDERS_PER_DAY_MAX = 5000
+NO_SUCH_ORDER = "Couldn't find that `order_id`."
+
+_VALIDATE_SECONDS = 0.0005
+_REACH_EXCHANGE_SECONDS = 0.0015
+_FILL_SECONDS = 0.002
+
+
+class Engine:
+    """Every order of the account, today's order book and the matching against the tape."""
+
+    def __init__(
+        self,
+        *,
+        market: Market,
+        universe: Universe,
+        portfolio: Portfolio,
+        now: Callable[[], int],
+        schedule: Callable[[float, Callable[[], None]], None],
+        publish: Callable[[str], None],
+        api_secret: str,
+        user_id: str,
+        seed: int,
+        relaxed: frozenset[str] = frozenset(),
+        market_protection_required: bool = True,
+    ) -> None:
+        self.market = market
+        self.universe = universe
+        self.portfolio = portfolio
+        self.chunks = Chunks(market.paths)
+        self.books = Books(self.chunks)
+        self.orders: dict[str, Order] = {}
+        self.orders_ever = 0
+        self.day = last_trading_day(day_of(now()))
+        self.requests_today = 0
+        self._now = now
+        self._schedule = schedule
+        self._publish = publish
+        self._api_secret = api_secret
+        self._user_id = user_id
+        self._relaxed = relaxed
+        self._protect = market_protection_required and "market-protection" not in relaxed
+        self._latency = random.Random(seed)
+        self._resting: dict[int, list[Order]] = {}
+        self._trades: list[bytes] = []
+        self._trade_ids = 0
+        self._seen_ns = now()
+        self._live: dict[str, Order] = {}
+        self._planned = self.day
+        self._due = self._timetable(self.day)
+
+    # What others ask of it
+
+    def tape(self, instrument: Instrument) -> DayTape:
+        """The instrument's tape of the trading day in hand."""
+        return self.market.tape(instrument, self.day)
+
+    def quote(self, instrument: Instrument) -> Quote:
+        """Last price and circuit limits now; the previous close before the first print."""
+        tape = self.tape(instrument)
+        printed = tape.printed(self._now())
+        last = int(tape.price[printed - 1]) if printed else tape.previous_close
+        return Quote(last, *circuit_limits(instrument, tape.previous_close))
+
+    def last_price(self, exchange: str, tradingsymbol: str) -> int:
+        """Last price by name, for the books."""
+        return self.quote(self.universe.by_key[f"{exchange}:{tradingsymbol}"]).last_price
+
+    def trade_rows(self) -> list[bytes]:
+        """Today's trades, encoded, oldest first."""
+        return self._trades
+
+    def find(self, order_id: str) -> Order:
+        """An order of today; refuses an unknown id."""
+        order = self.orders.get(order_id)
+        if order is None:
+            raise Refusal(NO_SUCH_ORDER, "OrderException", 404)
+        return order
+
+    # Orders
+
+    def count_request(self) -> None:
+        """One placement towards the day's cap; refused ones count too."""
+        self.requests_today += 1
+        if "order-caps" not in self._relaxed and self.requests_today > ORDERS_PER_DAY_MAX:
+            raise Refusal("Maximum allowed order requests exceeded")
+
+    def place(self, request: PlaceRequest) -> str:
+        """Check an order and accept it; its id. The rest of its life follows by itself."""
+        now = self._now()
+        check_place(request, self.quote(request.instrument), now, self._relaxed, protect=self._protect)
+        order = self._new_order(request, now)
+        self._schedule(self._delay(_VALIDATE_SECONDS), lambda: self._validate(order))
+        return order.order_id
+
+    def modify(self, order_id: str, change: ModifyRequest) -> str:
+        """Accept a modification of a working order, or refuse it at once."""
+        order = self.find(order_id)
+        if order.done:
+            raise order_refused(f"Order cannot be modified as it is already {order.status}.")
+        if order.status not in {status.OPEN, status.TRIGGER_PENDING}:
+            raise order_refused("Order cannot be modified as it is being processed. Try later.")
+        if "modification-cap" not in self._relaxed and order.modifications >= MODIFICATIONS_MAX:
+            raise order_refused("Maximum allowed order modifications exceeded.")
+        self._check_change(order, change)
+        order.modifications += 1
+        for step in (status.MODIFY_VALIDATION_PENDING, status.MODIFY_PENDING):
+            self._turn(order, step)
+        self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._apply_change(order, change))
+        return order_id
+
+    def cancel(self, order_id: str) -> str:
+        """Accept a cancellation of a working order, or refuse it at once."""
+        order = self.find(order_id)
+        if order.done:
+            raise order_refused(f"Order cannot be cancelled as it is already {order.status}.")
+        if order.status not in {status.OPEN, status.TRIGGER_PENDING}:
+            raise order_refused("Order cannot be cancelled as it is being processed. Try later.")
+        self._turn(order, status.CANCEL_PENDING)
+        self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._cancel_now(order))
+        return order_id
+
+    # Time
+
+    def run_to(self, now_ns: int) -> None:
+        """Uncover the tape to `now_ns`, doing square-off, session ends and new days in their order."""
+        while True:
+            if not self._due:
+                self._planned = next_trading_day(self._planned)
+                self._due = self._timetable(self._planned)
+            if self._due[0][0] > now_ns:
+                break
+            when, action = self._due.pop(0)
+            self._match_to(when - 1)
+            self._seen_ns = when
+            action()
+        self._match_to(now_ns)
+        self._seen_ns = max(self._seen_ns, now_ns)
+
+    def _timetable(self, day: date) -> list[tuple[int, Callable[[], None]]]:
+        """What falls due on a day that is not yet behind us: the morning's reset, square-offs and session ends."""
+        due: list[tuple[int, Callable[[], None]]] = []
+        if day != self.day:
+            due.append((at(day, TOKEN_FLUSH_SECONDS), partial(self._start_day, day)))
+        kinds: tuple[SessionKind, ...] = ("auction", "cash", "derivative")
+        for kind in kinds:
+            due.append((at(day, square_off_seconds(kind, day)), partial(self._square_off, kind)))
+            due.append((at(day, close_seconds(kind, day)), partial(self._end_session, kind)))
+        due.sort(key=lambda entry: entry[0])
+        return [entry for entry in due if entry[0] > self._seen_ns]
+
+    def _start_day(self, day: date) -> None:
+        for order in list(self._live.values()):
+            self._finish_cancel(order, "Order lapsed at the end of the day.")
+        previous = self.day
+        self.portfolio.start_day(lambda instrument: self.market.close(instrument, previous))
+        self.day = day
+        self.orders.clear()
+        self._resting.clear()
+        self._trades = []
+        self.requests_today = 0
+        self.market.forget_before(day)
+
+    def _square_off(self, kind: SessionKind) -> None:
+        """The broker closes what is left of MIS, at any price inside the circuit, for its fee."""
+        for order in list(self._live.values()):
+            if order.product == "MIS" and order.instrument.session == kind:
+                self._finish_cancel(order, "Order cancelled by the intraday square-off.")
+        for key, row in list(self.portfolio.positions.items()):
+            quantity = row.quantity
+            if key[2] != "MIS" or quantity == 0 or row.instrument.session != kind:
+                continue
+            side = SELL if quantity > 0 else BUY
+            left = abs(quantity)
+            while left:
+                part = min(left, row.instrument.freeze // row.instrument.lot * row.instrument.lot)
+                request = PlaceRequest(row.instrument, side, part, "MIS", "MARKET", "DAY", 0, 0, 0, 0, 100.0, None)
+                order = self._new_order(request, self._seen_ns, square_off=True)
+                self._reach_exchange(order, self._seen_ns)
+                left -= part
+
+    def _end_session(self, kind: SessionKind) -> None:
+        for order in list(self._live.values()):
+            if order.instrument.session == kind:
+                self._finish_cancel(order, None)
+
+    # An order's life
+
+    def _new_order(self, request: PlaceRequest, now: int, *, square_off: bool = False) -> Order:
+        self.orders_ever += 1
+        day = day_of(now)
+        order = Order(
+            order_id=f"{day:%y%m%d}{self.orders_ever:013d}",
+            guid=f"01SB{self.orders_ever:012d}",
+            instrument=request.instrument,
+            side=request.side,
+            quantity=request.quantity,
+            product=request.product,
+            order_type=request.order_type,
+            price=request.price,
+            trigger_price=request.trigger_price,
+            validity=request.validity,
+            validity_ttl=request.validity_ttl,
+            disclosed_quantity=request.disclosed_quantity,
+            market_protection=request.market_protection,
+            tag=request.tag,
+            placed_ns=now,
+            placed_by=self._user_id if not square_off else "RMS",
+            square_off=square_off,
+        )
+        self.orders[order.order_id] = self._live[order.order_id] = order
+        order.record()
+        return order
+
+    def _validate(self, order: Order) -> None:
+        """The RMS: enough money, and shares to deliver."""
+        if order.done:
+            return
+        self._turn(order, status.VALIDATION_PENDING)
+        problem = self._rms_problem(order)
+        if problem is not None:
+            order.status_message, order.status_message_raw = problem
+            order.cancelled = 0
+            self._turn(order, status.REJECTED, tell=True)
+            return
+        self._turn(order, status.OPEN_PENDING)
+        self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._reach_exchange(order, self._now()))
+
+    def _rms_problem(self, order: Order) -> tuple[str, str] | None:
+        net = self.portfolio.net(order.book_key)
+        others = sum(
+            other.pending
+            for other in self._live.values()
+            if other.book_key == order.book_key and other.side == order.side
+            if other is not order and other.status != status.PUT_RECEIVED
+        )
+        if order.product == "CNC" and order.side == SELL and "holdings" not in self._relaxed:
+            if order.quantity + others > self.portfolio.sellable(order.book_key):
+                text = (
+                    "RMS:Rule: Check holdings including BTST for entity account across exchange across segment "
+                    "across product"
+                )
+                return "Insufficient stock holding in your account. Check your holdings.", text
+            return None
+        free = max(-order.side * net - others, 0)
+        order.extra_quantity = max(order.quantity - free, 0)
+        needed = self._margin(order)
+        if needed and "margin" not in self._relaxed:
+            available = self.portfolio.available()
+            if needed > available:
+                required, left = needed / UNITS_PER_RUPEE, available / UNITS_PER_RUPEE
+                return (
+                    f"Insufficient funds. Required margin is {required:.2f} but available margin is {left:.2f}. "
+                    "Check the orderbook for open orders.",
+                    f"RMS:Margin Exceeds,Required:{required:.2f}, Available:{left:.2f} for entity account-"
+                    f"{self._user_id} across exchange across segment across product ",
+                )
+        self._reserve(order, needed)
+        return None
+
+    def _reach_exchange(self, order: Order, now: int) -> None:
+        """Acknowledged by the exchange: rests, waits for its trigger, or fills at once."""
+        if order.done:
+            return
+        instrument = order.instrument
+        if not order.square_off and "session" not in self._relaxed and not self._trading(instrument, now):
+            order.status_message = "16278 : The markets have not been opened for trading"
+            order.status_message_raw = order.status_message
+            self._reserve(order, 0)
+            self._turn(order, status.REJECTED, tell=True)
+            return
+        order.exchange_order_id = f"11{int(order.order_id[6:]):014d}"
+        order.exchange_ns = order.exchange_update_ns = now
+        order.working = True
+        if order.validity == "TTL":
+            order.expires_ns = now + order.validity_ttl * 60 * NS
+        if order.triggered:
+            self._enter_book(order, now)
+            self._turn(order, status.OPEN, tell=True)
+            self._schedule_fill(order)
+        else:
+            order.next_print = self.tape(instrument).printed(now)
+            self._turn(order, status.TRIGGER_PENDING, tell=True)
+        self._resting.setdefault(instrument.token, []).append(order)
+
+    def _schedule_fill(self, order: Order) -> None:
+        if order.square_off:
+            self._meet_book(order, self._seen_ns)
+        else:
+            self._schedule(self._delay(_FILL_SECONDS), lambda: self._meet_book(order, self._now()))
+
+    def _enter_book(self, order: Order, now: int) -> None:
+        """Turn a market order into its protected limit, and take a place in the queue."""
+        instrument = order.instrument
+        tape = self.tape(instrument)
+        printed = tape.printed(now)
+        order.next_print = printed
+        if order.order_type in {"MARKET", "SL-M"}:
+            self._protect_order(order, int(tape.price[printed - 1]) if printed else tape.previous_close)
+        order.limit = order.price
+        if printed:
+            self._queue(order, self.books.after(tape, printed - 1))
+
+    def _protect_order(self, order: Order, reference: int) -> None:
+        percent = order.market_protection
+        if order.order_type == "SL-M":
+            reference = order.trigger_price or reference
+        if percent == -1 or percent == 0:
+            percent = auto_protection(order.instrument, reference)
+        quote = Quote(reference, *circuit_limits(order.instrument, self.tape(order.instrument).previous_close))
+        order.price = protected_limit(order.instrument, order.side, reference, percent, quote)
+        order.order_type = "LIMIT"
+        order.market_protection = 0
+        if not order.square_off:
+            order.tags = [*order.tags, "mktp", f"mktp:{percent:.2f}"]
+
+    def _queue(self, order: Order, book: Book) -> None:
+        """A resting order stands behind what the book shows at its price."""
+        order.sweeping = crosses(order.side, order.limit, book.opposite(order.side)[0].price)
+        order.queue_ahead = 0
+        for level in book.same(order.side):
+            if level.price == order.limit:
+                order.queue_ahead = level.quantity
+        deepest = book.same(order.side)[-1]
+        if crosses(-order.side, order.limit, deepest.price) and order.limit != deepest.price:
+            order.queue_ahead = deepest.quantity  # beyond the shown levels: as long a queue as at the deepest shown
+
+    def _meet_book(self, order: Order, now: int) -> None:
+        """First meeting with the book: take what crosses; an IOC order's rest goes back."""
+        if order.done or not order.working:
+            return
+        tape = self.tape(order.instrument)
+        printed = tape.printed(now)
+        if printed:
+            # Prints since it arrived are met one by one, so that a fast clock skips none.
+            if order.next_print < printed:
+                self._match_order(order, tape, printed)
+            if not order.done and order.sweeping:
+                self._sweep(order, tape, self.books.after(tape, printed - 1), now)
+        if order.validity == "IOC" and not order.done:
+            self._finish_cancel(order, None)
+
+    def _sweep(self, order: Order, tape: DayTape, book: Book, now: int) -> None:
+        for price, quantity in self.books.take(tape, book, order.side, order.limit, order.pending):
+            self._fill(order, quantity, price, now)
+
+    # Matching against new prints
+
+    def _match_to(self, now_ns: int) -> None:
+        if not self._resting:
+            return
+        for token in list(self._resting):
+            orders = [order for order in self._resting[token] if not order.done]
+            if not orders:
+                del self._resting[token]
+                continue
+            self._resting[token] = orders
+            tape = self.tape(orders[0].instrument)
+            printed = tape.printed(now_ns)
+            for order in orders:
+                if order.working and order.next_print < printed:
+                    self._match_order(order, tape, printed)
+                if order.expires_ns and order.expires_ns <= now_ns and not order.done:
+                    self._finish_cancel(order, "Order validity has expired.")
+
+    def _match_order(self, order: Order, tape: DayTape, printed: int) -> None:
+        """Show one order every print up to `printed`."""
+        while order.next_print < printed and not order.done:
+            index = order.next_print
+            order.next_print += 1
+            if not order.triggered:
+                self._watch_trigger(order, tape, index)
+            elif self._touches(order, tape, index):
+                self._meet_print(order, tape, index)
+
+    def _touches(self, order: Order, tape: DayTape, index: int) -> bool:
+        """A cheap first look: can this print or the book after it concern the order at all?"""
+        if order.side == BUY:
+            return bool(tape.price[index] <= order.limit or tape.ask[index] <= order.limit)
+        return bool(tape.price[index] >= order.limit or tape.bid[index] >= order.limit)
+
+    def _watch_trigger(self, order: Order, tape: DayTape, index: int) -> None:
+        if (int(tape.price[index]) - order.trigger_price) * order.side < 0:
+            return
+        now = tape.time_ns(index)
+        order.triggered = True
+        order.exchange_update_ns = now
+        if order.order_type == "SL-M":
+            self._protect_order(order, int(tape.price[index]))
+        order.limit = order.price
+        book = self.books.after(tape, index)
+        self._queue(order, book)
+        self._turn(order, status.OPEN, tell=True)
+        if order.sweeping:
+            self._sweep(order, tape, book, now)
+
+    def _meet_print(self, order: Order, tape: DayTape, index: int) -> None:
+        now = tape.time_ns(index)
+        book = self.books.after(tape, index)
+        crossed = crosses(order.side, order.limit, book.opposite(order.side)[0].price)
+        if order.sweeping and crossed:
+            self._sweep(order, tape, book, now)
+            return
+        order.sweeping = False
+        price = int(tape.price[index])
+        if crossed or (price != order.limit and crosses(order.side, order.limit, price)):
+            self._fill(order, order.pending, order.limit, now)
+        elif price == order.limit:
+            volume = int(tape.quantity[index])
+            behind = max(volume - order.queue_ahead, 0)
+            order.queue_ahead = max(order.queue_ahead - volume, 0)
+            lot = order.instrument.lot
+            if behind >= lot:
+                self._fill(order, min(order.pending, behind // lot * lot), order.limit, now)
+
+    def _fill(self, order: Order, quantity: int, price: int, now: int) -> None:
+        self._trade_ids += 1
+        order.filled += quantity
+        order.fill_value += quantity * price
+        order.exchange_update_ns = now
+        trade = trade_of(order, f"{self.day:%d%m}{self._trade_ids:08d}", quantity, price, now)
+        order.trades.append(trade)
+        self._trades.append(trade.encoded)
+        self.portfolio.trade(
+            self.day.toordinal(),
+            order.order_id,
+            order.instrument,
+            order.product,
+            order.side,
+            quantity,
+            price,
+            square_off=order.square_off,
+        )
+        self._reserve(order, self._margin(order))
+        if order.pending == 0:
+            order.working = False
+            self._turn(order, status.COMPLETE, tell=True)
+        else:
+            order.record()
+            self._tell(order, status.UPDATE)
+
+    def _cancel_now(self, order: Order) -> None:
+        if not order.done:
+            self._finish_cancel(order, None)
+
+    def _finish_cancel(self, order: Order, message: str | None) -> None:
+        order.working = False
+        order.cancelled = order.pending
+        order.status_message = message
+        if order.exchange_order_id is not None:
+            order.exchange_update_ns = max(self._seen_ns, order.exchange_update_ns or 0)
+        self._reserve(order, 0)
+        self._turn(order, status.CANCELLED, tell=True)
+
+    def _check_change(self, order: Order, change: ModifyRequest) -> None:
+        """Refuse a change that would make a wrong order of this one."""
+        instrument = order.instrument
+        order_type = change.order_type or order.order_type
+        if order.triggered and order_type in {"SL", "SL-M"} and not order.order_type.startswith("SL"):
+            raise Refusal("Invalid `order_type`.")
+        if order_type in {"MARKET", "SL-M"} and order_type != order.order_type and self._protect:
+            if not change.market_protection:
+                raise Refusal(NO_PROTECTION)
+        quantity = order.quantity if change.quantity is None else change.quantity
+        check_quantity(instrument, quantity, self._relaxed)
+        if quantity <= order.filled:
+            raise Refusal("Invalid `quantity`. It should be more than the quantity already traded.")
+        price = 0 if order_type in {"MARKET", "SL-M"} else (change.price or order.price)
+        trigger = (change.trigger_price or order.trigger_price) if order_type.startswith("SL") else 0
+        if order_type in {"LIMIT", "SL"} and not price:
+            raise Refusal("Missing or empty field `price`")
+        if order_type.startswith("SL") and not trigger:
+            raise Refusal("Missing or empty field `trigger_price`")
+        stop = order_type if not order.triggered else "LIMIT"
+        check_prices(instrument, order.side, stop, price, trigger, self.quote(instrument), self._relaxed)
+        if "session" not in self._relaxed and not self._trading(instrument, self._now()):
+            raise order_refused(CLOSED)
+
+    def _apply_change(self, order: Order, change: ModifyRequest) -> None:
+        if order.done:
+            return
+        now = self._now()
+        back_to = status.OPEN if order.triggered else status.TRIGGER_PENDING
+        quantity = order.quantity if change.quantity is None else change.quantity
+        if quantity <= order.filled:
+            order.status_message = "Order modification was rejected: the quantity has been traded meanwhile."
+            self._turn(order, back_to, tell=True)
+            return
+        self._turn(order, status.MODIFIED)
+        order.exchange_update_ns = now
+        loses_priority = quantity > order.quantity or bool(change.price and change.price != order.price)
+        old_quantity, order.quantity = order.quantity, quantity
+        order.validity = change.validity or order.validity
+        if change.disclosed_quantity is not None:
+            order.disclosed_quantity = min(change.disclosed_quantity, quantity)
+        if change.trigger_price and not order.triggered:
+            order.trigger_price = change.trigger_price
+        if change.order_type is not None and change.order_type != order.order_type:
+            order.order_type = change.order_type
+            order.market_protection = change.market_protection or 0
+            order.triggered = not order.order_type.startswith("SL")
+            loses_priority = True
+        if change.price and order.order_type in {"LIMIT", "SL"}:
+            order.price = change.price
+        if order.triggered:
+            back_to = status.OPEN
+            if loses_priority:
+                self._enter_book(order, now)
+        order.extra_quantity = max(order.extra_quantity + quantity - old_quantity, 0)
+        self._reserve(order, self._margin(order))
+        order.record_status(back_to)
+        self._tell(order, status.UPDATE)
+        if order.triggered:
+            self._meet_book(order, now)
+
+    # Small parts
+
+    def _trading(self, instrument: Instrument, now: int) -> bool:
+        return in_session(instrument, day_of(now), seconds_of(now))
+
+    def _margin(self, order: Order) -> int:
+        """What an order's unfilled, position-increasing part blocks."""
+        quantity = min(order.pending, order.extra_quantity)
+        if quantity == 0 or order.square_off:
+            return 0
+        price = order.price or order.trigger_price or self.quote(order.instrument).last_price
+        return margin_for(order.instrument, order.product, quantity * price).total
+
+    def _reserve(self, order: Order, amount: int) -> None:
+        self.portfolio.reserved += amount - order.reserved
+        order.reserved = amount
+
+    def _turn(self, order: Order, to: str, *, tell: bool = False) -> None:
+        order.record_status(to)
+        if order.done:
+            self._live.pop(order.order_id, None)
+        if tell:
+            self._tell(order, to)
+
+    def _tell(self, order: Order, as_status: str) -> None:
+        self._publish(order_text(order.postback(self._api_secret, as_status)))
+
+    def _delay(self, mean_seconds: float) -> float:
+        return mean_seconds * (0.5 + 0.5 * self._latency.expovariate(1.0))

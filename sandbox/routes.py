@@ -1,0 +1,81 @@
+"""The table of routes: method, path, rate bucket, whether a token is needed, handler."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from sandbox import routes_account as account
+from sandbox import routes_control as control
+from sandbox import routes_costs as costs
+from sandbox import routes_market as market
+from sandbox import routes_orders as orders
+from sandbox.envelope import Reply, Request
+from sandbox.exchange import Exchange
+from sandbox.limits import Bucket
+
+Handler = Callable[[Exchange, Request], Reply]
+
+
+class Route(Struct, frozen=True):
+    """One route; `*` in the path is a variable part."""
+
+    method: str
+    path: tuple[str, ...]
+    bucket: Bucket
+    handler: Handler
+    token: bool = True
+
+
+def _route(method: str, path: str, bucket: Bucket, handler: Handler, *, token: bool = True) -> Route:
+    return Route(method, tuple(path.strip("/").split("/")), bucket, handler, token)
+
+
+# Fixed parts come before variable ones: the first match wins.
+ROUTES = (
+    _route("GET", "/_sandbox/clock", "free", control.clock, token=False),
+    _route("POST", "/_sandbox/clock", "free", control.set_clock, token=False),
+    _route("GET", "/_sandbox/books", "free", control.books, token=False),
+    _route("GET", "/connect/login", "free", account.login_page, token=False),
+    _route("POST", "/connect/login", "free", account.log_in, token=False),
+    _route("POST", "/session/token", "other", account.make_session, token=False),
+    _route("DELETE", "/session/token", "other", account.end_session, token=False),
+    _route("POST", "/session/refresh_token", "other", account.renew_session, token=False),
+    _route("GET", "/user/profile", "other", account.profile),
+    _route("GET", "/user/profile/full", "other", account.full_profile),
+    _route("GET", "/user/margins", "other", account.margins),
+    _route("GET", "/user/margins/*", "other", account.margins),
+    _route("GET", "/portfolio/positions", "other", account.positions),
+    _route("PUT", "/portfolio/positions", "other", account.convert_position),
+    _route("GET", "/portfolio/holdings", "other", account.holdings),
+    _route("GET", "/portfolio/holdings/auctions", "other", account.auctions),
+    _route("GET", "/orders", "other", orders.orders),
+    _route("GET", "/orders/*", "other", orders.order_history),
+    _route("GET", "/orders/*/trades", "other", orders.order_trades),
+    _route("GET", "/trades", "other", orders.trades),
+    _route("POST", "/orders/*", "orders", orders.place),
+    _route("PUT", "/orders/*/*", "orders", orders.modify),
+    _route("DELETE", "/orders/*/*", "orders", orders.cancel),
+    _route("GET", "/quote", "quote", market.quote),
+    _route("GET", "/quote/ohlc", "quote", market.ohlc),
+    _route("GET", "/quote/ltp", "quote", market.ltp),
+    _route("GET", "/instruments/historical/*/*", "historical", market.historical),
+    _route("GET", "/instruments", "other", market.instruments),
+    _route("GET", "/instruments/*", "other", market.instruments),
+    _route("POST", "/margins/orders", "other", costs.order_margins),
+    _route("POST", "/margins/basket", "other", costs.basket_margins),
+    _route("POST", "/charges/orders", "other", costs.contract_note),
+)
+
+
+def find(method: str, path: str) -> tuple[Route | None, tuple[str, ...], bool]:
+    """(route, variable parts, whether the path exists under another method)."""
+    parts = tuple(path.strip("/").split("/"))
+    elsewhere = False
+    for route in ROUTES:
+        if len(route.path) != len(parts):
+            continue
+        if all(want in ("*", got) for want, got in zip(route.path, parts, strict=True)):
+            if route.method == method:
+                return route, tuple(got for want, got in zip(route.path, parts, strict=True) if want == "*"), True
+            elsewhere = True
+    return None, (), elsewhere

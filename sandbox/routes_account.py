@@ -1,0 +1,207 @@
+"""Session, profile, funds, positions and holdings."""
+
+import html
+from urllib.parse import parse_qsl, urlencode
+
+from sandbox.auth import API_KEY
+from sandbox.envelope import HTML_TYPE, Reply, Request, success
+from sandbox.exchange import Exchange
+from sandbox.money import to_rupees
+from sandbox.refusal import Refusal, order_refused
+from sandbox.rules import PRODUCTS
+
+BUY, SELL = 1, -1
+
+_LOGIN_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Kite sandbox login</title></head><body>
+<h1>Kite sandbox</h1><p>{message}</p>
+<form method="post" action="/connect/login">
+<input type="hidden" name="api_key" value="{api_key}">
+<input type="hidden" name="redirect_params" value="{redirect_params}">
+<p><label>User ID <input name="user_id" autocomplete="username"></label></p>
+<p><label>Password <input name="password" type="password"></label></p>
+<p><label>TOTP <input name="totp" inputmode="numeric"></label></p>
+<p><button>Login</button></p>
+</form></body></html>
+"""
+
+
+def login_page(exchange: Exchange, request: Request) -> Reply:
+    """GET /connect/login"""
+    del exchange
+    fields = dict(request.query)
+    if fields.get("api_key") != API_KEY:
+        raise Refusal("Invalid `api_key`.")
+    return _page(fields, "Public credentials: SB0001, sandbox, 000000.", 200)
+
+
+def log_in(exchange: Exchange, request: Request) -> Reply:
+    """POST /connect/login: back to the app's redirect URL with a request token."""
+    form = {**dict(request.query), **request.form()}
+    try:
+        token = exchange.auth.log_in(form)
+    except Refusal as refusal:
+        if refusal.error_type != "UserException":
+            raise
+        return _page(form, refusal.message, refusal.status)
+    answer = [("action", "login"), ("type", "login"), ("status", "success"), ("request_token", token)]
+    answer += parse_qsl(form.get("redirect_params", ""), keep_blank_values=True, errors="replace")
+    base = exchange.options.redirect_url
+    target = base + ("&" if "?" in base else "?") + urlencode(answer)
+    return Reply(b"", 302, HTML_TYPE, ((b"location", target.encode("ascii")),))
+
+
+def make_session(exchange: Exchange, request: Request) -> Reply:
+    """POST /session/token"""
+    return success(exchange.auth.exchange(request.form()))
+
+
+def end_session(exchange: Exchange, request: Request) -> Reply:
+    """DELETE /session/token"""
+    exchange.auth.revoke(dict(request.query))
+    return success(True)
+
+
+def renew_session(exchange: Exchange, request: Request) -> Reply:
+    """POST /session/refresh_token"""
+    return success(exchange.auth.renew(request.form()))
+
+
+def profile(exchange: Exchange, request: Request) -> Reply:
+    """GET /user/profile"""
+    del request
+    return success(exchange.auth.profile())
+
+
+def full_profile(exchange: Exchange, request: Request) -> Reply:
+    """GET /user/profile/full"""
+    del request
+    return success(exchange.auth.full_profile())
+
+
+def margins(exchange: Exchange, request: Request) -> Reply:
+    """GET /user/margins and /user/margins/{segment}"""
+    segments = {"equity": _equity(exchange), "commodity": _commodity()}
+    if not request.parts:
+        return success(segments)
+    segment = segments.get(request.parts[0])
+    if segment is None:
+        raise Refusal("Invalid `segment`.")
+    return success(segment)
+
+
+def positions(exchange: Exchange, request: Request) -> Reply:
+    """GET /portfolio/positions"""
+    del request
+    net: list[dict[str, object]] = []
+    day: list[dict[str, object]] = []
+    for row in exchange.portfolio.positions.values():
+        last = exchange.engine.quote(row.instrument).last_price
+        net.append(row.row(last))
+        if row.traded():
+            day.append(row.row(last, day_only=True))
+    return success({"net": net, "day": day})
+
+
+def convert_position(exchange: Exchange, request: Request) -> Reply:
+    """PUT /portfolio/positions"""
+    form = request.form()
+    instrument = exchange.universe.by_key.get(f"{form.get('exchange')}:{form.get('tradingsymbol')}")
+    if instrument is None:
+        raise Refusal("Invalid `tradingsymbol`.")
+    side = {"BUY": BUY, "SELL": SELL}.get(form.get("transaction_type", ""))
+    if side is None or form.get("position_type") not in {"day", "overnight"}:
+        raise Refusal("Invalid `transaction_type` or `position_type`.")
+    old, new = form.get("old_product", ""), form.get("new_product", "")
+    quantity = form.get("quantity", "")
+    if not (quantity.isascii() and quantity.isdigit() and 0 < int(quantity[:12]) < 10**9):
+        raise Refusal("Invalid `quantity`.")
+    for product in (old, new):
+        kind = PRODUCTS.get(product)
+        if kind is None or (kind != "both" and (kind == "derivative") != instrument.is_future):
+            raise Refusal("Invalid `old_product` or `new_product`.")
+    if old == new or (new == "CNC" and side == SELL):
+        raise order_refused("The position cannot be converted to this product.")
+    try:
+        exchange.portfolio.convert(instrument, side, int(quantity), old, new)
+    except ValueError:
+        raise order_refused("The quantity to convert is more than the open quantity.") from None
+    return success(True)
+
+
+def holdings(exchange: Exchange, request: Request) -> Reply:
+    """GET /portfolio/holdings"""
+    del request
+    rows = []
+    for holding in exchange.portfolio.holdings.values():
+        tape = exchange.engine.tape(holding.instrument)
+        rows.append(holding.row(exchange.engine.quote(holding.instrument).last_price, tape.previous_close))
+    return success(rows)
+
+
+def auctions(exchange: Exchange, request: Request) -> Reply:
+    """GET /portfolio/holdings/auctions: nothing of ours is ever auctioned."""
+    del exchange, request
+    return success([])
+
+
+def _page(fields: dict[str, str], message: str, status: int) -> Reply:
+    page = _LOGIN_PAGE.format(
+        message=html.escape(message),
+        api_key=html.escape(fields.get("api_key", ""), quote=True),
+        redirect_params=html.escape(fields.get("redirect_params", ""), quote=True),
+    )
+    return Reply(page.encode(), status, HTML_TYPE)
+
+
+def _equity(exchange: Exchange) -> dict[str, object]:
+    portfolio = exchange.portfolio
+    used = portfolio.used_margin()
+    realised = portfolio.realised_today()
+    live = portfolio.available()
+    cash = portfolio.day_cash
+    unrealised = 0
+    for key, row in portfolio.positions.items():
+        if key[2] != "CNC" and row.quantity:
+            last = exchange.engine.quote(row.instrument).last_price
+            unrealised += exchange.ledger.accounts[key].unrealised(last)
+    delivery = sum(
+        row.day_buy_value - row.day_sell_value for key, row in portfolio.positions.items() if key[2] == "CNC"
+    )
+    return {
+        "enabled": True,
+        "net": to_rupees(live),
+        "available": {
+            "adhoc_margin": 0,
+            "cash": to_rupees(cash),
+            "opening_balance": to_rupees(cash),
+            "live_balance": to_rupees(live),
+            "collateral": 0,
+            "intraday_payin": 0,
+        },
+        "utilised": {
+            "debits": to_rupees(cash - live),
+            "exposure": to_rupees(used.exposure + used.var - delivery + portfolio.reserved),
+            "m2m_realised": to_rupees(realised),
+            "m2m_unrealised": to_rupees(unrealised),
+            "option_premium": 0,
+            "payout": 0,
+            "span": to_rupees(used.span),
+            "holding_sales": 0,
+            "turnover": 0,
+            "liquid_collateral": 0,
+            "stock_collateral": 0,
+            "delivery": to_rupees(delivery),
+        },
+    }
+
+
+def _commodity() -> dict[str, object]:
+    available = ("adhoc_margin", "cash", "opening_balance", "live_balance", "collateral", "intraday_payin")
+    utilised = ["debits", "exposure", "m2m_realised", "m2m_unrealised", "option_premium", "payout", "span", "holding_sales", "turnover", "liquid_collateral", "stock_collateral", "delivery"]
+    return {
+        "enabled": False,
+        "net": 0,
+        "available": dict.fromkeys(available, 0),
+        "utilised": dict.fromkeys(utilised, 0),
+    }

@@ -1,0 +1,244 @@
+"""Instruments, quotes and history."""
+
+import gzip
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from sandbox.envelope import CSV_TYPE, Reply, Request, success
+from sandbox.exchange import Exchange
+from sandbox.instruments import Instrument
+from sandbox.money import UNITS_PER_RUPEE, to_rupees
+from sandbox.refusal import Refusal
+from sandbox.tape import Bars
+from sandbox.trading_days import (
+    IST,
+    NS,
+    OPEN_SECONDS,
+    at,
+    is_trading_day,
+    text_of,
+)
+from sandbox.wire import LEVELS
+
+QUOTES_MAX = 500
+PRICES_MAX = 1000
+
+# interval: (minutes per bar, most days per call); a day is 0 minutes
+INTERVALS = {
+    "minute": (1, 60),
+    "2minute": (2, 60),
+    "3minute": (3, 100),
+    "4minute": (4, 100),
+    "5minute": (5, 100),
+    "10minute": (10, 100),
+    "15minute": (15, 200),
+    "30minute": (30, 200),
+    "60minute": (60, 400),
+    "hour": (60, 400),
+    "day": (0, 2000),
+}
+FIRST_HISTORY = datetime(2015, 2, 2, tzinfo=IST)
+
+
+def instruments(exchange: Exchange, request: Request) -> Reply:
+    """GET /instruments and /instruments/{exchange}"""
+    dump = exchange.universe.csv(request.parts[0] if request.parts else None)
+    if dump is None:
+        raise Refusal("Invalid `exchange`.")
+    if "gzip" in (request.header(b"accept-encoding") or ""):
+        return Reply(gzip.compress(dump, 6, mtime=0), 200, CSV_TYPE, ((b"content-encoding", b"gzip"),))
+    return Reply(dump, 200, CSV_TYPE)
+
+
+def quote(exchange: Exchange, request: Request) -> Reply:
+    """GET /quote"""
+    return success({name: _full_quote(exchange, one) for name, one in _asked(exchange, request, QUOTES_MAX)})
+
+
+def ohlc(exchange: Exchange, request: Request) -> Reply:
+    """GET /quote/ohlc"""
+    rows = {}
+    for name, one in _asked(exchange, request, PRICES_MAX):
+        rows[name] = {
+            "instrument_token": one.token,
+            "last_price": to_rupees(exchange.engine.quote(one).last_price),
+            "ohlc": _day_prices(exchange, one),
+        }
+    return success(rows)
+
+
+def ltp(exchange: Exchange, request: Request) -> Reply:
+    """GET /quote/ltp"""
+    rows = {}
+    for name, one in _asked(exchange, request, PRICES_MAX):
+        rows[name] = {"instrument_token": one.token, "last_price": to_rupees(exchange.engine.quote(one).last_price)}
+    return success(rows)
+
+
+def historical(exchange: Exchange, request: Request) -> Reply:
+    """GET /instruments/historical/{token}/{interval}"""
+    token, interval = request.parts
+    known = exchange.universe.by_token.get(int(token)) if token.isascii() and token.isdigit() else None
+    if known is None:
+        raise Refusal("invalid token")
+    if interval not in INTERVALS:
+        raise Refusal("invalid interval")
+    minutes, days_max = INTERVALS[interval]
+    start, end = _moment(request.one("from"), "from"), _moment(request.one("to"), "to")
+    if start > end:
+        raise Refusal("invalid from date: it is after the to date")
+    if (end - start).days > days_max:
+        raise Refusal(f"interval exceeds max limit: {days_max} days")
+    if request.one("continuous", "0") == "1" and (interval != "day" or not known.is_future):
+        raise Refusal("continuous data is available for day candles of futures only")
+    with_oi = request.one("oi", "0") == "1"
+    return success({"candles": _candles(exchange, known, minutes, start, end, with_oi=with_oi)})
+
+
+def _asked(exchange: Exchange, request: Request, count_max: int) -> list[tuple[str, Instrument]]:
+    names = [value for name, value in request.query if name == "i"]
+    if not names:
+        raise Refusal("Missing or empty field `i`")
+    if len(names) > count_max:
+        raise Refusal(f"Too many instruments: {len(names)} of at most {count_max}.")
+    found = ((name, exchange.universe.find(name)) for name in names)
+    return [(name, one) for name, one in found if one is not None]
+
+
+def _day_prices(exchange: Exchange, one: Instrument) -> dict[str, float]:
+    tape = exchange.engine.tape(one)
+    printed = tape.printed(exchange.clock.now_ns())
+    if not printed:
+        return {"open": 0, "high": 0, "low": 0, "close": to_rupees(tape.previous_close)}
+    return {
+        "open": to_rupees(tape.open),
+        "high": to_rupees(int(tape.high[printed - 1])),
+        "low": to_rupees(int(tape.low[printed - 1])),
+        "close": to_rupees(tape.previous_close),
+    }
+
+
+def _full_quote(exchange: Exchange, one: Instrument) -> dict[str, object]:
+    tape = exchange.engine.tape(one)
+    now = exchange.clock.now_ns()
+    last = tape.printed(now) - 1
+    market = exchange.engine.quote(one)
+    row: dict[str, object] = {
+        "instrument_token": one.token,
+        "timestamp": text_of(now),
+        "last_trade_time": text_of(tape.time_ns(last)) if last >= 0 and not one.is_index else None,
+        "last_price": to_rupees(market.last_price),
+    }
+    change = to_rupees(market.last_price - tape.previous_close)
+    if one.is_index:
+        return {**row, "net_change": change, "ohlc": _day_prices(exchange, one)}
+    empty = [{"price": 0, "quantity": 0, "orders": 0}] * LEVELS
+    depth: dict[str, list[dict[str, float]]] = {"buy": empty, "sell": empty}
+    buy_total = sell_total = 0
+    if last >= 0:
+        book = exchange.engine.books.after(tape, last)
+        for name, levels in (("buy", book.bids), ("sell", book.asks)):
+            depth[name] = [
+                {"price": to_rupees(level.price), "quantity": level.quantity, "orders": level.orders}
+                for level in levels
+            ]
+        chunk = exchange.engine.chunks.at(tape, last)
+        buy_total = int(chunk.buy_total[last - chunk.first])
+        sell_total = int(chunk.sell_total[last - chunk.first])
+    interest = tape.open_interest[: last + 1]
+    return {
+        **row,
+        "last_quantity": int(tape.quantity[last]) if last >= 0 else 0,
+        "buy_quantity": buy_total,
+        "sell_quantity": sell_total,
+        "volume": int(tape.volume[last]) if last >= 0 else 0,
+        "average_price": int(tape.value[last] // tape.volume[last] // 100) / 100 if last >= 0 else 0,
+        "oi": int(interest[-1]) if last >= 0 else 0,
+        "oi_day_high": int(interest.max()) if last >= 0 else 0,
+        "oi_day_low": int(interest.min()) if last >= 0 else 0,
+        "net_change": change,
+        "lower_circuit_limit": to_rupees(market.lower_circuit),
+        "upper_circuit_limit": to_rupees(market.upper_circuit),
+        "ohlc": _day_prices(exchange, one),
+        "depth": depth,
+    }
+
+
+def _moment(text: str, name: str) -> datetime:
+    for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d"):
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=IST)
+        except ValueError:
+            continue
+    raise Refusal(f"invalid {name} date")
+
+
+def _candles(
+    exchange: Exchange, one: Instrument, minutes: int, start: datetime, end: datetime, *, with_oi: bool
+) -> list[list[object]]:
+    now = exchange.clock.now_ns()
+    start = max(start, FIRST_HISTORY)
+    first = int(start.timestamp()) * NS
+    last = min(int(end.timestamp()) * NS, now)
+    candles: list[list[object]] = []
+    day = start.date()
+    while day <= end.date() and at(day, 0) <= now:
+        if is_trading_day(day) and (one.expiry is None or day <= one.expiry):
+            bars = _bars_of(exchange, one, day, now)
+            if minutes == 0:
+                if len(bars) and first <= at(day, 0) <= last:
+                    candles.append([f"{day}T00:00:00+0530", *_numbers(_merged(bars, 10**6)[0], with_oi=with_oi)])
+            else:
+                merged = _merged(bars, minutes)
+                opening = at(day, OPEN_SECONDS)
+                for row in merged:
+                    offset = row[0] * minutes
+                    if first <= opening + offset * 60 * NS <= last:
+                        hour, minute = divmod(OPEN_SECONDS // 60 + offset, 60)
+                        candles.append([f"{day}T{hour:02d}:{minute:02d}:00+0530", *_numbers(row, with_oi=with_oi)])
+        day += timedelta(days=1)
+    return candles
+
+
+def _bars_of(exchange: Exchange, one: Instrument, day: date, now: int) -> Bars:
+    today = exchange.engine.day
+    if day == today:
+        tape = exchange.engine.tape(one)
+        return tape.minute_bars(tape.printed(now))
+    return exchange.market.past_bars(one, day)
+
+
+def _merged(bars: Bars, minutes: int) -> list[list[int]]:
+    """Minute bars merged into bars of `minutes`, numbered from the session's start, as plain integers."""
+    if minutes == 1 or not len(bars):
+        return bars.tolist()  # type: ignore[no-any-return]  # numpy types tolist as Any
+    number = bars[:, 0] // minutes
+    starts = np.flatnonzero(np.diff(number, prepend=-1))
+    ends = np.append(starts[1:], len(bars)) - 1
+    merged = np.column_stack(
+        [
+            number[starts],
+            bars[starts, 1],
+            np.maximum.reduceat(bars[:, 2], starts),
+            np.minimum.reduceat(bars[:, 3], starts),
+            bars[ends, 4],
+            np.add.reduceat(bars[:, 5], starts),
+            bars[ends, 6],
+        ]
+    )
+    return merged.tolist()  # type: ignore[no-any-return]  # as above
+
+
+def _numbers(row: list[int], *, with_oi: bool) -> list[object]:
+    _, open_, high, low, close, volume, interest = row
+    out: list[object] = [
+        open_ / UNITS_PER_RUPEE,
+        high / UNITS_PER_RUPEE,
+        low / UNITS_PER_RUPEE,
+        close / UNITS_PER_RUPEE,
+        volume,
+    ]
+    if with_oi:
+        out.append(interest)
+    return out

@@ -1,0 +1,301 @@
+"""The broker's checks before an order is accepted: first the form (A.7 "params"), then the mini-RMS.
+
+Each check raises a `Refusal` with Kite's text. A rule that can be relaxed carries its name from `RELAXABLE`.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import date
+
+from msgspec import Struct
+
+from sandbox.instruments import Instrument, Universe
+from sandbox.money import UNITS_PER_RUPEE, parse_rupees
+from sandbox.refusal import Refusal, order_refused
+from sandbox.trading_days import (
+    OPEN_SECONDS,
+    close_seconds,
+    day_of,
+    is_trading_day,
+    seconds_of,
+    square_off_seconds,
+)
+
+BUY, SELL = 1, -1
+
+RELAXABLE = (
+    "rate-limits",
+    "order-caps",
+    "modification-cap",
+    "market-protection",
+    "trigger-side",
+    "tick-size",
+    "lot-size",
+    "freeze",
+    "circuit",
+    "session",
+    "mis-cutoff",
+    "margin",
+    "holdings",
+    "amo-window",
+)
+"""Rules that `--relax` switches off one by one (`amo-window` is accepted for the after-market orders to come)."""
+
+PRODUCTS = {"CNC": "cash", "MIS": "both", "NRML": "derivative", "MTF": "cash"}
+TAG_LENGTH_MAX = 20
+NO_PROTECTION = "Market orders without market protection are not allowed via API. Please set market protection or use a Limit order."
+CLOSED = "Markets are closed right now. Use GTT for placing long standing orders instead."
+
+
+class PlaceRequest(Struct, frozen=True):
+    """A well-formed order; prices in 1/10,000 rupee, 0 where the type has none."""
+
+    instrument: Instrument
+    side: int
+    quantity: int
+    product: str
+    order_type: str
+    validity: str
+    validity_ttl: int
+    price: int
+    trigger_price: int
+    disclosed_quantity: int
+    market_protection: float
+    tag: str | None
+
+
+class ModifyRequest(Struct, frozen=True):
+    """The fields a modification changes; None where it keeps what is."""
+
+    order_type: str | None
+    quantity: int | None
+    price: int | None
+    trigger_price: int | None
+    disclosed_quantity: int | None
+    validity: str | None
+    market_protection: float | None
+
+
+def parse_place(variety: str, form: Mapping[str, str], universe: Universe) -> PlaceRequest:
+    """A request from the form of POST /orders/{variety}."""
+    if variety != "regular":
+        raise Refusal(f"Invalid `variety`: the sandbox takes regular orders only, found {variety[:20]!r}.")
+    exchange = _one_of(form, "exchange", {"NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX"})
+    symbol = _required(form, "tradingsymbol")
+    side = BUY if _one_of(form, "transaction_type", {"BUY", "SELL"}) == "BUY" else SELL
+    quantity = _integer(form, "quantity", low=1)
+    product = _one_of(form, "product", set(PRODUCTS))
+    order_type = _one_of(form, "order_type", {"MARKET", "LIMIT", "SL", "SL-M"})
+    validity = _one_of(form, "validity", {"DAY", "IOC", "TTL"}, default="DAY")
+    ttl = _integer(form, "validity_ttl", low=1, high=600, default=0 if validity != "TTL" else None)
+    tag = form.get("tag") or None
+    if tag is not None and len(tag) > TAG_LENGTH_MAX:
+        raise Refusal(f"Invalid `tag`. It should be no longer than {TAG_LENGTH_MAX} characters.")
+    price = _price(form, "price") if order_type in {"LIMIT", "SL"} else 0
+    trigger = _price(form, "trigger_price") if order_type in {"SL", "SL-M"} else 0
+    instrument = universe.by_key.get(f"{exchange}:{symbol}")
+    if instrument is None or instrument.is_index:
+        raise Refusal("The instrument you are placing an order for has either expired or does not exist.")
+    kind = PRODUCTS[product]
+    if kind != "both" and (kind == "derivative") != instrument.is_future:
+        raise Refusal(f"Invalid `product`: {product} is not available for {instrument.key}.")
+    if validity == "IOC" and order_type.startswith("SL"):
+        raise Refusal("Stoploss orders cannot be placed with IOC validity.")
+    return PlaceRequest(
+        instrument=instrument,
+        side=side,
+        quantity=quantity,
+        product=product,
+        order_type=order_type,
+        validity=validity,
+        validity_ttl=ttl,
+        price=price,
+        trigger_price=trigger,
+        disclosed_quantity=_integer(form, "disclosed_quantity", low=0, high=quantity, default=0),
+        market_protection=_protection(form) or 0.0,
+        tag=tag,
+    )
+
+
+def parse_modify(form: Mapping[str, str]) -> ModifyRequest:
+    """A request from the form of PUT /orders/{variety}/{order_id}; fields absent or empty stay as they are."""
+    given = {name: value for name, value in form.items() if value != ""}
+    return ModifyRequest(
+        order_type=_one_of(given, "order_type", {"MARKET", "LIMIT", "SL", "SL-M"}) if "order_type" in given else None,
+        quantity=_integer(given, "quantity", low=1) if "quantity" in given else None,
+        price=_optional_price(given, "price"),
+        trigger_price=_optional_price(given, "trigger_price"),
+        disclosed_quantity=_integer(given, "disclosed_quantity", low=0) if "disclosed_quantity" in given else None,
+        validity=_one_of(given, "validity", {"DAY", "IOC", "TTL"}) if "validity" in given else None,
+        market_protection=_protection(given),
+    )
+
+
+class Quote(Struct, frozen=True):
+    """What the checks need to know of the market: 1/10,000 rupee."""
+
+    last_price: int
+    lower_circuit: int
+    upper_circuit: int
+
+
+def circuit_limits(instrument: Instrument, previous_close: int) -> tuple[int, int]:
+    """(lower, upper) limits of the day, rounded inwards to the tick."""
+    band = previous_close * instrument.circuit_percent // 100
+    tick = instrument.tick
+    return -(-(previous_close - band) // tick) * tick, (previous_close + band) // tick * tick
+
+
+def auto_protection(instrument: Instrument, last_price: int) -> float:
+    """Percent of the automatic market protection (kite-facts 3.3) for shares and futures."""
+    del instrument  # options have a table of their own once the sandbox lists them
+    if last_price < 100 * UNITS_PER_RUPEE:
+        return 2.0
+    return 1.0 if last_price <= 500 * UNITS_PER_RUPEE else 0.5
+
+
+def protected_limit(instrument: Instrument, side: int, reference: int, percent: float, quote: Quote) -> int:
+    """The limit at which a protected market order goes to the exchange, on the tick and inside the circuit."""
+    distance = int(reference * percent / 100)
+    tick = instrument.tick
+    if side == BUY:
+        return min(max((reference + distance) // tick * tick, tick), quote.upper_circuit)
+    return max(-(-(reference - distance) // tick) * tick, quote.lower_circuit, tick)
+
+
+def check_place(request: PlaceRequest, quote: Quote, now_ns: int, relaxed: frozenset[str], *, protect: bool) -> None:
+    """The mini-RMS: refuses what Zerodha refuses before an order gets an id. `protect`: market protection is required."""
+    instrument = request.instrument
+    if request.order_type in {"MARKET", "SL-M"} and protect and request.market_protection == 0:
+        raise Refusal(NO_PROTECTION)
+    check_quantity(instrument, request.quantity, relaxed)
+    if request.order_type == "SL-M" and instrument.exchange == "BSE":
+        raise order_refused("SL-M orders are not allowed on BSE. Use SL orders with a limit price.")
+    check_prices(instrument, request.side, request.order_type, request.price, request.trigger_price, quote, relaxed)
+    day, second = day_of(now_ns), seconds_of(now_ns)
+    if "session" not in relaxed and not in_session(instrument, day, second):
+        raise order_refused(CLOSED)
+    if (
+        request.product == "MIS"
+        and "mis-cutoff" not in relaxed
+        and second >= square_off_seconds(instrument.session, day)
+    ):
+        raise order_refused("MIS orders are not allowed now: the intraday square-off time has passed.")
+
+
+def check_quantity(instrument: Instrument, quantity: int, relaxed: frozenset[str]) -> None:
+    """Lot and freeze."""
+    if "lot-size" not in relaxed and quantity % instrument.lot:
+        raise Refusal(f"Invalid `quantity`. It should be a multiple of the lot size {instrument.lot}.")
+    if "freeze" not in relaxed and quantity > instrument.freeze:
+        raise order_refused(
+            f"The quantity {quantity} is above the freeze quantity {instrument.freeze} of {instrument.tradingsymbol}. "
+            "Place smaller orders."
+        )
+
+
+def check_prices(
+    instrument: Instrument,
+    side: int,
+    order_type: str,
+    price: int,
+    trigger: int,
+    quote: Quote,
+    relaxed: frozenset[str],
+) -> None:
+    """Tick, circuit and the side of the trigger."""
+    for value in (price, trigger):
+        if "tick-size" not in relaxed and value % instrument.tick:
+            tick = f"{instrument.tick / UNITS_PER_RUPEE:.2f}"
+            raise order_refused(
+                f"Tick size for this script is {tick}. Kindly enter price in the multiple of tick size for this script"
+            )
+        if value and "circuit" not in relaxed:
+            _check_circuit(value, quote)
+    if order_type in {"SL", "SL-M"} and "trigger-side" not in relaxed:
+        if side * (trigger - quote.last_price) <= 0:
+            name, where = ("buy", "higher") if side == BUY else ("sell", "lower")
+            raise order_refused(
+                f"Trigger price for stoploss {name} orders should be {where} than the last traded price."
+            )
+        if order_type == "SL" and side * (price - trigger) < 0:
+            name, where = ("buy", "higher") if side == BUY else ("sell", "lower")
+            raise order_refused(f"Trigger price for stoploss {name} orders cannot be {where} than the limit price.")
+
+
+def in_session(instrument: Instrument, day: date, second: int) -> bool:
+    """Whether continuous trading runs for an instrument."""
+    return is_trading_day(day) and OPEN_SECONDS <= second < close_seconds(instrument.session, day)
+
+
+def _check_circuit(value: int, quote: Quote) -> None:
+    for bad, word, limit in (
+        (value < quote.lower_circuit, "lower", quote.lower_circuit),
+        (value > quote.upper_circuit, "upper", quote.upper_circuit),
+    ):
+        if bad:
+            than = "lower" if word == "lower" else "higher"
+            raise order_refused(
+                f"Your order price is {than} than the current {word} circuit limit of {limit / UNITS_PER_RUPEE:g}. "
+                "Place an order within the daily range."
+            )
+
+
+def _required(form: Mapping[str, str], name: str) -> str:
+    value = form.get(name, "").strip()
+    if not value:
+        raise Refusal(f"Missing or empty field `{name}`")
+    return value
+
+
+def _one_of(form: Mapping[str, str], name: str, allowed: set[str], default: str | None = None) -> str:
+    if default is not None and not form.get(name):
+        return default
+    value = _required(form, name)
+    if value not in allowed:
+        raise Refusal(f"Invalid `{name}`.")
+    return value
+
+
+def _integer(form: Mapping[str, str], name: str, *, low: int, high: int = 10**9, default: int | None = None) -> int:
+    if default is not None and not form.get(name):
+        return default
+    text = _required(form, name)
+    if len(text) > 12:
+        raise Refusal(f"Invalid `{name}`.")
+    try:
+        value = int(text)
+    except ValueError:
+        raise Refusal(f"Invalid `{name}`.") from None
+    if not low <= value <= high:
+        raise Refusal(f"Invalid `{name}`.")
+    return value
+
+
+def _price(form: Mapping[str, str], name: str) -> int:
+    try:
+        value = parse_rupees(_required(form, name))
+    except ValueError:
+        raise Refusal(f"Invalid `{name}`.") from None
+    if value <= 0:
+        raise Refusal(f"Invalid `{name}`.")
+    return value
+
+
+def _optional_price(form: Mapping[str, str], name: str) -> int | None:
+    if name not in form or form[name] in {"0", "0.0"}:
+        return None
+    return _price(form, name)
+
+
+def _protection(form: Mapping[str, str]) -> float | None:
+    text = form.get("market_protection", "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        raise Refusal("Invalid `market_protection`.") from None
+    if not (value == -1 or 0 <= value <= 100) or math.isnan(value):
+        raise Refusal("Invalid `market_protection`.")
+    return value
