@@ -28,10 +28,13 @@ CONVERGENCE_PERIODS: Final = 50
 
 _PERIOD_LEAST: Final = 10
 
-_SMOOTHED_UNMARKED: Final = frozenset(
-    ("ADOSC ADXR CVI DEMA EFI ERI KC KDJ MACD MACDEXT MACDFIX MASSI SAR SAREXT SMI STOCHRSI SUPERTREND TEMA TRIX TSI ZLEMA")
-    .split()
-)  # fmt: skip
+# fmt: off
+_SMOOTHED_UNMARKED: Final = frozenset({
+    "ADOSC", "ADXR", "CVI", "DEMA", "EFI", "ERI", "KC", "KDJ",
+    "MACD", "MACDEXT", "MACDFIX", "MASSI", "SAR", "SAREXT", "SMI", "STOCHRSI",
+    "SUPERTREND", "TEMA", "TRIX", "TSI", "ZLEMA",
+})
+# fmt: on
 """Functions that remember where they began though TA-Lib does not mark them (found by running them from two starts).
 
 Cumulative ones (AD, OBV, PVT, ...) never forget their start: declare them with anchor="session".
