@@ -1,0 +1,1 @@
+"""How the world is touched: the broker, the stores, the clocks. Each adapter supplies a port of `domain.ports`."""

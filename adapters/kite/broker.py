@@ -1,0 +1,174 @@
+"""Orders and books at Kite, for one worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from adapters.kite import translate
+from adapters.kite.http import Http, NotReached, Reply, ReplyLost
+from adapters.kite.outcome import Verdict, classify
+from adapters.kite.pacing import Endpoint, Pacer, Priority
+from adapters.kite.reading import Reader
+from adapters.kite.rows import FundsData, HoldingRow, OrderRow, PlacedData, PositionsData, TradeRow
+from domain.messages.broker import (
+    Accepted,
+    BrokerHolding,
+    BrokerOrder,
+    BrokerPosition,
+    BrokerTrade,
+    CancelOutcome,
+    Funds,
+    NotSent,
+    PlaceOrder,
+    PostOutcome,
+    Rejected,
+    Unresolved,
+)
+from domain.ports import Clock
+from domain.values import SECOND, Nanos
+
+T = TypeVar("T")
+
+PERMIT_LIVES: Final[Nanos] = SECOND // 4
+"""A start taken by `pace` and not used within this time is stale: used later, it could crowd another second."""
+
+
+def lax_decoder(wanted: type[T]) -> msgspec.json.Decoder[T]:
+    """A decoder that reads `"17"` and `1.0` as integers too: the documentation types some numbers as strings."""
+    return msgspec.json.Decoder(wanted, strict=False)
+
+
+_orders: Final = lax_decoder(list[OrderRow])
+_trades: Final = lax_decoder(list[TradeRow])
+_positions: Final = lax_decoder(PositionsData)
+_holdings: Final = lax_decoder(list[HoldingRow])
+_funds: Final = lax_decoder(FundsData)
+_placed: Final = lax_decoder(PlacedData)
+
+
+class KiteBroker:
+    """`domain.ports.Broker` over Kite's REST routes. Owns its `Http`: one instance per worker and incarnation."""
+
+    def __init__(
+        self,
+        http: Http,
+        pacer: Pacer,
+        market_clock: Clock,
+        monotonic: Clock,
+        *,
+        unknown_status: Callable[[str], None] = lambda _word: None,
+    ) -> None:
+        """`unknown_status` is called once for each status word that is not in the table."""
+        self._http = http
+        self._pacer = pacer
+        self._market_clock = market_clock
+        self._monotonic = monotonic
+        self._reader = Reader(http, pacer, monotonic)
+        self._words = translate.StatusWords(unknown_status)
+        self._permit: Nanos | None = None
+
+    def pace(self, priority: Priority, timeout_seconds: float) -> bool:
+        """Take this worker's turn for its next place or cancel, before it claims the tag. False: do not claim.
+
+        place and cancel take their turn themselves where none was taken, or it is stale.
+        """
+        deadline = self._monotonic.now_ns() + int(timeout_seconds * SECOND)
+        if not self._pacer.acquire(Endpoint.ORDER, priority, deadline):
+            return False
+        self._permit = self._monotonic.now_ns()
+        return True
+
+    def place(self, order: PlaceOrder) -> PostOutcome:
+        """One POST, never retried; the outcome is what is proved.
+
+        Accepted     the envelope says success and names an order id
+        Rejected     refused by an envelope with a status that proves it (`outcome`), a dead token (403) and the rate
+                     limit (429) included: both are checked before the order system sees the order
+        NotSent      no token, no turn in time, no connection, or an order that has no form: nothing left
+        Unresolved   everything else
+        """
+        try:
+            form = translate.place_form(order)
+        except translate.Untranslatable as error:
+            return NotSent(str(error))
+        return self._send("POST", f"/orders/{quote(order.variety, safe='')}", Priority.ENTRY, form=form)
+
+    def cancel(self, order_id: str, variety: str) -> CancelOutcome:
+        """One DELETE, never retried. Accepted says that the request was taken, not that the order is gone."""
+        route = f"/orders/{quote(variety, safe='')}/{quote(order_id, safe='')}"
+        return self._send("DELETE", route, Priority.EXIT)
+
+    def orders(self) -> Sequence[BrokerOrder]:
+        """Today's order book."""
+
+        def book(data: bytes) -> list[BrokerOrder]:
+            received = self._market_clock.now_ns()
+            return [translate.order(row, self._words, received) for row in _orders.decode(data)]
+
+        return self._reader.get("/orders", book)
+
+    def trades(self, order_id: str | None = None) -> Sequence[BrokerTrade]:
+        """Today's trades, of one order or of all."""
+        route = "/trades" if order_id is None else f"/orders/{quote(order_id, safe='')}/trades"
+        return self._reader.get(route, lambda data: [translate.trade(row) for row in _trades.decode(data)])
+
+    def positions(self) -> Sequence[BrokerPosition]:
+        """Net positions, flat rows included."""
+        return self._reader.get(
+            "/portfolio/positions", lambda data: [translate.position(row) for row in _positions.decode(data).net]
+        )
+
+    def holdings(self) -> Sequence[BrokerHolding]:
+        """Delivery holdings."""
+        return self._reader.get(
+            "/portfolio/holdings", lambda data: [translate.holding(row) for row in _holdings.decode(data)]
+        )
+
+    def funds(self) -> Funds:
+        """Funds of the equity segment."""
+        return self._reader.get("/user/margins/equity", lambda data: translate.funds(_funds.decode(data)))
+
+    def close(self) -> None:
+        """Give the HTTP session back."""
+        self._http.close()
+
+    def _send(self, method: str, route: str, priority: Priority, form: dict[str, str] | None = None) -> PostOutcome:
+        if not self._has_turn(priority):
+            return NotSent("no turn within our own rate limits in time")
+        try:
+            reply = self._http.call(method, route, form=form)
+        except NotReached as error:
+            return NotSent(str(error))
+        except ReplyLost as error:
+            return Unresolved(str(error))
+        return self._outcome(reply)
+
+    def _has_turn(self, priority: Priority) -> bool:
+        permit, self._permit = self._permit, None
+        if permit is not None and self._monotonic.now_ns() - permit <= PERMIT_LIVES:
+            return True
+        return self._pacer.acquire(
+            Endpoint.ORDER, priority, self._monotonic.now_ns() + int(self._http.deadline_seconds * SECOND)
+        )
+
+    def _outcome(self, reply: Reply) -> PostOutcome:
+        outcome = classify(reply, self._http.tokens)
+        if outcome.login_needed:
+            self._http.tokens.invalidate(reply.generation)
+        match outcome.verdict:
+            case Verdict.DONE:
+                try:
+                    placed = _placed.decode(outcome.data)
+                except msgspec.MsgspecError:
+                    return Unresolved(f"HTTP {reply.status}: a success without an order id")
+                if not placed.order_id:
+                    return Unresolved(f"HTTP {reply.status}: a success with an empty order id")
+                return Accepted(placed.order_id)
+            case Verdict.REFUSED | Verdict.LOGIN | Verdict.SLOW_DOWN:
+                return Rejected(reply.status, outcome.text)
+            case Verdict.UNRESOLVED:
+                return Unresolved(outcome.text, outcome.login_needed)
