@@ -64,7 +64,7 @@ class Alerts(Actor):
 
 
 def as_alert(message: object) -> Alert | None:
-    """The alert that a message is, or is worth; None for the rest. Its time is 0 where the message tells no market time."""
+    """The alert that a message is, or is worth (time 0 where it tells no market time); None for the rest."""
     match message:
         case Alert():
             return message
