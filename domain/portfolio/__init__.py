@@ -7,6 +7,6 @@ the broker's own formulas for a position.
 from domain.portfolio.book import Book
 from domain.portfolio.ledger import Ledger, RoundTrip
 from domain.portfolio.positions import NetPosition
-from domain.portfolio.sequence import SequenceGap
+from domain.portfolio.sequence import SequenceGap, SnapshotUnreadable
 
-__all__ = ["Book", "Ledger", "NetPosition", "RoundTrip", "SequenceGap"]
+__all__ = ["Book", "Ledger", "NetPosition", "RoundTrip", "SequenceGap", "SnapshotUnreadable"]

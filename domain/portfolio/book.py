@@ -23,7 +23,7 @@ from domain.messages.control import PortfolioSnapshot, PositionView
 from domain.messages.journal import DayOpened, JournalRecord, TradeBooked
 from domain.portfolio.ledger import Ledger, RoundTrip, carried, traded
 from domain.portfolio.positions import NetPosition, net_positions
-from domain.portfolio.sequence import is_next
+from domain.portfolio.sequence import SnapshotUnreadable, is_next
 from domain.values import E4, Instrument, Nanos, Product, ist
 
 _FORMAT: Final = 1
@@ -175,13 +175,13 @@ class Book:
 
     @classmethod
     def decode(cls, body: bytes, instruments: Mapping[str, Instrument] | None = None) -> Book:
-        """The book that `encode` was called on. Raises ValueError for what is not such a state: fold the journal."""
+        """The book that `encode` was called on. Raises SnapshotUnreadable for anything else."""
         try:
             state = msgspec.json.decode(body, type=_State)
         except msgspec.DecodeError as error:
-            raise ValueError(f"not a snapshot of the books: {error}") from None
+            raise SnapshotUnreadable(f"not a snapshot of the books: {error}") from None
         if state.format != _FORMAT:
-            raise ValueError(f"the snapshot of the books has format {state.format}, this program reads {_FORMAT}")
+            raise SnapshotUnreadable(f"the books' snapshot has format {state.format}, this program reads {_FORMAT}")
         book = cls(instruments)
         book._seq, book._day, book._stated = state.seq, state.day, state.stated
         book._opening_cash, book._carried_cost = state.opening_cash, state.carried_cost

@@ -1,4 +1,4 @@
-"""Folding the journal: each record once, in order, and a gap is never stepped over."""
+"""Folding the journal: each record once, in order, a gap never stepped over; and snapshots that only save time."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ class SequenceGap(PatangError):
         super().__init__(f"record {seq} came after {after}: read the journal from {after} on")
         self.after = after
         self.seq = seq
+
+
+class SnapshotUnreadable(PatangError):
+    """A stored projection is not one that this program reads. Nothing is lost: fold the journal from the start."""
 
 
 def is_next(last: int, seq: int) -> bool:

@@ -1,0 +1,26 @@
+"""The risk gate's thinking: limits, checks in order, what is held and open, and how positions are flattened.
+
+`limits` are the figures, `book` what the journal and our own holds say, `checks` one small function per way to be
+denied, `gate` asks them in order, `loss` watches the day's result, `flatten` makes the exits of a square-off.
+"""
+
+from domain.risk.book import OpenOrder, RiskBook, Standing
+from domain.risk.facts import Approval, MarketFacts, funds
+from domain.risk.flatten import flatten_intents
+from domain.risk.gate import check
+from domain.risk.limits import RiskLimits
+from domain.risk.loss import breached, day_pnl
+
+__all__ = [
+    "Approval",
+    "MarketFacts",
+    "OpenOrder",
+    "RiskBook",
+    "RiskLimits",
+    "Standing",
+    "breached",
+    "check",
+    "day_pnl",
+    "flatten_intents",
+    "funds",
+]

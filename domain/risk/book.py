@@ -1,0 +1,490 @@
+"""What is open and what it could come to: the journal folded for the risk gate, with our own holds on top.
+
+Every open and unresolved order counts as if it filled. Positions are the provisional view: an order contributes the
+larger of what cumulative updates showed (FillSeen) and what was booked (TradeBooked), so a fill is never counted twice.
+
+Three things are not in the journal, and so not in a snapshot either: holds (approvals not yet journaled: a restart
+voids them by raising the risk epoch), prices, and frozen strategies (whoever freezes one keeps that).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from domain.messages.journal import (
+    DayOpened,
+    FillSeen,
+    IntentAccepted,
+    IntentExpired,
+    JournalRecord,
+    OrderAcknowledged,
+    OrderClosed,
+    OrderQuarantined,
+    OrderRejected,
+    TradeBooked,
+)
+from domain.messages.orders import OrderIntent
+from domain.portfolio.sequence import SnapshotUnreadable, is_next
+from domain.risk.limits import RiskLimits
+from domain.values import E4, MINUTE, Instrument, Nanos, Product, Side
+
+_FORMAT: Final = 1
+
+LineKey = tuple[str, int, Product]
+"""(strategy, token, product). The strategy is empty for what was traded outside."""
+
+
+class Standing(Enum):
+    """HELD: approved, not journaled yet. LIVE: journaled and not final. UNRESOLVED: nothing is proved of it."""
+
+    HELD = "held"
+    LIVE = "live"
+    UNRESOLVED = "unresolved"
+
+
+class OpenOrder(Struct, frozen=True):
+    """One order that may still trade.
+
+    reference_price  what the decision was made at; values the order until the market gives a price
+    margin_held  for the whole quantity; released as it fills, and with the order
+    seen         units that cumulative updates showed as filled
+    booked       units whose trades are booked
+    time         when it was held, then when it was journaled
+    """
+
+    intent_id: str
+    tag: str
+    strategy: str
+    token: int
+    instrument: str
+    product: Product
+    side: Side
+    quantity: int
+    reduce_only: bool
+    reference_price: E4
+    margin_held: E4
+    valid_until: Nanos
+    standing: Standing
+    time: Nanos
+    seen: int = 0
+    booked: int = 0
+
+    @property
+    def key(self) -> LineKey:
+        """The line it belongs to."""
+        return self.strategy, self.token, self.product
+
+    @property
+    def filled(self) -> int:
+        """Units known to be filled, one way or the other."""
+        return max(self.seen, self.booked)
+
+    @property
+    def remaining(self) -> int:
+        """Units that may still fill."""
+        return max(self.quantity - self.filled, 0)
+
+    @property
+    def margin(self) -> E4:
+        """Margin still held for what remains, rounded up; the position carries the rest."""
+        return -(-self.margin_held * self.remaining // self.quantity)
+
+
+class Exposure(Struct, frozen=True):
+    """One line as it stands and as it could come to stand, in signed units.
+
+    position  provisional
+    buys, sells  units of open orders that may still fill
+    opening_buys, opening_sells  those of them that are not reduce-only
+    """
+
+    position: int = 0
+    buys: int = 0
+    sells: int = 0
+    opening_buys: int = 0
+    opening_sells: int = 0
+
+    def worst(self, extra: int = 0) -> int:
+        """The largest position, unsigned, that the line may reach; `extra` is one more order, signed."""
+        high = self.position + self.buys + max(extra, 0)
+        low = self.position - self.sells + min(extra, 0)
+        return max(abs(high), abs(low))
+
+    def exits(self) -> int:
+        """Units that may still be closed: the position less what open orders against it may close already."""
+        pending = self.sells if self.position > 0 else self.buys
+        return max(abs(self.position) - pending, 0)
+
+
+class _State(Struct, frozen=True):
+    format: int
+    seq: int
+    day: str
+    orders: tuple[OpenOrder, ...]
+    positions: tuple[tuple[str, int, Product, int], ...]
+    names: tuple[tuple[int, str, E4], ...]
+    seen_ids: tuple[str, ...]
+    day_orders: int
+    recent: tuple[Nanos, ...]
+
+
+class RiskBook:
+    """Open orders, provisional positions, holds, and order counts.
+
+    instruments  the day's list by `EXCHANGE:SYMBOL`, for multipliers; read on use, it may be filled later
+    """
+
+    def __init__(self, instruments: Mapping[str, Instrument] | None = None) -> None:
+        self._instruments = {} if instruments is None else instruments
+        self._seq = 0
+        self._day = ""
+        self._orders: dict[str, OpenOrder] = {}
+        self._ids: dict[str, str] = {}
+        self._positions: dict[LineKey, int] = {}
+        self._names: dict[int, tuple[str, E4]] = {}
+        self._seen: set[str] = set()
+        self._day_orders = 0
+        self._recent: list[Nanos] = []
+        self._marks: dict[int, E4] = {}
+        self._frozen: dict[str, str] = {}
+        self._lines: dict[LineKey, Exposure] | None = None
+
+    # What it is told
+
+    @property
+    def seq(self) -> int:
+        """The last record applied."""
+        return self._seq
+
+    @property
+    def day(self) -> str:
+        """The trading day, YYYY-MM-DD; empty before the first one is opened."""
+        return self._day
+
+    def apply(self, record: JournalRecord) -> bool:
+        """Fold one record: False if it was applied before. Raises SequenceGap where records are missing before it."""
+        if not is_next(self._seq, record.seq):
+            return False
+        match record.event:
+            case DayOpened(day=day):
+                self._open_day(day)
+            case IntentAccepted() as accepted:
+                self._accept(accepted)
+            case IntentExpired(intent_id=intent_id):
+                self._seen.add(intent_id)
+                self._forget(intent_id)
+            case OrderAcknowledged(tag=tag):
+                self._change(tag, standing=Standing.LIVE)
+            case OrderQuarantined(tag=tag):
+                self._change(tag, standing=Standing.UNRESOLVED)
+            case FillSeen(tag=tag, filled=filled):
+                order = self._by_tag(tag)
+                if order is not None:
+                    self._change(tag, seen=max(order.seen, filled))
+            case TradeBooked() as trade:
+                self._book(trade)
+            case OrderRejected(tag=tag) | OrderClosed(tag=tag):
+                self._forget(self._ids.get(tag, ""))
+            case _:
+                pass
+        self._seq = record.seq
+        self._lines = None
+        return True
+
+    def apply_all(self, records: Iterable[JournalRecord]) -> int:
+        """Fold records in order; how many were new."""
+        return sum(self.apply(record) for record in records)
+
+    def hold(self, intent: OrderIntent, margin: E4, now: Nanos) -> None:
+        """Count an approved intent from here on, before anyone is told of it. Raises ValueError for a known id."""
+        self.expire_holds(now)
+        if self.is_known(intent.intent_id):
+            raise ValueError(f"intent {intent.intent_id} is held or journaled already")
+        self._put(_held(intent, margin, now))
+
+    def release(self, intent_id: str) -> bool:
+        """Give up a hold whose intent never reached the journal; False where it has, or is not known."""
+        order = self._orders.get(intent_id)
+        if order is None or order.standing is not Standing.HELD:
+            return False
+        self._forget(intent_id)
+        return True
+
+    def expire_holds(self, now: Nanos) -> list[str]:
+        """Give up holds whose validity is over: nobody may send them any more. Returns their intent ids."""
+        gone = [
+            order.intent_id
+            for order in self._orders.values()
+            if order.standing is Standing.HELD and order.valid_until <= now
+        ]
+        for intent_id in gone:
+            self._forget(intent_id)
+        return gone
+
+    def mark(self, token: int, price: E4) -> None:
+        """The newest price of an instrument, 1/10,000 rupee. One that is not positive is no price, and is ignored."""
+        if price > 0:
+            self._marks[token] = price
+
+    def freeze(self, strategy: str, why: str) -> None:
+        """Deny this strategy's entries from here on."""
+        self._frozen[strategy] = why
+
+    def thaw(self, strategy: str) -> None:
+        """Allow its entries again."""
+        self._frozen.pop(strategy, None)
+
+    # What it answers
+
+    def frozen(self, strategy: str) -> str | None:
+        """Why the strategy is frozen, or None."""
+        return self._frozen.get(strategy)
+
+    def is_known(self, intent_id: str) -> bool:
+        """Whether the intent is held, or was journaled today."""
+        return intent_id in self._orders or intent_id in self._seen
+
+    def open_orders(self, strategy: str | None = None, token: int | None = None) -> tuple[OpenOrder, ...]:
+        """Orders that may still trade, holds included, oldest first."""
+        return tuple(
+            order
+            for order in self._orders.values()
+            if strategy in (None, order.strategy) and token in (None, order.token)
+        )
+
+    def unresolved(self, strategy: str, token: int) -> tuple[OpenOrder, ...]:
+        """The strategy's unresolved orders in the instrument."""
+        found = self.open_orders(strategy, token)
+        return tuple(order for order in found if order.standing is Standing.UNRESOLVED)
+
+    def exposures(self) -> Mapping[LineKey, Exposure]:
+        """Every line that has a position or an open order."""
+        if self._lines is None:
+            self._lines = dict(self._added_up())
+        return self._lines
+
+    def exposure(self, strategy: str, token: int, product: Product) -> Exposure:
+        """One line; all zero where there is nothing."""
+        return self.exposures().get((strategy, token, product), Exposure())
+
+    def position(self, strategy: str, token: int, product: Product) -> int:
+        """Provisional signed position of a line."""
+        return self.exposure(strategy, token, product).position
+
+    def worst_case(self, token: int, extra: tuple[LineKey, int] | None = None) -> int:
+        """The largest position in units that the instrument may reach, strategies and products added up unsigned.
+
+        `extra` is one more order, as its line and signed units.
+        """
+        lines = {key: line for key, line in self.exposures().items() if key[1] == token}
+        more_key, more = extra if extra is not None else (None, 0)
+        if more_key is not None:
+            lines.setdefault(more_key, Exposure())
+        return sum(line.worst(more if key == more_key else 0) for key, line in lines.items())
+
+    def gross_exposure(self, leave_out: int | None = None) -> E4:
+        """Worst-case value of all instruments at their newest prices, but for `leave_out`."""
+        return sum(
+            line.worst() * self.price(token) * self.multiplier(token)
+            for (_, token, _), line in self.exposures().items()
+            if token != leave_out
+        )
+
+    def margin_used(self, limits: RiskLimits) -> E4:
+        """Margin of provisional positions at the newest prices, and of what open orders still hold."""
+        positions = sum(
+            limits.margin(abs(line.position) * self.price(token) * self.multiplier(token), product)
+            for (_, token, product), line in self.exposures().items()
+        )
+        return positions + sum(order.margin for order in self._orders.values())
+
+    def marked(self, token: int) -> E4:
+        """Newest price that the market gave; 0 where there is none."""
+        return self._marks.get(token, 0)
+
+    def price(self, token: int) -> E4:
+        """Newest price known: the market's, else that of the newest trade or intent; 0 where there is none."""
+        return self._marks.get(token) or self._named(token)[1]
+
+    def instrument(self, token: int) -> str:
+        """`EXCHANGE:SYMBOL` of a token that orders or trades named; empty where none did."""
+        return self._named(token)[0]
+
+    def multiplier(self, token: int) -> int:
+        """Rupees of value per unit and rupee of price; 1 where the instrument is not listed."""
+        listed = self.listed(token)
+        return 1 if listed is None else listed.multiplier
+
+    def listed(self, token: int) -> Instrument | None:
+        """The list's entry for a token that orders or trades named."""
+        return self._instruments.get(self.instrument(token))
+
+    def orders_since(self, start: Nanos) -> int:
+        """Orders held or journaled after `start`; exact for the last minute of market time."""
+        held = sum(order.time > start for order in self._holds())
+        return held + sum(time > start for time in self._recent)
+
+    def orders_today(self) -> int:
+        """Orders held or journaled this trading day."""
+        return self._day_orders + sum(1 for _ in self._holds())
+
+    # Snapshots
+
+    def encode(self) -> bytes:
+        """What the journal says, no holds, prices or frozen strategies: equal journals, equal bytes."""
+        live = [order for order in self._orders.values() if order.standing is not Standing.HELD]
+        state = _State(
+            format=_FORMAT,
+            seq=self._seq,
+            day=self._day,
+            orders=tuple(sorted(live, key=lambda order: (order.time, order.intent_id))),
+            positions=tuple(
+                (*key, units) for key, units in sorted(self._positions.items(), key=lambda item: _sortable(item[0]))
+            ),
+            names=tuple((token, *named) for token, named in sorted(self._names.items())),
+            seen_ids=tuple(sorted(self._seen)),
+            day_orders=self._day_orders,
+            recent=tuple(self._recent),
+        )
+        return msgspec.json.encode(state)
+
+    @classmethod
+    def decode(cls, body: bytes, instruments: Mapping[str, Instrument] | None = None) -> RiskBook:
+        """The book that `encode` was called on. Raises SnapshotUnreadable for anything else."""
+        try:
+            state = msgspec.json.decode(body, type=_State)
+        except msgspec.DecodeError as error:
+            raise SnapshotUnreadable(f"not a snapshot of the risk book: {error}") from None
+        if state.format != _FORMAT:
+            raise SnapshotUnreadable(
+                f"the risk book's snapshot has format {state.format}, this program reads {_FORMAT}"
+            )
+        book = cls(instruments)
+        book._seq, book._day, book._day_orders = state.seq, state.day, state.day_orders
+        for order in state.orders:
+            book._put(order)
+        book._positions = {(strategy, token, product): units for strategy, token, product, units in state.positions}
+        book._names = {token: (name, price) for token, name, price in state.names}
+        book._seen = set(state.seen_ids)
+        book._recent = list(state.recent)
+        return book
+
+    # Folding
+
+    def _open_day(self, day: str) -> None:
+        if day != self._day:
+            self._day, self._day_orders, self._seen = day, 0, set()
+            self._seen.update(self._ids_journaled())
+
+    def _accept(self, accepted: IntentAccepted) -> None:
+        intent = accepted.intent
+        self._seen.add(intent.intent_id)
+        self._day_orders += 1
+        newest = max([accepted.time, *self._recent[-1:]])
+        self._recent = sorted(time for time in [*self._recent, accepted.time] if time > newest - MINUTE)
+        self._forget(intent.intent_id)
+        held = _held(intent, accepted.margin_held, accepted.time)
+        self._put(msgspec.structs.replace(held, tag=accepted.tag, standing=Standing.LIVE))
+        price = intent.reference_price or self._named(intent.token)[1]
+        self._names[intent.token] = intent.instrument, price
+
+    def _book(self, trade: TradeBooked) -> None:
+        key: LineKey = (trade.strategy, trade.token, trade.product)
+        units = self._positions.get(key, 0) + trade.side.sign * trade.quantity
+        if units:
+            self._positions[key] = units
+        else:
+            self._positions.pop(key, None)
+        self._names[trade.token] = trade.instrument, trade.price
+        order = self._by_tag(trade.tag)
+        if order is not None:
+            self._change(trade.tag, booked=order.booked + trade.quantity)
+
+    def _by_tag(self, tag: str) -> OpenOrder | None:
+        return self._orders.get(self._ids.get(tag, ""))
+
+    def _put(self, order: OpenOrder) -> None:
+        self._orders[order.intent_id] = order
+        if order.tag:
+            self._ids[order.tag] = order.intent_id
+        self._lines = None
+
+    def _change(
+        self, tag: str, *, standing: Standing | None = None, seen: int | None = None, booked: int | None = None
+    ) -> None:
+        order = self._by_tag(tag)
+        if order is not None:
+            self._orders[order.intent_id] = msgspec.structs.replace(
+                order,
+                standing=order.standing if standing is None else standing,
+                seen=order.seen if seen is None else seen,
+                booked=order.booked if booked is None else booked,
+            )
+
+    def _forget(self, intent_id: str) -> None:
+        order = self._orders.pop(intent_id, None)
+        if order is not None:
+            self._ids.pop(order.tag, None)
+            self._lines = None
+
+    def _named(self, token: int) -> tuple[str, E4]:
+        """Instrument and newest price that the journal or a hold names for the token."""
+        named = self._names.get(token)
+        if named is None:
+            held = (order for order in self._holds() if order.token == token)
+            named = next(((order.instrument, order.reference_price) for order in held), ("", 0))
+        return named
+
+    def _holds(self) -> Iterator[OpenOrder]:
+        return (order for order in self._orders.values() if order.standing is Standing.HELD)
+
+    def _ids_journaled(self) -> Iterator[str]:
+        return (order.intent_id for order in self._orders.values() if order.standing is not Standing.HELD)
+
+    def _added_up(self) -> Iterator[tuple[LineKey, Exposure]]:
+        orders: dict[LineKey, list[OpenOrder]] = {}
+        for order in self._orders.values():
+            orders.setdefault(order.key, []).append(order)
+        for key in sorted(orders.keys() | self._positions.keys(), key=_sortable):
+            mine = orders.get(key, [])
+            buys = [order for order in mine if order.side is Side.BUY]
+            sells = [order for order in mine if order.side is Side.SELL]
+            yield (
+                key,
+                Exposure(
+                    position=self._positions.get(key, 0)
+                    + sum(order.side.sign * (order.filled - order.booked) for order in mine),
+                    buys=sum(order.remaining for order in buys),
+                    sells=sum(order.remaining for order in sells),
+                    opening_buys=sum(order.remaining for order in buys if not order.reduce_only),
+                    opening_sells=sum(order.remaining for order in sells if not order.reduce_only),
+                ),
+            )
+
+
+def _held(intent: OrderIntent, margin: E4, now: Nanos) -> OpenOrder:
+    return OpenOrder(
+        intent_id=intent.intent_id,
+        tag="",
+        strategy=intent.strategy,
+        token=intent.token,
+        instrument=intent.instrument,
+        product=intent.product,
+        side=intent.side,
+        quantity=intent.quantity,
+        reduce_only=intent.reduce_only,
+        reference_price=intent.reference_price,
+        margin_held=margin,
+        valid_until=intent.valid_until,
+        standing=Standing.HELD,
+        time=now,
+    )
+
+
+def _sortable(key: LineKey) -> tuple[str, int, str]:
+    return key[0], key[1], key[2].value
