@@ -96,9 +96,10 @@ class Worker(Node):
         self.engine.emit(ChildReady(self.id, incarnation, now))
         if incarnation > 1:
             self.engine.emit(ChildRestarted(self.id, incarnation, now, self.starts - 1))
+        self.came_up()
+        # After that: the watch is for a child that is up, and looks no more once it is not.
         if self.spec.heartbeat_seconds is not None:
             self._watch(life, self.spec.heartbeat_seconds, (-1, -1), now)
-        self.came_up()
 
     def _start_timed_out(self, life: Life) -> None:
         if self._life is life and self.state is State.STARTING:
