@@ -60,14 +60,15 @@ class KiteBroker:
         market_clock: Clock,
         monotonic: Clock,
         *,
+        read_deadline_seconds: float = 10.0,
         unknown_status: Callable[[str], None] = lambda _word: None,
     ) -> None:
-        """`unknown_status` is called once for each status word that is not in the table."""
+        """`read_deadline_seconds` bounds a read with its retries. `unknown_status` is called once for each status word that is not in the table."""
         self._http = http
         self._pacer = pacer
         self._market_clock = market_clock
         self._monotonic = monotonic
-        self._reader = Reader(http, pacer, monotonic)
+        self._reader = Reader(http, pacer, monotonic, deadline_seconds=read_deadline_seconds)
         self._words = translate.StatusWords(unknown_status)
         self._permit: Nanos | None = None
 

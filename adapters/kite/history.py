@@ -63,6 +63,10 @@ class KiteHistory:
         now = self._clock.now_ns()
         return [bars[at] for at in sorted(bars) if start <= at < end and bars[at].end <= now]
 
+    def close(self) -> None:
+        """Give the HTTP session back."""
+        self._reader.close()
+
     def _chunk(self, token: int, word: str, interval_seconds: int, start: Nanos, end: Nanos) -> Sequence[Bar]:
         # `to` is inclusive at Kite, and whole seconds are all it knows: a `start` within a second asks from its
         # beginning, and `bars` cuts.

@@ -83,6 +83,10 @@ class KiteInstruments:
         self.skipped = cached.skipped
         return cached.instruments
 
+    def close(self) -> None:
+        """Give the HTTP session back."""
+        self._reader.close()
+
     def _text(self, reply: Reply) -> str:
         if reply.status == 200 and reply.body.startswith(b"instrument_token,"):
             return reply.body.decode("utf-8", "replace")

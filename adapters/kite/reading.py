@@ -35,6 +35,10 @@ class Reader:
         self._monotonic = monotonic
         self._deadline_seconds = deadline_seconds
 
+    def close(self) -> None:
+        """Give the HTTP session back."""
+        self.http.close()
+
     def get(
         self,
         route: str,

@@ -145,6 +145,10 @@ class KiteSession:
         return self._opened(_Stored(mine.api_key, user_id, data.access_token, opened, expiry_after(opened)))
 
     def close(self) -> None:
+        """Give the HTTP session back; the login stays."""
+        self._http.close()
+
+    def log_out(self) -> None:
         """End the session at the broker and forget its token everywhere. Silent where there is none."""
         token = self._tokens.current()
         if token is None:

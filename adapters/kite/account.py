@@ -1,0 +1,139 @@
+"""One account at Kite: what its workers share (token, pacing, addresses) in one place, and each port made from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from adapters.kite.broker import KiteBroker
+from adapters.kite.history import KiteHistory
+from adapters.kite.http import Http
+from adapters.kite.instruments import KiteInstruments
+from adapters.kite.pacing import Pacer, PacingLimits
+from adapters.kite.reading import Reader
+from adapters.kite.session import Credentials, KiteSession
+from adapters.kite.ticker import FeedTimes, KiteFeed
+from adapters.kite.tokens import TokenHolder
+from domain.ports import Clock, EventLog
+
+
+class Addresses(Struct, frozen=True):
+    """Where the broker is. `prefix` stands before every REST route but the instruments dumps."""
+
+    rest_url: str
+    ws_url: str
+    login_page: str | None = None
+    prefix: str = ""
+    ws_user_id: bool = False
+
+
+class RestTimes(Struct, frozen=True):
+    """Wall seconds: a whole call, and its parts."""
+
+    deadline_seconds: float = 10.0
+    connect_seconds: float = 7.0
+    read_seconds: float = 7.0
+
+
+class KiteAccount:
+    """Makes the ports of `domain.ports` for one account. Every broker, history and feed made is the caller's to close.
+
+    tokens  the day's token: `tokens.watch(callback)` tells when a 403 ended it
+    pacer   shared by all workers
+    """
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        credentials: Credentials,
+        folder: Path,
+        market_clock: Clock,
+        monotonic: Clock,
+        *,
+        log: EventLog,
+        limits: PacingLimits | None = None,
+        rest_times: RestTimes | None = None,
+        feed_times: FeedTimes | None = None,
+    ) -> None:
+        """`folder`: `<data_dir>/<env>`; the session file and the instruments cache lie under it."""
+        self._addresses = addresses
+        self._credentials = credentials
+        self._folder = folder
+        self._market_clock = market_clock
+        self._monotonic = monotonic
+        self._log = log
+        self._rest_times = rest_times or RestTimes()
+        self._feed_times = feed_times or FeedTimes()
+        self.tokens = TokenHolder(
+            tuple(
+                secret
+                for secret in (credentials.api_secret, credentials.password, credentials.access_token)
+                if len(secret) > 7  # a short public word such as `sandbox` would be cut out of honest sentences
+            )
+        )
+        self.pacer = Pacer(limits or PacingLimits(), monotonic)
+
+    def session(self) -> KiteSession:
+        """The login, kept in `<folder>/session.json`."""
+        file = self._folder / "session.json"
+        page = self._addresses.login_page
+        return KiteSession(self._http(), self._market_clock, self._credentials, file, login_page=page)
+
+    def broker(self) -> KiteBroker:
+        """Orders and books for one worker, with an HTTP session of its own."""
+        return KiteBroker(
+            self._http(),
+            self.pacer,
+            self._market_clock,
+            self._monotonic,
+            read_deadline_seconds=self._rest_times.deadline_seconds,
+            unknown_status=self._unknown_status(),
+        )
+
+    def instruments(self) -> KiteInstruments:
+        """The day's list, cached under `<folder>/instruments`."""
+        return KiteInstruments(self._reader(), self._folder / "instruments")
+
+    def history(self) -> KiteHistory:
+        """Finished candles for one worker."""
+        return KiteHistory(self._reader(), self._market_clock)
+
+    def feed(self) -> KiteFeed:
+        """The socket. Making it starts the slow imports, on the reactor's thread."""
+        return KiteFeed(
+            self._addresses.ws_url,
+            self._credentials.api_key,
+            self.tokens,
+            self._market_clock,
+            log=self._log,
+            user_id=self._credentials.user_id if self._addresses.ws_user_id else None,
+            times=self._feed_times,
+            unknown_status=self._unknown_status(),
+        )
+
+    @property
+    def lock_name(self) -> str:
+        """A name for this account at this broker, fit for a file: one process trades it at a time."""
+        whole = f"{self._addresses.rest_url} {self._credentials.user_id or self._credentials.api_key}"
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+    def _http(self) -> Http:
+        times = self._rest_times
+        return Http(
+            self._addresses.rest_url,
+            self._credentials.api_key,
+            self.tokens,
+            prefix=self._addresses.prefix,
+            deadline_seconds=times.deadline_seconds,
+            connect_seconds=times.connect_seconds,
+            read_seconds=times.read_seconds,
+        )
+
+    def _reader(self) -> Reader:
+        return Reader(self._http(), self.pacer, self._monotonic, deadline_seconds=self._rest_times.deadline_seconds)
+
+    def _unknown_status(self) -> Callable[[str], None]:
+        return lambda word: self._log("warning", "broker.unknown_status", word=word[:60])
