@@ -1,4 +1,4 @@
-"""Who may talk to the sandbox: fixed public credentials, request tokens that work once, access tokens that die at 06:00."""
+"""Who may talk to the sandbox: fixed public credentials, one-time request tokens, access tokens that die at 06:00."""
 
 import hashlib
 import hmac

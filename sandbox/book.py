@@ -1,4 +1,4 @@
-"""The book that orders meet: the five displayed levels after the latest print, less what our own fills have taken from them."""
+"""The book that orders meet: five displayed levels after the latest print, less what our own fills have taken."""
 
 from msgspec import Struct
 

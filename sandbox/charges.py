@@ -1,6 +1,7 @@
 """What trading costs: Zerodha's tariff of autumn 2026, in exact fractions (kite-facts 7.1).
 
-Two uses. `order_charges` is what `/charges/orders` answers: one order, unrounded. `note_charges` is what the books are debited:
+Two uses. `order_charges` is what `/charges/orders` answers: one order, unrounded. `note_charges` is what the books
+are debited:
 one contract note per day and segment group, each component rounded once.
 """
 
@@ -88,11 +89,12 @@ class OrderCharges(Struct, frozen=True):
 
     @property
     def total(self) -> Fraction:
+        """Sum of the parts."""
         return self.tax + self.exchange + self.sebi + self.brokerage + self.stamp + self.gst
 
 
 def order_charges(exchange: str, product: str, side: int, turnover: int) -> OrderCharges:
-    """Charges of one executed order; `turnover` is price x quantity in 1/10,000 rupee. KeyError for an unknown exchange."""
+    """Charges of one executed order; turnover in 1/10,000 rupee. KeyError for an unknown exchange."""
     tariff = TARIFFS[exchange, kind_of(exchange, product)]
     exchange_charge = tariff.exchange + tariff.ipft
     brokerage = min(tariff.brokerage * turnover, Fraction(BROKERAGE_CAP))
@@ -132,6 +134,7 @@ class Charges(Struct, frozen=True):
 
     @property
     def total(self) -> int:
+        """Sum of the components."""
         return sum(getattr(self, name) for name in self.__struct_fields__)
 
     def plus(self, other: "Charges") -> "Charges":
@@ -142,8 +145,10 @@ class Charges(Struct, frozen=True):
 def note_charges(orders: Iterable[ExecutedOrder], holdings_sold: int = 0) -> Charges:
     """The charges of one day.
 
-    One contract note per segment group (exchange). On it brokerage, exchange charge, SEBI fee and GST are summed exactly and
-    rounded once, half up, to the paisa; stamp duty is summed and rounded once, half up, to the rupee; STT is rounded half up to
+    One contract note per segment group (exchange). On it brokerage, exchange charge, SEBI fee and GST are summed
+    exactly and
+    rounded once, half up, to the paisa; stamp duty is summed and rounded once, half up, to the rupee; STT is rounded
+    half up to
     the rupee for each (symbol, kind, side). `holdings_sold` counts the scrips sold from holdings that day.
     """
     groups: dict[str, list[ExecutedOrder]] = defaultdict(list)

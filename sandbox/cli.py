@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import NoReturn
 
@@ -26,7 +27,7 @@ _ORPHAN_CHECK_SECONDS = 0.25
 
 
 def main(argv: list[str]) -> int:
-    """Run the sandbox until SIGTERM or SIGINT. Exit status 0 after a signal, 1 when it cannot listen, 2 for bad usage."""
+    """Run the sandbox until SIGTERM or SIGINT. Exit status: 0 after a signal, 1 cannot listen, 2 bad usage."""
     arguments = _parser().parse_args(argv)
     options = _options(arguments)
     try:
@@ -35,6 +36,8 @@ def main(argv: list[str]) -> int:
         print(f"sandbox: cannot listen on {arguments.host}:{arguments.port}: {error.strerror}", file=sys.stderr)
         return 1
     with listener:
+        # Accepted sockets inherit it; without it a reply's head and body wait 40 ms for each other.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)  # uvicorn hands the signal back after its own shutdown
         asyncio.run(_serve(listener, arguments.host, options, arguments.exit_with_parent))
@@ -42,12 +45,29 @@ def main(argv: list[str]) -> int:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which never waits long for connections at the end."""
+    """uvicorn, which says when it accepts connections and never waits long for them at the end."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
 
     def handle_exit(self, sig: int, frame: object) -> None:
         del frame
         self._captured_signals.append(sig)
+        self.stop()
+
+    def stop(self) -> None:
+        """Exit soon: politely for a moment, then whatever is still connected."""
         self.should_exit = True
+        asyncio.get_event_loop().call_later(STOP_SECONDS, self._force)
+
+    def _force(self) -> None:
+        self.force_exit = True
 
 
 async def _serve(listener: socket.socket, host: str, options: Options, parent: int | None) -> None:
@@ -66,24 +86,17 @@ async def _serve(listener: socket.socket, host: str, options: Options, parent: i
         timeout_keep_alive=120,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
-    pump = asyncio.create_task(application.pump())
-    orphan = asyncio.create_task(_end_with_parent(server, parent))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.001)
-    if server.started:
-        _announce(application, host, listener.getsockname()[1], options)
+    server = _Server(config, lambda: _announce(application, host, listener.getsockname()[1], options))
+    beside = [
+        asyncio.create_task(application.pump()),
+        asyncio.create_task(_end_with_parent(server, parent)),
+    ]
     try:
-        while not server.should_exit and not serving.done():
-            await asyncio.sleep(0.05)
-        await asyncio.wait([serving], timeout=STOP_SECONDS)
-        server.force_exit = True
-        await serving
+        await server.serve(sockets=[listener])
     finally:
-        for task in (pump, orphan):
+        for task in beside:
             task.cancel()
-        await asyncio.gather(pump, orphan, return_exceptions=True)
+        await asyncio.gather(*beside, return_exceptions=True)
 
 
 def _announce(application: Application, host: str, port: int, options: Options) -> None:
@@ -107,23 +120,22 @@ async def _end_with_parent(server: _Server, parent: int | None) -> None:
     """Ask the server to exit when the process `parent` is gone (a zombie counts as gone)."""
     if parent is None:
         return
+    gone = asyncio.Event()
+    loop = asyncio.get_running_loop()
     try:
         handle = os.pidfd_open(parent)
     except ProcessLookupError:
-        server.should_exit = True
+        server.stop()
         return
-    except (AttributeError, OSError):
-        was_parent = os.getppid() == parent
-        while _alive(parent) and not (was_parent and os.getppid() != parent):
+    except (AttributeError, OSError):  # not Linux, or a kernel too old: ask again and again
+        while _alive(parent):  # noqa: ASYNC110 - no event tells of it here
             await asyncio.sleep(_ORPHAN_CHECK_SECONDS)
-        server.should_exit = True
+        server.stop()
         return
-    gone = asyncio.Event()
-    loop = asyncio.get_running_loop()
     loop.add_reader(handle, gone.set)
     try:
         await gone.wait()
-        server.should_exit = True
+        server.stop()
     finally:
         loop.remove_reader(handle)
         os.close(handle)
@@ -146,8 +158,8 @@ def _ignore(number: int, frame: object) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sandbox",
-        description="A pretend Zerodha on loopback. Prints one JSON object (rest, ws, login_url, credentials, access_token) "
-        "and runs until SIGTERM.",
+        description="A pretend Zerodha on loopback. Prints one JSON object (rest, ws, login_url, credentials, "
+        "access_token) and runs until SIGTERM.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one (default)")
@@ -201,7 +213,8 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 def _day(text: str | None) -> date:
     if text is None:
-        return last_trading_day(datetime.now(IST).date())
+        today = datetime.now(IST).date()  # noqa: TID251 - a program of its own: its clock begins here
+        return last_trading_day(today)
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -220,7 +233,7 @@ def _start(text: str) -> int:
         except ValueError:
             continue
         return moment.hour * 3600 + moment.minute * 60 + moment.second
-    _refuse(f"--start: HH:MM:SS, found {text!r}")
+    return _refuse(f"--start: HH:MM:SS, found {text!r}")
 
 
 def _refuse(message: str) -> NoReturn:

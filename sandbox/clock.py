@@ -1,7 +1,7 @@
 """The market's clock: real, faster than real, or stepped by hand.
 
-Market time = anchor + rate x (monotonic - anchor's monotonic). A held clock stands still until released; a stepped clock
-only moves when told.
+Market time = anchor + rate x (monotonic - anchor's monotonic). A held clock stands still until released; a stepped
+clock only moves when told.
 """
 
 import time

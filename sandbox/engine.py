@@ -1,7 +1,9 @@
 """The exchange and the broker's order desk: orders come in, live their life in status rows, meet the book and fill.
 
-The engine is synchronous. Time, timers and the way out for updates are handed in: `now` gives market time, `schedule(seconds,
-action)` runs an action after a wall delay, `publish(text)` sends an order update. `run_to(now)` uncovers the tape up to an
+The engine is synchronous. Time, timers and the way out for updates are handed in: `now` gives market time,
+`schedule(seconds,
+action)` runs an action after a wall delay, `publish(text)` sends an order update. `run_to(now)` uncovers the tape up
+to an
 instant and does what falls due on the way, in market order.
 """
 
@@ -300,10 +302,14 @@ class Engine:
             if needed > available:
                 required, left = needed / UNITS_PER_RUPEE, available / UNITS_PER_RUPEE
                 return (
-                    f"Insufficient funds. Required margin is {required:.2f} but available margin is {left:.2f}. "
-                    "Check the orderbook for open orders.",
-                    f"RMS:Margin Exceeds,Required:{required:.2f}, Available:{left:.2f} for entity account-"
-                    f"{self._user_id} across exchange across segment across product ",
+                    (
+                        f"Insufficient funds. Required margin is {required:.2f} but available margin is {left:.2f}. "
+                        "Check the orderbook for open orders."
+                    ),
+                    (
+                        f"RMS:Margin Exceeds,Required:{required:.2f}, Available:{left:.2f} for entity account-"
+                        f"{self._user_id} across exchange across segment across product "
+                    ),
                 )
         self._reserve(order, needed)
         return None
@@ -355,7 +361,7 @@ class Engine:
         percent = order.market_protection
         if order.order_type == "SL-M":
             reference = order.trigger_price or reference
-        if percent == -1 or percent == 0:
+        if percent in {-1, 0}:
             percent = auto_protection(order.instrument, reference)
         quote = Quote(reference, *circuit_limits(order.instrument, self.tape(order.instrument).previous_close))
         order.price = protected_limit(order.instrument, order.side, reference, percent, quote)
@@ -385,9 +391,9 @@ class Engine:
             # Prints since it arrived are met one by one, so that a fast clock skips none.
             if order.next_print < printed:
                 self._match_order(order, tape, printed)
-            if not order.done and order.sweeping:
+            if order.pending and order.sweeping:
                 self._sweep(order, tape, self.books.after(tape, printed - 1), now)
-        if order.validity == "IOC" and not order.done:
+        if order.validity == "IOC" and order.pending:
             self._finish_cancel(order, None)
 
     def _sweep(self, order: Order, tape: DayTape, book: Book, now: int) -> None:
@@ -508,9 +514,9 @@ class Engine:
         order_type = change.order_type or order.order_type
         if order.triggered and order_type in {"SL", "SL-M"} and not order.order_type.startswith("SL"):
             raise Refusal("Invalid `order_type`.")
-        if order_type in {"MARKET", "SL-M"} and order_type != order.order_type and self._protect:
-            if not change.market_protection:
-                raise Refusal(NO_PROTECTION)
+        turns_market = order_type in {"MARKET", "SL-M"} and order_type != order.order_type
+        if turns_market and self._protect and not change.market_protection:
+            raise Refusal(NO_PROTECTION)
         quantity = order.quantity if change.quantity is None else change.quantity
         check_quantity(instrument, quantity, self._relaxed)
         if quantity <= order.filled:

@@ -1,4 +1,4 @@
-"""HTTP as the handlers see it: a request with lenient forms, and a reply with Kite's exact envelope and content type."""
+"""HTTP as the handlers see it: requests with lenient forms, replies with Kite's envelope and content type."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl

@@ -58,18 +58,22 @@ class Instrument(Struct, frozen=True, eq=False):
 
     @property
     def is_index(self) -> bool:
+        """Whether it cannot be traded itself."""
         return self.segment == "INDICES"
 
     @property
     def is_future(self) -> bool:
+        """Whether it expires."""
         return self.expiry is not None
 
     @property
     def key(self) -> str:
+        """`EXCHANGE:SYMBOL`."""
         return f"{self.exchange}:{self.tradingsymbol}"
 
 
-# symbol, exchange token, name, base price in rupees, beta, volatility, liquidity, print quantity, futures lot (0: no derivatives)
+# symbol, exchange token, name, base price in rupees, beta, volatility, liquidity, print quantity, futures lot (0: no
+# derivatives)
 _SHARES: tuple[tuple[str, int, str, float, float, float, float, int, int], ...] = (
     ("INFY", 1594, "INFOSYS", 1520, 0.9, 1.0, 0.92, 160, 400),
     ("SBIN", 3045, "STATE BANK OF INDIA", 872, 1.1, 1.0, 0.93, 320, 750),
@@ -120,7 +124,8 @@ _SHARES: tuple[tuple[str, int, str, float, float, float, float, int, int], ...] 
 )
 _BSE_CODES = {"RELIANCE": 500325, "TCS": 532540, "INFY": 500209, "HDFCBANK": 500180, "SBIN": 500112}
 
-# name as listed, exchange, exchange token (low byte 9), futures name and lot (or none), base in rupees, beta, volatility
+# name as listed, exchange, exchange token (low byte 9), futures name and lot (or none), base in rupees, beta,
+# volatility
 _INDICES: tuple[tuple[str, str, int, str, int, float, float, float], ...] = (
     ("NIFTY 50", "NSE", 1001, "NIFTY", 65, 25_900, 1.0, 0.05),
     ("NIFTY BANK", "NSE", 1016, "BANKNIFTY", 30, 58_800, 1.05, 0.25),

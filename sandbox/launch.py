@@ -45,14 +45,17 @@ class RunningSandbox:
 
     @property
     def rest(self) -> str:
+        """Root of the REST API, without a trailing slash."""
         return self.details.rest
 
     @property
     def ws(self) -> str:
+        """Root of the WebSocket."""
         return self.details.ws
 
     @property
     def access_token(self) -> str:
+        """A token that works already."""
         return self.details.access_token
 
     def stop(self) -> int:
@@ -96,9 +99,7 @@ def launch(
     if relax:
         command += ["--relax", ",".join(relax)]
     command += extra
-    process = subprocess.Popen(
-        command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    )
+    process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     line = _first_line(process)
     if not line.endswith(b"\n"):
         process.kill()

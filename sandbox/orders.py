@@ -46,8 +46,10 @@ class Trade(msgspec.Struct, frozen=True):
 class Order:
     """One order; `rows` is its encoded history, oldest first, the last being its row in the order book.
 
-    status is what the rows show. `working` says whether the exchange has it in its book (it stays there while a modification
-    or cancellation is on its way, so a fill can win that race); `triggered` whether a stop order's trigger has been reached.
+    status is what the rows show. `working` says whether the exchange has it in its book (it stays there while a
+    modification
+    or cancellation is on its way, so a fill can win that race); `triggered` whether a stop order's trigger has been
+    reached.
     """
 
     __slots__ = (
@@ -159,10 +161,12 @@ class Order:
 
     @property
     def pending(self) -> int:
+        """What is neither filled nor cancelled."""
         return self.quantity - self.filled - self.cancelled
 
     @property
     def done(self) -> bool:
+        """Whether the status is terminal."""
         return self.status in TERMINAL
 
     def average_price(self) -> float:
@@ -236,7 +240,38 @@ class Order:
 
 
 # The mock postback's keys after its first four; it has no tags and no `modified`.
-_POSTBACK_FIELDS = ["placed_by", "order_id", "exchange_order_id", "parent_order_id", "status", "status_message", "status_message_raw", "order_timestamp", "exchange_update_timestamp", "exchange_timestamp", "variety", "exchange", "tradingsymbol", "instrument_token", "order_type", "transaction_type", "validity", "product", "quantity", "disclosed_quantity", "price", "trigger_price", "average_price", "filled_quantity", "pending_quantity", "cancelled_quantity", "market_protection", "meta", "tag", "guid"]
+_POSTBACK_FIELDS = [
+    "placed_by",
+    "order_id",
+    "exchange_order_id",
+    "parent_order_id",
+    "status",
+    "status_message",
+    "status_message_raw",
+    "order_timestamp",
+    "exchange_update_timestamp",
+    "exchange_timestamp",
+    "variety",
+    "exchange",
+    "tradingsymbol",
+    "instrument_token",
+    "order_type",
+    "transaction_type",
+    "validity",
+    "product",
+    "quantity",
+    "disclosed_quantity",
+    "price",
+    "trigger_price",
+    "average_price",
+    "filled_quantity",
+    "pending_quantity",
+    "cancelled_quantity",
+    "market_protection",
+    "meta",
+    "tag",
+    "guid",
+]
 
 
 def trade_of(order: Order, trade_id: str, quantity: int, price: int, now_ns: int) -> Trade:

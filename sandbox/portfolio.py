@@ -1,6 +1,7 @@
 """Positions and holdings as Kite shows them, reset from day to day, and the funds they leave.
 
-The formulas are those that reproduce Kite's published samples (kite-facts 2.3). Values are 1/10,000 rupee inside. The ledger
+The formulas are those that reproduce Kite's published samples (kite-facts 2.3). Values are 1/10,000 rupee inside. The
+ledger
 keeps the exact books; this is the broker's view of them.
 """
 
@@ -30,11 +31,12 @@ class Margin(Struct, frozen=True):
 
     @property
     def total(self) -> int:
+        """Sum of the parts."""
         return self.span + self.exposure + self.var
 
 
 def margin_for(instrument: Instrument, product: str, value: int) -> Margin:
-    """Margin of a value (price x quantity): all of it for delivery, 20 % for intraday shares, SPAN and exposure for futures."""
+    """Margin of a value: all of it for delivery, 20 % for intraday shares, SPAN and exposure for futures."""
     if instrument.is_future:
         kind = "index" if instrument.name in _INDEX_FUTURES else "share"
         return Margin(
@@ -59,6 +61,7 @@ class Position(Struct):
 
     @property
     def quantity(self) -> int:
+        """Signed quantity open."""
         return self.overnight_quantity + self.day_buy_quantity - self.day_sell_quantity
 
     def traded(self) -> bool:
@@ -125,6 +128,7 @@ class Holding(Struct):
 
     @property
     def sellable(self) -> int:
+        """What may still be sold today."""
         return self.quantity + self.t1_quantity - self.used_quantity
 
     def row(self, last: int, close: int) -> dict[str, object]:
@@ -200,7 +204,7 @@ class Portfolio:
             self._use_holding(day, row)
 
     def convert(self, instrument: Instrument, side: int, quantity: int, old: str, new: str) -> None:
-        """Move `quantity` of today's position to another product at its average; raises ValueError when there is none."""
+        """Move `quantity` of a position to another product at its average; ValueError when there is none."""
         key = (instrument.exchange, instrument.tradingsymbol, old)
         row = self.positions.get(key)
         if row is None or row.quantity * side < quantity:
@@ -284,7 +288,7 @@ class Portfolio:
         self.positions = carried
         self.reserved = 0
         self._realised_before = {key: account.realised for key, account in self.ledger.accounts.items()}
-        books = self.ledger.totals(lambda exchange, symbol: 0)
+        books = self.ledger.totals(lambda *_: 0)
         self.day_cash = books.cash + carried_value
 
     def _use_holding(self, day: int, row: Position) -> None:

@@ -1,6 +1,6 @@
 """The table of routes: method, path, rate bucket, whether a token is needed, handler."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -14,6 +14,8 @@ from sandbox.exchange import Exchange
 from sandbox.limits import Bucket
 
 Handler = Callable[[Exchange, Request], Reply]
+Prepare = Callable[[Exchange, Request], Iterator[None]]
+"""Work done in small steps before the handler runs, with other requests and ticks in between."""
 
 
 class Route(Struct, frozen=True):
@@ -24,10 +26,19 @@ class Route(Struct, frozen=True):
     bucket: Bucket
     handler: Handler
     token: bool = True
+    prepare: Prepare | None = None
 
 
-def _route(method: str, path: str, bucket: Bucket, handler: Handler, *, token: bool = True) -> Route:
-    return Route(method, tuple(path.strip("/").split("/")), bucket, handler, token)
+def _route(
+    method: str,
+    path: str,
+    bucket: Bucket,
+    handler: Handler,
+    *,
+    token: bool = True,
+    prepare: Prepare | None = None,
+) -> Route:
+    return Route(method, tuple(path.strip("/").split("/")), bucket, handler, token, prepare)
 
 
 # Fixed parts come before variable ones: the first match wins.
@@ -58,7 +69,7 @@ ROUTES = (
     _route("GET", "/quote", "quote", market.quote),
     _route("GET", "/quote/ohlc", "quote", market.ohlc),
     _route("GET", "/quote/ltp", "quote", market.ltp),
-    _route("GET", "/instruments/historical/*/*", "historical", market.historical),
+    _route("GET", "/instruments/historical/*/*", "historical", market.historical, prepare=market.prepare_history),
     _route("GET", "/instruments", "other", market.instruments),
     _route("GET", "/instruments/*", "other", market.instruments),
     _route("POST", "/margins/orders", "other", costs.order_margins),

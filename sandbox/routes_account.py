@@ -198,7 +198,20 @@ def _equity(exchange: Exchange) -> dict[str, object]:
 
 def _commodity() -> dict[str, object]:
     available = ("adhoc_margin", "cash", "opening_balance", "live_balance", "collateral", "intraday_payin")
-    utilised = ["debits", "exposure", "m2m_realised", "m2m_unrealised", "option_premium", "payout", "span", "holding_sales", "turnover", "liquid_collateral", "stock_collateral", "delivery"]
+    utilised = [
+        "debits",
+        "exposure",
+        "m2m_realised",
+        "m2m_unrealised",
+        "option_premium",
+        "payout",
+        "span",
+        "holding_sales",
+        "turnover",
+        "liquid_collateral",
+        "stock_collateral",
+        "delivery",
+    ]
     return {
         "enabled": False,
         "net": 0,

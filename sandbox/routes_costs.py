@@ -30,10 +30,12 @@ class Leg(Struct, frozen=True):
 
     @property
     def value(self) -> int:
+        """Price x quantity."""
         return self.price * self.quantity
 
     @property
     def costs(self) -> OrderCharges:
+        """Unrounded charges."""
         return order_charges(self.instrument.exchange, self.product, self.side, self.value)
 
 
@@ -92,7 +94,7 @@ def _leg(exchange: Exchange, body: object, price_field: str) -> Leg:
     if side is None or product not in PRODUCTS:
         raise Refusal("Invalid `transaction_type` or `product`.")
     quantity = body.get("quantity")
-    if not isinstance(quantity, int | float) or quantity != quantity or not 0 < quantity < 10**9 or quantity % 1:
+    if not isinstance(quantity, int | float) or not 0 < quantity < 10**9 or quantity % 1:
         raise Refusal("Invalid `quantity`.")
     raw = body.get(price_field) or 0
     if not isinstance(raw, int | float) or not 0 <= raw < 10**8:

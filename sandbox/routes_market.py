@@ -1,6 +1,7 @@
 """Instruments, quotes and history."""
 
 import gzip
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -133,8 +134,8 @@ def _full_quote(exchange: Exchange, one: Instrument) -> dict[str, object]:
     change = to_rupees(market.last_price - tape.previous_close)
     if one.is_index:
         return {**row, "net_change": change, "ohlc": _day_prices(exchange, one)}
-    empty = [{"price": 0, "quantity": 0, "orders": 0}] * LEVELS
-    depth: dict[str, list[dict[str, float]]] = {"buy": empty, "sell": empty}
+    empty: list[dict[str, object]] = [{"price": 0, "quantity": 0, "orders": 0}] * LEVELS
+    depth: dict[str, list[dict[str, object]]] = {"buy": empty, "sell": empty}
     buy_total = sell_total = 0
     if last >= 0:
         book = exchange.engine.books.after(tape, last)
@@ -174,31 +175,63 @@ def _moment(text: str, name: str) -> datetime:
     raise Refusal(f"invalid {name} date")
 
 
+def prepare_history(exchange: Exchange, request: Request) -> Iterator[None]:
+    """Make the past days that a history request needs, a day at a time, so that the server can breathe in between."""
+    token, interval = request.parts
+    one = exchange.universe.by_token.get(int(token)) if token.isascii() and token.isdigit() else None
+    if one is None or interval not in INTERVALS:
+        return
+    minutes, days_max = INTERVALS[interval]
+    start, end = _moment(request.one("from"), "from"), _moment(request.one("to"), "to")
+    if (end - start).days > days_max:
+        return
+    for day in _days(exchange, one, start, end):
+        if day != exchange.engine.day:
+            if minutes:
+                exchange.market.past_bars(one, day)
+            else:
+                exchange.market.past_day_bar(one, day)
+            yield
+
+
+def _days(exchange: Exchange, one: Instrument, start: datetime, end: datetime) -> Iterator[date]:
+    """Trading days from `start` to `end` that have begun and on which the instrument trades."""
+    now = exchange.clock.now_ns()
+    day = max(start, FIRST_HISTORY).date()
+    last = end.date() if one.expiry is None else min(end.date(), one.expiry)
+    while day <= last and at(day, 0) <= now:
+        if is_trading_day(day):
+            yield day
+        day += timedelta(days=1)
+
+
 def _candles(
     exchange: Exchange, one: Instrument, minutes: int, start: datetime, end: datetime, *, with_oi: bool
 ) -> list[list[object]]:
     now = exchange.clock.now_ns()
-    start = max(start, FIRST_HISTORY)
     first = int(start.timestamp()) * NS
     last = min(int(end.timestamp()) * NS, now)
     candles: list[list[object]] = []
-    day = start.date()
-    while day <= end.date() and at(day, 0) <= now:
-        if is_trading_day(day) and (one.expiry is None or day <= one.expiry):
-            bars = _bars_of(exchange, one, day, now)
-            if minutes == 0:
-                if len(bars) and first <= at(day, 0) <= last:
-                    candles.append([f"{day}T00:00:00+0530", *_numbers(_merged(bars, 10**6)[0], with_oi=with_oi)])
-            else:
-                merged = _merged(bars, minutes)
-                opening = at(day, OPEN_SECONDS)
-                for row in merged:
-                    offset = row[0] * minutes
-                    if first <= opening + offset * 60 * NS <= last:
-                        hour, minute = divmod(OPEN_SECONDS // 60 + offset, 60)
-                        candles.append([f"{day}T{hour:02d}:{minute:02d}:00+0530", *_numbers(row, with_oi=with_oi)])
-        day += timedelta(days=1)
+    for day in _days(exchange, one, start, end):
+        if minutes == 0:
+            bar = _day_bar(exchange, one, day, now)
+            if bar is not None and first <= at(day, 0) <= last:
+                candles.append([f"{day}T00:00:00+0530", *_numbers(bar, with_oi=with_oi)])
+            continue
+        opening = at(day, OPEN_SECONDS)
+        for row in _merged(_bars_of(exchange, one, day, now), minutes):
+            offset = row[0] * minutes
+            if first <= opening + offset * 60 * NS <= last:
+                hour, minute = divmod(OPEN_SECONDS // 60 + offset, 60)
+                candles.append([f"{day}T{hour:02d}:{minute:02d}:00+0530", *_numbers(row, with_oi=with_oi)])
     return candles
+
+
+def _day_bar(exchange: Exchange, one: Instrument, day: date, now: int) -> Sequence[int] | None:
+    if day != exchange.engine.day:
+        return exchange.market.past_day_bar(one, day)
+    merged = _merged(_bars_of(exchange, one, day, now), 10**6)
+    return merged[0] if merged else None
 
 
 def _bars_of(exchange: Exchange, one: Instrument, day: date, now: int) -> Bars:
@@ -230,7 +263,7 @@ def _merged(bars: Bars, minutes: int) -> list[list[int]]:
     return merged.tolist()  # type: ignore[no-any-return]  # as above
 
 
-def _numbers(row: list[int], *, with_oi: bool) -> list[object]:
+def _numbers(row: Sequence[int], *, with_oi: bool) -> list[object]:
     _, open_, high, low, close, volume, interest = row
     out: list[object] = [
         open_ / UNITS_PER_RUPEE,

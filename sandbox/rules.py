@@ -43,7 +43,10 @@ RELAXABLE = (
 
 PRODUCTS = {"CNC": "cash", "MIS": "both", "NRML": "derivative", "MTF": "cash"}
 TAG_LENGTH_MAX = 20
-NO_PROTECTION = "Market orders without market protection are not allowed via API. Please set market protection or use a Limit order."
+NO_PROTECTION = (
+    "Market orders without market protection are not allowed via API. "
+    "Please set market protection or use a Limit order."
+)
 CLOSED = "Markets are closed right now. Use GTT for placing long standing orders instead."
 
 
@@ -164,7 +167,7 @@ def protected_limit(instrument: Instrument, side: int, reference: int, percent: 
 
 
 def check_place(request: PlaceRequest, quote: Quote, now_ns: int, relaxed: frozenset[str], *, protect: bool) -> None:
-    """The mini-RMS: refuses what Zerodha refuses before an order gets an id. `protect`: market protection is required."""
+    """The mini-RMS: what Zerodha refuses before an order gets an id. `protect`: market protection is required."""
     instrument = request.instrument
     if request.order_type in {"MARKET", "SL-M"} and protect and request.market_protection == 0:
         raise Refusal(NO_PROTECTION)

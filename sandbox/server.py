@@ -1,6 +1,7 @@
 """The ASGI application: REST and WebSocket at the root of one port, and the pump that keeps market time flowing.
 
-Plain ASGI rather than a framework: Kite's content types carry no charset, 404 and 405 wear Kite's envelope, form bodies are read
+Plain ASGI rather than a framework: Kite's content types carry no charset, 404 and 405 wear Kite's envelope, form
+bodies are read
 leniently, a refused handshake has a JSON body. A framework would have to be talked out of its own ideas on each.
 """
 
@@ -37,6 +38,7 @@ class Application:
         self.exchange = Exchange(options, self._schedule, self.hub.publish)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or socket."""
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -66,7 +68,7 @@ class Application:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await _body(receive)
-            reply = self._answer(scope, body)
+            reply = await self._answer(scope, body)
         except Refusal as refusal:
             reply = failure(refusal.message, refusal.error_type, refusal.status)
         except Exception:
@@ -76,7 +78,7 @@ class Application:
             self._clock_changed.set()
         await self._respond(send, reply)
 
-    def _answer(self, scope: Scope, body: bytes) -> Reply:
+    async def _answer(self, scope: Scope, body: bytes) -> Reply:
         """Kite's order of checks: route, token, rate, then the handler's own."""
         method, path = scope["method"], scope["path"]
         route, parts, elsewhere = find(method, path)
@@ -89,7 +91,11 @@ class Application:
             self.exchange.auth.check_header(headers.get(b"authorization", b"").decode("latin-1"))
         self.exchange.limits.check(route.bucket)
         query = parse_query(scope["query_string"])
-        return route.handler(self.exchange, Request(method, path, parts, query, headers, body))
+        request = Request(method, path, parts, query, headers, body)
+        if route.prepare is not None:
+            for _ in route.prepare(self.exchange, request):
+                await asyncio.sleep(0)
+        return route.handler(self.exchange, request)
 
     async def _respond(self, send: Send, reply: Reply) -> None:
         """The one place where a REST reply leaves."""

@@ -1,6 +1,7 @@
 """The WebSocket side: subscriptions, snapshots, tick frames, heartbeats and order updates (kite-facts 5).
 
-A connection remembers, per instrument, how many prints it has been sent; at each beat it gets every print since, so a slow
+A connection remembers, per instrument, how many prints it has been sent; at each beat it gets every print since, so a
+slow
 reader or a fast clock makes frames longer and loses nothing. Everything leaves through `Connection.send_frame` and
 `Connection.send_text`, one place each.
 """
@@ -115,7 +116,7 @@ class Connection:
         return [instrument for instrument in known if instrument is not None]
 
     def _subscribe(self, tokens: list[object], mode: Mode | None) -> None:
-        """Subscribe, or set the mode of what is subscribed (a mode message subscribes too); the last print follows at once."""
+        """Subscribe, or set the mode (which subscribes too); the last print of each follows at once."""
         now = self._exchange.clock.now_ns()
         for instrument in self._known(tokens):
             if instrument not in self._modes and len(self._modes) >= TOKENS_MAX:
@@ -176,4 +177,5 @@ class Hub:
 
     @property
     def full(self) -> bool:
+        """Whether no further connection is allowed."""
         return len(self.connections) >= CONNECTIONS_MAX

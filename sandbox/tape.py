@@ -1,6 +1,7 @@
 """The tape: at most one trade print per instrument per market second, and the bars that aggregate exactly those prints.
 
-A `DayTape` is one instrument on one day, wholly drawn in advance from (seed, instrument, date); time only uncovers it. Prices
+A `DayTape` is one instrument on one day, wholly drawn in advance from (seed, instrument, date); time only uncovers
+it. Prices
 are 1/10,000 rupee. The last print of a day is the close, and is the next day's previous close.
 """
 
@@ -63,21 +64,10 @@ class DayTape:
         if instrument.expiry is not None:
             scale *= float(np.exp(_CARRY_RATE * max(0, (instrument.expiry - day).days) / 365.0))
         middle = np.exp(fair) * scale
-        if instrument.is_index:
-            last = np.rint(middle).astype(np.int64)
-            bid = ask = last
-            quantity = np.zeros(count, dtype=np.int64)
-        else:
-            spread = 1 + (draws.random(count) > 0.62).astype(np.int64) + (draws.random(count) > 0.9)
-            bid = np.maximum(np.rint(middle - spread / 2).astype(np.int64), 1)
-            ask = bid + spread
-            last = np.where(draws.random(count) < 0.5, bid, ask)
-            if instrument.expiry is None:
-                final = round(close_price(paths, instrument, day) / instrument.tick)
-                last[-1] = bid[-1] = final
-                ask[-1] = final + 1
-            size = draws.standard_exponential(count) ** 1.5 * _activity_seconds()[second]
-            quantity = instrument.lot * (1 + (size * instrument.print_quantity / instrument.lot).astype(np.int64))
+        bid, ask, last, quantity = _quotes(instrument, middle, draws, _activity_seconds()[second])
+        if not instrument.is_index and instrument.expiry is None:
+            last[-1] = bid[-1] = round(close_price(paths, instrument, day) / instrument.tick)
+            ask[-1] = last[-1] + 1
         self.second: Ints = second
         self.price: Ints = last * instrument.tick
         self.bid: Ints = bid * instrument.tick
@@ -103,6 +93,7 @@ class DayTape:
 
     @property
     def open(self) -> int:
+        """First price of the day."""
         return int(self.price[0])
 
     def printed(self, now_ns: int) -> int:
@@ -142,10 +133,27 @@ class DayTape:
         return bars
 
 
+def _quotes(
+    instrument: Instrument, middle: NDArray[np.float64], draws: np.random.Generator, activity: NDArray[np.float64]
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Bid, ask and last in ticks, and quantity, of each print around the fair price `middle` (in ticks)."""
+    count = len(middle)
+    if instrument.is_index:
+        last = np.rint(middle).astype(np.int64)
+        return last, last, last, np.zeros(count, dtype=np.int64)
+    spread = 1 + (draws.random(count) > 0.62).astype(np.int64) + (draws.random(count) > 0.9)
+    bid = np.maximum(np.rint(middle - spread / 2).astype(np.int64), 1)
+    ask = bid + spread
+    last = np.where(draws.random(count) < 0.5, bid, ask)
+    size = draws.standard_exponential(count) ** 1.5 * activity
+    quantity = instrument.lot * (1 + (size * instrument.print_quantity / instrument.lot).astype(np.int64))
+    return bid, ask, last, quantity
+
+
 def close_price(paths: Paths, instrument: Instrument, day: date) -> int:
     """The close of a share or an index by the daily chain (futures close at their own last print)."""
     level = paths.close_level(instrument.path, instrument.beta, instrument.volatility, day)
-    return int(round(float(np.exp(level)) * instrument.base / instrument.tick)) * instrument.tick
+    return round(float(np.exp(level)) * instrument.base / instrument.tick) * instrument.tick
 
 
 class Market:
@@ -156,6 +164,7 @@ class Market:
         self._tapes: OrderedDict[tuple[int, date], DayTape] = OrderedDict()
         self._bars: OrderedDict[tuple[int, date], Bars] = OrderedDict()
         self._future_closes: dict[tuple[int, date], int] = {}
+        self._day_bars: dict[tuple[int, date], tuple[int, ...]] = {}
 
     def tape(self, instrument: Instrument, day: date) -> DayTape:
         """The tape of a day that is being traded."""
@@ -186,6 +195,19 @@ class Market:
         else:
             self._bars.move_to_end(key)
         return bars
+
+    def past_day_bar(self, instrument: Instrument, day: date) -> tuple[int, ...]:
+        """(0, open, high, low, close, volume, open interest) of a whole past day."""
+        key = (instrument.token, day)
+        bar = self._day_bars.get(key)
+        if bar is None:
+            bars = self._bars.get(key)
+            if bars is None:
+                bars = self._make(instrument, day).minute_bars()
+            low, high = int(bars[:, 3].min()), int(bars[:, 2].max())
+            bar = (0, int(bars[0, 1]), high, low, int(bars[-1, 4]), int(bars[:, 5].sum()), int(bars[-1, 6]))
+            self._day_bars[key] = bar
+        return bar
 
     def close(self, instrument: Instrument, day: date) -> int:
         """The last price of a past day."""

@@ -1,6 +1,7 @@
 """The exchange's calendar as the sandbox sees it: trading days, and sessions per kind of instrument.
 
-Times are seconds since IST midnight, or integer nanoseconds UTC. Dates are IST dates. A year without a holiday table falls
+Times are seconds since IST midnight, or integer nanoseconds UTC. Dates are IST dates. A year without a holiday table
+falls
 back to Monday to Friday, so that the sandbox always has a session to offer.
 """
 
@@ -13,7 +14,7 @@ _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _IST_OFFSET_SECONDS = 19_800
 
 SessionKind = Literal["cash", "auction", "derivative"]
-"""`cash`: shares without derivatives and indices; `auction`: shares whose day ends in the closing auction; `derivative`."""
+"""`cash`: shares without derivatives, and indices; `auction`: shares with a closing auction; `derivative`."""
 
 # NSE/BSE equity holidays on weekdays (kite-facts 9.4).
 _HOLIDAYS = {
