@@ -100,7 +100,7 @@ def _hero(report: EodReport) -> str:
     return f"""<section class="hero">
 <div class="result">
 <p class="label">Net profit and loss</p>
-<p class="net {_tone(report.net)}"><small>₹</small> {signed(report.net)}</p>
+<p class="net {_tone(report.net)}"><small>₹</small>{signed(report.net)}</p>
 <p class="of">{percent(report.net, report.opening_cash)} of ₹ {inr(report.opening_cash)}</p>
 <ul class="checks">{_checks(report)}</ul>
 </div>
@@ -161,7 +161,7 @@ def _strategies(report: EodReport) -> str:
     heads = (
         "Strategy",
         "#Net",
-        "",
+        "*",
         "#Realised*",
         "#Unrealised*",
         "#Charges*",
@@ -316,9 +316,14 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, raw: bool = F
 
     raw  cells are HTML already; otherwise they are escaped
     """
+    last = max(index for index, head in enumerate(heads) if not head.endswith("*"))
     classes = [
-        " ".join(name for name, wanted in (("n", head.startswith("#")), ("w", head.endswith("*"))) if wanted)
-        for head in heads
+        " ".join(
+            name
+            for name, wanted in (("n", head.startswith("#")), ("w", head.endswith("*")), ("z", index == last))
+            if wanted
+        )
+        for index, head in enumerate(heads)
     ]
     names = [escape(head.strip("#*")) for head in heads]
     top = ""

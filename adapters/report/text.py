@@ -62,5 +62,5 @@ def long_date(day: str) -> str:
 
 
 def words(name: str) -> str:
-    """An identifier for people: `square_off` as `square off`."""
-    return name.replace("_", " ")
+    """An identifier for people: `square_off` as `square off`. Dotted names of actors stay as they are."""
+    return name if "." in name else name.replace("_", " ")

@@ -99,7 +99,7 @@ class DayMemory(Struct):
             case StrategyFrozen(strategy=strategy, why=why):
                 self.note(now, "frozen", strategy, why)
             case JobDue(kind=kind, subject=subject):
-                self.note(now, "drill" if kind in DRILLS else "job", kind.value, subject)
+                self.note(now, "drill" if kind in DRILLS else "job", kind.value.removeprefix("drill_"), subject)
             case Alert(level=level, name=name, text=text):
                 self.alerts += 1
                 if level != "info":
