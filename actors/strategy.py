@@ -1,0 +1,145 @@
+"""A strategy as an actor. The thinking is in domain/strategy: the runner, and the strategy itself.
+
+At its start it folds the journal and asks for its warm-up. After a crash it waits, before it decides anything, until
+what its former life may have sent is either in the journal or no longer valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from actors.folding import JournalReader
+from actors.routes import Routes
+from actors.runtime import Actor, Context
+from domain.market.buckets import Hours
+from domain.messages.control import Report, SquareOff
+from domain.messages.journal import JournalAdvanced, JournalRecord
+from domain.messages.market import BarClosed, BarsBackfilled, PriceChanged
+from domain.messages.orders import Denied, IntentVoided, OrderIntent
+from domain.ports import Calendar, Clock, Journal
+from domain.strategy.messages import WarmUpRequested
+from domain.strategy.runner import RunnerSettings, Strategy, StrategyRunner
+from domain.values import SECOND, Instrument, Nanos, ist
+
+
+class StrategyActorSettings(Struct, frozen=True):
+    """runner  how it trades.
+
+    poll_seconds  wall seconds between looks at the market clock, for strategies that want a timer
+    """
+
+    runner: RunnerSettings
+    poll_seconds: float = 0.05
+
+
+class _TimerDue(Struct, frozen=True, tag=True):
+    """Own timer."""
+
+
+class StrategyActor(Actor):
+    """Runs one strategy on its instruments.
+
+    clock  market time
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        routes: Routes,
+        strategy_id: str,
+        strategy: Strategy,
+        instruments: Sequence[Instrument],
+        journal: Journal,
+        calendar: Calendar,
+        clock: Clock,
+        settings: StrategyActorSettings,
+    ) -> None:
+        super().__init__(context)
+        self._routes = routes
+        self._clock = clock
+        self._settings = settings
+        self._calendar = calendar
+        self._instruments = {each.token: each for each in instruments}
+        self._runner = StrategyRunner(strategy_id, strategy, instruments, settings.runner, self._today)
+        self._live = False
+        self._reader = JournalReader(journal, self._apply)
+
+    def started(self) -> None:
+        """Rebuild the ledger from the journal, and ask for the warm-up."""
+        self._reader.catch_up()
+        self._live = True
+        if self.context.incarnation > 1:
+            wait = int(self._settings.runner.intent_valid_seconds * SECOND)
+            self._runner.quiet_until = self._clock.now_ns() + wait
+        for token, interval_seconds in self._runner.series:
+            request = WarmUpRequested(self._runner.strategy_id, token, interval_seconds)
+            self._routes.publish(self.context, request)
+        if self._runner.needs.timer:
+            self.context.every(self._settings.poll_seconds, _TimerDue())
+        held = {token: self._runner.ledger.quantity(token) for token in self._runner.ledger.tokens()}
+        self.context.log("info", "strategy.started", seq=self._reader.last_seq, held=held)
+
+    def receive(self, message: object) -> object:
+        """Bars, prices, own orders, time."""
+        now = self._clock.now_ns()
+        match message:
+            case PriceChanged():
+                self._send(self._runner.price(message, now))
+            case BarClosed(bar=bar):
+                self._send(self._runner.bar(bar, now))
+            case BarsBackfilled():
+                self._send(self._runner.backfilled(message, now))
+            case _TimerDue():
+                self._send(self._runner.timer(now))
+            case JournalRecord():
+                self._reader.feed(message)
+            case JournalAdvanced(seq=seq):
+                self._reader.catch_up(seq)
+            case Denied(intent_id=intent_id, reason=reason, text=text):
+                self.context.log("warning", "strategy.denied", intent_id=intent_id, reason=reason.name, why=text)
+                self._runner.refused(intent_id)
+            case IntentVoided(intent_id=intent_id, why=why):
+                self.context.log("warning", "strategy.voided", intent_id=intent_id, why=why)
+                self._runner.refused(intent_id)
+            case SquareOff(tokens=tokens, why=why):
+                self.context.log("info", "strategy.squared_off", tokens=tokens, why=why)
+                self._runner.square_off(tokens, now)
+            case Report():
+                return self._report()
+        return None
+
+    def _apply(self, record: JournalRecord) -> None:
+        if not self._live:
+            self._runner.ledger.apply(record.event)
+            return
+        self._send(self._runner.journaled(record.event, self._clock.now_ns()))
+
+    def _send(self, intents: Sequence[OrderIntent]) -> None:
+        for intent in intents:
+            self.context.log(
+                "info",
+                "strategy.decided",
+                intent_id=intent.intent_id,
+                side=intent.side.value,
+                quantity=intent.quantity,
+                instrument=intent.instrument,
+                reason=intent.reason,
+            )
+            self._routes.publish(self.context, intent)
+
+    def _report(self) -> dict[str, object]:
+        ledger = self._runner.ledger
+        return {
+            "seq": self._reader.last_seq,
+            "held": {token: ledger.quantity(token) for token in self._instruments},
+            "confirmed": {token: ledger.confirmed(token) for token in self._instruments},
+            "pending": {token: ledger.pending(token) for token in self._instruments},
+            "warming": self._runner.warming,
+            "decided": self._runner.decided,
+            "lapsed": self._runner.lapsed,
+        }
+
+    def _today(self, token: int, instant: Nanos) -> Hours:
+        return Hours.of(self._calendar.hours(ist(instant).date(), self._instruments[token].session))

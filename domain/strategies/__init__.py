@@ -1,0 +1,1 @@
+"""Sample strategies. Theirs are ideas to learn from, not advice."""

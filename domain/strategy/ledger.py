@@ -1,0 +1,219 @@
+"""What a strategy holds and has under way, folded from the journal.
+
+Fills are seen twice: provisionally as a cumulative figure (FillSeen), finally as trades (TradeBooked). Per order the
+larger of the two counts, so neither order of arrival counts anything twice.
+
+An intent is pending from the moment it is emitted. Where the journal takes it over (IntentAccepted), it is pending
+until the journal ends it; where nobody ever journals it, until it may no longer be sent. An intent that is denied,
+expired or rejected is over.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from msgspec import Struct
+
+from domain.messages.journal import (
+    FillSeen,
+    IntentAccepted,
+    IntentExpired,
+    JournalEvent,
+    OrderClosed,
+    OrderRejected,
+    TradeBooked,
+)
+from domain.messages.orders import OrderIntent
+from domain.values import E4, Nanos
+
+
+class _Order(Struct):
+    """One order of ours. `filled` is the larger of what updates showed and what trades add up to."""
+
+    token: int
+    sign: int
+    quantity: int
+    seen: int = 0
+    booked: int = 0
+    over: bool = False
+
+    @property
+    def filled(self) -> int:
+        return max(self.seen, self.booked)
+
+    @property
+    def remaining(self) -> int:
+        return 0 if self.over else max(0, self.quantity - self.filled)
+
+
+class _Holding:
+    """One instrument: signed quantity and the open lots, first in first out."""
+
+    __slots__ = ("lots", "opened", "provisional", "quantity")
+
+    def __init__(self) -> None:
+        self.quantity = 0
+        self.provisional = 0  # filled beyond what is booked, signed
+        self.lots: deque[list[int]] = deque()  # [signed units, price]
+        self.opened: Nanos = 0
+
+    def book(self, signed: int, price: E4, time: Nanos) -> None:
+        if self.quantity == 0:
+            self.opened = time
+        self.quantity += signed
+        left = signed
+        while left and self.lots and (self.lots[0][0] > 0) != (left > 0):
+            lot = self.lots[0]
+            taken = min(abs(lot[0]), abs(left)) * (1 if left > 0 else -1)
+            lot[0] += taken
+            left -= taken
+            if lot[0] == 0:
+                self.lots.popleft()
+        if left:
+            if not self.lots:
+                self.opened = time
+            self.lots.append([left, price])
+        if self.quantity == 0:
+            self.opened = 0
+
+
+class StrategyLedger:
+    """Folds events of one strategy. The caller sees to it that each is applied once, in order of seq."""
+
+    def __init__(self, strategy: str) -> None:
+        self.strategy = strategy
+        self._orders: dict[str, _Order] = {}
+        self._open: dict[str, str] = {}  # intent id -> tag, while the order is not over
+        self._known: set[str] = set()  # intent ids ever journaled
+        self._emitted: dict[str, OrderIntent] = {}  # ours, not journaled yet
+        self._holdings: dict[int, _Holding] = {}
+
+    # -- what happens ------------------------------------------------------------------------------------------------
+
+    def emitted(self, intent: OrderIntent) -> None:
+        """The strategy has just sent this intent off."""
+        self._emitted[intent.intent_id] = intent
+
+    def knows(self, intent_id: str) -> bool:
+        """The intent was sent off before, by this incarnation or an earlier one."""
+        return intent_id in self._known or intent_id in self._emitted
+
+    def denied(self, intent_id: str) -> int | None:
+        """Refused before the journal saw it; the token it was for, or None where it was not pending.
+
+        An intent that is journaled stays as it is: a denial then answers a repetition of it.
+        """
+        intent = self._emitted.pop(intent_id, None)
+        return None if intent is None else intent.token
+
+    def lapse(self, now: Nanos) -> list[str]:
+        """Forget intents that nobody journaled and that may no longer be sent: their ids."""
+        gone = [intent.intent_id for intent in self._emitted.values() if intent.valid_until < now]
+        for intent_id in gone:
+            del self._emitted[intent_id]
+        return gone
+
+    def apply(self, event: JournalEvent) -> int | None:
+        """One journaled event. The token whose position or orders it changed, or None."""
+        match event:
+            case IntentAccepted(tag=tag, intent=intent) if intent.strategy == self.strategy:
+                self._emitted.pop(intent.intent_id, None)
+                self._known.add(intent.intent_id)
+                self._orders[tag] = _Order(intent.token, intent.side.sign, intent.quantity)
+                self._open[intent.intent_id] = tag
+                return intent.token
+            case IntentExpired(tag=tag, intent_id=intent_id, strategy=self.strategy):
+                emitted = self._emitted.pop(intent_id, None)
+                return self._over(tag) if tag else (None if emitted is None else emitted.token)
+            case OrderRejected(tag=tag, strategy=self.strategy):
+                return self._over(tag)
+            case FillSeen(tag=tag, strategy=self.strategy, filled=filled):
+                return self._seen(tag, filled)
+            case OrderClosed(tag=tag, strategy=self.strategy, filled=filled):
+                self._seen(tag, filled)
+                token = self._over(tag)
+                order = self._orders.get(tag)
+                if order is not None and order.booked >= order.filled:
+                    del self._orders[tag]  # all is booked: nothing more can come but what would be booked as it is
+                return token
+            case TradeBooked(strategy=self.strategy):
+                return self._booked(event)
+            case _:
+                return None
+
+    # -- what is so ----------------------------------------------------------------------------------------------------
+
+    def quantity(self, token: int) -> int:
+        """Signed units held, fills that are only seen included."""
+        holding = self._holdings.get(token)
+        return 0 if holding is None else holding.quantity + holding.provisional
+
+    def confirmed(self, token: int) -> int:
+        """Signed units by booked trades alone."""
+        holding = self._holdings.get(token)
+        return 0 if holding is None else holding.quantity
+
+    def pending(self, token: int) -> int:
+        """Signed units of orders under way, unjournaled intents included."""
+        total = sum(each.side.sign * each.quantity for each in self._emitted.values() if each.token == token)
+        for tag in self._open.values():
+            order = self._orders[tag]
+            if order.token == token:
+                total += order.sign * order.remaining
+        return total
+
+    def busy(self, token: int) -> bool:
+        """An order is under way, or may be."""
+        return any(each.token == token for each in self._emitted.values()) or any(
+            self._orders[tag].token == token for tag in self._open.values()
+        )
+
+    def entry(self, token: int) -> float:
+        """Average price of the open lots, 1/10,000 rupee; 0 where none is booked."""
+        holding = self._holdings.get(token)
+        if holding is None or not holding.lots:
+            return 0.0
+        units = sum(lot[0] for lot in holding.lots)
+        return sum(lot[0] * lot[1] for lot in holding.lots) / units
+
+    def opened(self, token: int) -> Nanos:
+        """When the open position was opened, exchange time; 0 when flat."""
+        holding = self._holdings.get(token)
+        return 0 if holding is None else holding.opened
+
+    def tokens(self) -> tuple[int, ...]:
+        """Instruments ever held."""
+        return tuple(self._holdings)
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _seen(self, tag: str, filled: int) -> int | None:
+        order = self._orders.get(tag)
+        if order is None:
+            return None
+        before = order.filled
+        order.seen = max(order.seen, min(filled, order.quantity))
+        holding = self._holdings.setdefault(order.token, _Holding())
+        holding.provisional += order.sign * (order.filled - before)
+        return order.token
+
+    def _booked(self, trade: TradeBooked) -> int:
+        holding = self._holdings.setdefault(trade.token, _Holding())
+        order = self._orders.get(trade.tag) if trade.tag else None
+        if order is not None:
+            ahead = order.filled - order.booked
+            order.booked += trade.quantity
+            # What was seen before is confirmed now and no longer provisional.
+            holding.provisional += order.sign * ((order.filled - order.booked) - ahead)
+        holding.book(trade.side.sign * trade.quantity, trade.price, trade.event_time)
+        return trade.token
+
+    def _over(self, tag: str) -> int | None:
+        order = self._orders.get(tag)
+        if order is None:
+            return None
+        order.over = True
+        for intent_id, each in tuple(self._open.items()):
+            if each == tag:
+                del self._open[intent_id]
+        return order.token

@@ -1,0 +1,127 @@
+"""A RuleStrategy: indicators and one pure function of scalars.
+
+    class MyRule(RuleStrategy, frozen=True):
+        period: Annotated[int, Meta(ge=2, le=200)] = 20
+
+        def indicators(self):
+            return {"average": indicator("SMA", timeperiod=self.period)}
+
+        @staticmethod
+        def decide(now, before, book, session, state, params):
+            if now.close > now.average:
+                return Targets(book.size), state
+            return Targets(0), state
+
+`decide` is called for every complete, live bar of each instrument once every value of `now` and `before` is finite. It
+sees scalars in named tuples only, so that research can compile the very same function.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from msgspec import Struct
+
+from domain.indicators.declaration import COLUMNS, Indicator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Targets(NamedTuple):
+    """What the strategy wants to hold from here on: the whole wish, for this is not added to earlier ones.
+
+    quantity  signed units; `book.quantity + book.pending` to leave things as they are
+    stop      price in rupees at which the position is to be left at a loss; 0 for none
+    target    price in rupees at which it is to be left at a gain; 0 for none
+    trail     distance in rupees that the price may come back from its best since entry; 0 for none
+    """
+
+    quantity: int
+    stop: float = 0.0
+    target: float = 0.0
+    trail: float = 0.0
+
+
+class Book(NamedTuple):
+    """The strategy's own position in the instrument.
+
+    quantity   signed units held, fills seen included
+    pending    signed units of orders under way
+    size       units of one position by the configured sizing, at this bar's close; 0: too dear
+    entry      average price of the open position in rupees; 0 when flat
+    bars_held  bars closed since the position was opened; 0 when flat
+    """
+
+    quantity: int
+    pending: int
+    size: int
+    entry: float
+    bars_held: int
+
+
+class SessionNow(NamedTuple):
+    """Where the bar's end lies in the session.
+
+    bar               number of the bar in the session, from 1, by the clock
+    minutes_open      minutes since the session opened
+    minutes_left      minutes until continuous trading ends
+    """
+
+    bar: int
+    minutes_open: int
+    minutes_left: int
+
+
+class NoState(NamedTuple):
+    """The state of a rule that keeps none."""
+
+
+class RuleStrategy(Struct, frozen=True, forbid_unknown_fields=True):
+    """Subclass with fields as parameters, their bounds by `Annotated[int, Meta(ge=..., le=...)]`.
+
+    A state (a small named tuple of scalars) begins with `initial` at every start: it is not kept over a crash, so let
+    it hold only what a few bars rebuild.
+    """
+
+    decide: ClassVar[Callable[..., tuple[Targets, Any]]]
+
+    def indicators(self) -> Mapping[str, Indicator]:
+        """The columns of the rows beside the bar's own open, high, low, close (rupees) and volume."""
+        return {}
+
+    def initial(self) -> tuple[object, ...]:
+        """The state before the first decision."""
+        return NoState()
+
+
+Row = tuple[float, ...]
+"""A named tuple: open, high, low, close, volume and the declared indicators, floats all."""
+
+
+def row_type(names: Sequence[str]) -> Callable[..., Row]:
+    """The named tuple for the rows of these indicators; the same one for the same names."""
+    return _row_type(tuple(names))
+
+
+@lru_cache(maxsize=256)
+def _row_type(names: tuple[str, ...]) -> Callable[..., Row]:
+    taken = set(names) & set(COLUMNS)
+    if taken:
+        raise ValueError(f"indicator {min(taken)!r}: that is a column of the bar itself; choose another name")
+    # Fields are known only once the strategy is.
+    return namedtuple("Row", (*COLUMNS, *names))  # noqa: PYI024
+
+
+def parameters_of(strategy: RuleStrategy) -> tuple[object, ...]:
+    """The strategy's numeric fields as a named tuple, for `decide`."""
+    names = tuple(name for name in strategy.__struct_fields__ if isinstance(getattr(strategy, name), int | float))
+    return _parameter_type(type(strategy).__name__, names)(*(getattr(strategy, name) for name in names))
+
+
+@lru_cache(maxsize=256)
+def _parameter_type(name: str, fields: tuple[str, ...]) -> Callable[..., tuple[object, ...]]:
+    return namedtuple(f"{name}Parameters", fields)  # noqa: PYI024 - as in _row_type

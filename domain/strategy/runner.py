@@ -1,0 +1,316 @@
+"""Runs one strategy: what the strategy's actor thinks with. Events in, order intents out.
+
+Decisions rest on complete, live, fresh bars alone: a bar that is backfilled, has missing ticks, comes too late, or
+precedes the end of the warm-up feeds indicators and decides nothing, neither entries nor exits. (Leaving a position
+does not depend on it: stops watch prices, and the square-off is the risk gate's.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from domain.bars import Bar
+from domain.market.buckets import Hours
+from domain.messages.journal import JournalEvent
+from domain.messages.market import BarsBackfilled, PriceChanged
+from domain.messages.orders import OrderIntent
+from domain.strategy.adapter import RuleEvents
+from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs
+from domain.strategy.ledger import StrategyLedger
+from domain.strategy.rule import RuleStrategy, SessionNow
+from domain.strategy.sizing import Sizing, size
+from domain.values import E4, RUPEE, SECOND, Instrument, Nanos, Product
+
+_DAY = 86_400 * SECOND
+_IST = 19_800 * SECOND
+
+Today = Callable[[int, Nanos], Hours]
+"""(token, market time) -> the session of that market day."""
+
+Strategy = RuleStrategy | EventStrategy
+
+
+class RunnerSettings(Struct, frozen=True):
+    """How a strategy trades.
+
+    interval_seconds      length of the bars it decides on
+    intent_valid_seconds  market seconds for which an intent may be sent, and a closed bar may be decided on
+    capital               most that one position may be worth, 1/10,000 rupee; 0: no such limit
+    config_version        stamped on intents
+    """
+
+    interval_seconds: int
+    product: Product
+    sizing: Sizing
+    intent_valid_seconds: float
+    capital: E4 = 0
+    config_version: int = 1
+
+
+class _Series:
+    """One instrument's bars on their way to the strategy."""
+
+    __slots__ = ("buffer", "last_start", "seen", "warming")
+
+    def __init__(self, warming: bool) -> None:
+        self.warming = warming
+        self.buffer: list[Bar] = []
+        self.last_start: Nanos = -1
+        self.seen = 0
+
+
+class StrategyRunner:
+    """See the module. Every call takes market time and answers with the intents to send.
+
+    quiet_until  before that nothing is decided: an intent of a former incarnation may still be on its way to the
+                 journal, and must be seen there or have lapsed first
+    lapsed       intents that nobody ever journaled
+    """
+
+    def __init__(
+        self,
+        strategy_id: str,
+        strategy: Strategy,
+        instruments: Sequence[Instrument],
+        settings: RunnerSettings,
+        today: Today,
+    ) -> None:
+        self.strategy_id = strategy_id
+        self.ledger = StrategyLedger(strategy_id)
+        self.quiet_until: Nanos = 0
+        self.lapsed = 0
+        self.decided = 0
+        self._strategy = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy)
+        self._settings = settings
+        self._valid = int(settings.intent_valid_seconds * SECOND)
+        self._instruments = {each.token: each for each in instruments}
+        self._needs = self._strategy.needs()
+        self._series = {token: _Series(warming=self._needs.warm_up_bars > 0) for token in self._instruments}
+        self._prices: dict[int, PriceChanged] = {}
+        self._stopped: dict[int, int] = {}  # token -> IST day on which it decides no more
+        self._view = _View(self, today, self._strategy.remember())
+
+    @property
+    def needs(self) -> Needs:
+        """What it is to be told."""
+        return self._needs
+
+    @property
+    def series(self) -> tuple[tuple[int, int], ...]:
+        """(token, interval) of every series that it warms up on."""
+        if not (self._needs.bars and self._needs.warm_up_bars):
+            return ()
+        return tuple((token, self._settings.interval_seconds) for token in self._instruments)
+
+    @property
+    def warming(self) -> int:
+        """Series whose warm-up has not come."""
+        return sum(each.warming for each in self._series.values())
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def bar(self, bar: Bar, now: Nanos) -> list[OrderIntent]:
+        """A live bar closed."""
+        series = self._series_of(bar.token, bar.interval_seconds)
+        if series is None:
+            return []
+        if series.warming:
+            series.buffer.append(bar)
+            return []
+        return self._take(series, bar, now)
+
+    def backfilled(self, message: BarsBackfilled, now: Nanos) -> list[OrderIntent]:
+        """History: the warm-up, or a gap. Bars already taken are left out."""
+        series = self._series_of(message.token, message.interval_seconds)
+        if series is None:
+            return []
+        waiting, series.buffer, series.warming = series.buffer, [], False
+        live = {bar.start for bar in waiting}
+        bars = [bar for bar in message.bars if bar.start not in live] + waiting
+        intents: list[OrderIntent] = []
+        for bar in sorted(bars, key=lambda each: each.start):
+            intents.extend(self._take(series, bar, now))
+        return intents
+
+    def price(self, price: PriceChanged, now: Nanos) -> list[OrderIntent]:
+        """The newest price."""
+        if price.token not in self._instruments:
+            return []
+        self._prices[price.token] = price
+        if not self._needs.prices or not self._may_decide(price.token, now):
+            return []
+        return self._emit(self._strategy.on_price(self._view.at(now), price), now)
+
+    def timer(self, now: Nanos) -> list[OrderIntent]:
+        """Time has passed."""
+        if not self._needs.timer or now < self.quiet_until:
+            return []
+        return self._emit(self._strategy.on_timer(self._view.at(now)), now)
+
+    def journaled(self, event: JournalEvent, now: Nanos) -> list[OrderIntent]:
+        """One event of the journal, once, in order."""
+        token = self.ledger.apply(event)
+        if token is None or not self._may_decide(token, now):
+            return []
+        fill = Fill(token, self.ledger.quantity(token), self.ledger.pending(token), now)
+        return self._emit(self._strategy.on_fill(self._view.at(now), fill), now)
+
+    def refused(self, intent_id: str) -> None:
+        """Denied by the risk gate, or void before the journal."""
+        self.ledger.denied(intent_id)
+
+    def square_off(self, tokens: Sequence[int], now: Nanos) -> None:
+        """No more decisions on these instruments today."""
+        for token in tokens:
+            if token in self._instruments:
+                self._stopped[token] = _day(now)
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def fresh(self, decided: Nanos, now: Nanos) -> bool:
+        """A decision that rests on that instant may still be acted on."""
+        return now - decided <= self._valid
+
+    def _series_of(self, token: int, interval_seconds: int) -> _Series | None:
+        if interval_seconds != self._settings.interval_seconds or not self._needs.bars:
+            return None
+        return self._series.get(token)
+
+    def _take(self, series: _Series, bar: Bar, now: Nanos) -> list[OrderIntent]:
+        if bar.start <= series.last_start:
+            return []
+        series.last_start = bar.start
+        series.seen += 1
+        view = self._view.at(now)
+        decidable = (
+            bar.complete
+            and not bar.backfilled
+            and series.seen > self._needs.warm_up_bars
+            and self.fresh(bar.end, now)
+            and self._may_decide(bar.token, now)
+        )
+        if not decidable:
+            self._strategy.on_history(view, bar)
+            return []
+        self.decided += 1
+        return self._emit(self._strategy.on_bar(view, bar), now)
+
+    def _may_decide(self, token: int, now: Nanos) -> bool:
+        return now >= self.quiet_until and token in self._instruments and not self._is_stopped(token, now)
+
+    def _is_stopped(self, token: int, now: Nanos) -> bool:
+        return self._stopped.get(token) == _day(now)
+
+    def _emit(self, drafts: Sequence[IntentDraft], now: Nanos) -> list[OrderIntent]:
+        intents = []
+        for draft in drafts:
+            instrument = self._instruments.get(draft.token)
+            if instrument is None or draft.quantity <= 0:
+                raise ValueError(
+                    f"strategy {self.strategy_id}: wants {draft.quantity} of token {draft.token}; "
+                    "want a positive quantity of one of its own instruments"
+                )
+            intent_id = f"{self.strategy_id}:{draft.event}:{draft.token}.{draft.leg}"
+            if self._is_stopped(draft.token, now) or self.ledger.knows(intent_id):
+                continue
+            intent = OrderIntent(
+                intent_id=intent_id,
+                strategy=self.strategy_id,
+                token=draft.token,
+                instrument=instrument.key,
+                side=draft.side,
+                quantity=draft.quantity,
+                product=self._settings.product,
+                kind=draft.kind,
+                reference_price=draft.reference_price,
+                valid_until=now + self._valid,
+                event_time=draft.event,
+                decided_time=now,
+                reduce_only=draft.reduce_only,
+                price=draft.price,
+                trigger_price=draft.trigger_price,
+                reason=draft.reason,
+                config_version=self._settings.config_version,
+            )
+            self.ledger.emitted(intent)
+            intents.append(intent)
+        return intents
+
+
+class _View:
+    """The runner through the strategy's eyes."""
+
+    def __init__(self, runner: StrategyRunner, today: Today, memory: object) -> None:
+        self._runner = runner
+        self._today = today
+        self._hours: dict[int, tuple[int, Hours]] = {}
+        self.memory = memory
+        self.now: Nanos = 0
+
+    def at(self, now: Nanos) -> _View:
+        """The same view, later."""
+        self.now = now
+        self._runner.lapsed += len(self._runner.ledger.lapse(now))
+        return self
+
+    @property
+    def instruments(self) -> Sequence[Instrument]:
+        return tuple(self._runner._instruments.values())  # noqa: SLF001 - one thing in two classes
+
+    @property
+    def interval_seconds(self) -> int:
+        return self._runner._settings.interval_seconds  # noqa: SLF001 - as above
+
+    def instrument(self, token: int) -> Instrument:
+        return self._runner._instruments[token]  # noqa: SLF001 - as above
+
+    def quantity(self, token: int) -> int:
+        return self._runner.ledger.quantity(token)
+
+    def pending(self, token: int) -> int:
+        return self._runner.ledger.pending(token)
+
+    def busy(self, token: int) -> bool:
+        return self._runner.ledger.busy(token)
+
+    def entry(self, token: int) -> float:
+        return self._runner.ledger.entry(token) / RUPEE
+
+    def opened(self, token: int) -> Nanos:
+        return self._runner.ledger.opened(token)
+
+    def size(self, token: int, price: E4) -> int:
+        settings = self._runner._settings  # noqa: SLF001 - as above
+        return size(settings.sizing, price, self.instrument(token).lot_size, settings.capital)
+
+    def fresh(self, decided: Nanos) -> bool:
+        return self._runner.fresh(decided, self.now)
+
+    def price(self, token: int) -> PriceChanged | None:
+        return self._runner._prices.get(token)  # noqa: SLF001 - as above
+
+    def session(self, token: int, instant: Nanos) -> SessionNow | None:
+        hours = self._session_hours(token, instant)
+        second = instant // SECOND
+        if hours.closes <= hours.opens or not hours.opens <= second <= hours.closes:
+            return None
+        since = second - hours.opens
+        return SessionNow(
+            bar=-(-since // self.interval_seconds),
+            minutes_open=since // 60,
+            minutes_left=(hours.closes - second) // 60,
+        )
+
+    def _session_hours(self, token: int, instant: Nanos) -> Hours:
+        day = _day(instant)
+        known = self._hours.get(token)
+        if known is None or known[0] != day:
+            known = self._hours[token] = (day, self._today(token, instant))
+        return known[1]
+
+
+def _day(instant: Nanos) -> int:
+    """Number of the IST day."""
+    return (instant + _IST) // _DAY
