@@ -62,6 +62,7 @@ class Actor(pykka.ThreadingActor):
         raise TypeError(f"{type(self).__name__} is started by a supervisor, not by start()")
 
     def on_start(self) -> None:
+        """Pykka's hook: set up, and report what came of it."""
         try:
             self.started()
         except BaseException as error:  # noqa: BLE001 - SystemExit here would leave a zombie
@@ -70,6 +71,7 @@ class Actor(pykka.ThreadingActor):
             self.context.started()
 
     def on_stop(self) -> None:
+        """Pykka's hook: an orderly end."""
         # The inbox is handed back first: Pykka's teardown would otherwise empty it and throw the messages away.
         self.context.end(None)
         try:

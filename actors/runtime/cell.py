@@ -35,6 +35,7 @@ class Failure(Struct, frozen=True):
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
+        """The failure that an exception stands for."""
         return cls(
             reason="".join(traceback.format_exception_only(error)).strip().replace("\n", " "),
             traceback="".join(traceback.format_exception(error)),
@@ -109,15 +110,16 @@ class Lease:
         self.revoked = False
 
     def put(self, envelope: Envelope[object], /) -> None:
-        """Pykka's side door (`Actor.stop()`): queues behind the events."""
-        self._cell.put(envelope.message, Lane.EVENT, None, envelope.reply_to)
+        """Pykka's side door (`Actor.stop()`): queues behind the events, and means this incarnation alone."""
+        self._cell.put(envelope.message, Lane.EVENT, None, envelope.reply_to, life=self.incarnation)
 
     def get(self) -> Envelope[object]:
         """Wait for the next message. What was taken before counts as handled from here on."""
         # An entry has what Pykka reads of an envelope; a conversion would cost more than the lookup.
-        return cast("Envelope[object]", self._cell._take(self))
+        return cast("Envelope[object]", self._cell.take(self))
 
     def empty(self) -> bool:
+        """Whether Pykka's teardown has nothing to throw away; always so once revoked."""
         return self.revoked or self._cell.mailbox.depth == 0
 
 
@@ -165,9 +167,11 @@ class Cell(Address):
     # -- sending ---------------------------------------------------------------------------------------------------
 
     def tell(self, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
+        """See `Address.tell`."""
         self.put(message, lane, key, None)
 
     def ask(self, message: object, timeout: float, lane: Lane = Lane.EVENT) -> object:
+        """See `Address.ask`."""
         future = self._runtime.future()
         self.put(message, lane, None, future)
         try:
@@ -206,7 +210,8 @@ class Cell(Address):
             self._closed = None
             return Lease(self, incarnation)
 
-    def _take(self, lease: Lease) -> Entry:
+    def take(self, lease: Lease) -> Entry:
+        """The next message for the lease, waiting for it; the end marker once it is revoked."""
         mailbox = self.mailbox
         with self._lock:
             lease.in_flight = None
@@ -234,7 +239,10 @@ class Cell(Address):
             lease.revoked = True
             self._handled += lease.taken
             entry, lease.in_flight = lease.in_flight, None
-            self.mailbox.remove_life(lease.incarnation)
+            for own in self.mailbox.remove_life(lease.incarnation):
+                if own.reply_to is not None:
+                    gone = ActorGone(f"{self.name}#{lease.incarnation} is over")
+                    own.reply_to.set_exception((ActorGone, gone, None))
             if entry is not None and policy is not None:
                 self._settle(entry, policy, error, lease.incarnation)
             self._waiting = False
@@ -261,6 +269,7 @@ class Cell(Address):
             return count, high
 
     def counts(self, lease: Lease | None) -> CellCounts:
+        """The mailbox in numbers; `lease` is the live one, if any."""
         with self._lock:
             oldest = self.mailbox.oldest_ns()
             live = lease.taken if lease is not None and not lease.revoked else 0
@@ -292,6 +301,6 @@ class Cell(Address):
         if entry.reply_to is not None:
             gone = ActorGone(f"{self.name} is down: {self._closed}")
             entry.reply_to.set_exception((ActorGone, gone, None))
-        else:
+        elif not entry.life:  # a timer or a stop of one incarnation is no letter to anybody else
             self.dead += 1
             self.dead_kind = type(entry.message).__name__

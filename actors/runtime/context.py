@@ -148,10 +148,12 @@ class ActorTimer:
         self.lane = lane
 
     def arm(self) -> None:
+        """Set the runtime's timer for the next beat."""
         wait_ns = self._due_ns - self._context.runtime.monotonic.now_ns()
         self._inner = self._context.runtime.timer(max(0.0, wait_ns / _NS), self._fire)
 
     def cancel(self) -> None:
+        """Never fire again. A beat that is already in the mailbox is still delivered."""
         self._cancelled = True
         self._context.forget(self)
         if self._inner is not None:

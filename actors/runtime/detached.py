@@ -37,6 +37,7 @@ class SetTimer(Struct):
     cancelled: bool = False
 
     def cancel(self) -> None:
+        """Note that the actor cancelled it."""
         self.cancelled = True
 
 
@@ -73,11 +74,13 @@ class DetachedContext(Context):
         return [told.message for told in self.told if told.to == name]
 
     def after(self, seconds: float, message: object, lane: Lane = Lane.EVENT) -> Timer:
+        """Note the timer."""
         timer = SetTimer(seconds, message, lane)
         self.timers.append(timer)
         return timer
 
     def every(self, seconds: float, message: object, lane: Lane = Lane.EVENT) -> Timer:
+        """Note the timer."""
         timer = SetTimer(seconds, message, lane, seconds)
         self.timers.append(timer)
         return timer

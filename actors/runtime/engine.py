@@ -61,7 +61,9 @@ class Life:
 class Reconciler(Protocol):
     """A supervisor: brings what is closer to what should be, one step, without waiting."""
 
-    def reconcile(self) -> None: ...
+    def reconcile(self) -> None:
+        """Start or stop what is next."""
+        ...
 
 
 class Engine:
@@ -105,6 +107,7 @@ class Engine:
                 self._condition.notify()
 
     def later(self, seconds: float, step: Callable[[], None]) -> Timer:
+        """Post the step after so many monotonic seconds."""
         return self.runtime.timer(seconds, partial(self.post, step))
 
     def touch(self, supervisor: Reconciler) -> None:
@@ -113,11 +116,13 @@ class Engine:
             self._touched.append(supervisor)
 
     def end(self) -> None:
+        """Take no more steps; what is queued still runs."""
         with self._condition:
             self._ended = True
             self._condition.notify()
 
     def run(self) -> None:
+        """The engine's strand."""
         try:
             while (step := self._next()) is not None:
                 step()
@@ -138,6 +143,7 @@ class Engine:
     # -- what supervisors need ---------------------------------------------------------------------------------------
 
     def now_ns(self) -> int:
+        """Monotonic time."""
         return self.runtime.monotonic.now_ns()
 
     def find(self, name: str) -> Cell:
@@ -148,6 +154,7 @@ class Engine:
             raise UnknownActor(f"no actor {name!r}; there are {', '.join(sorted(self.cells))}") from None
 
     def make_cell(self, name: str, spec: MailboxSpec) -> Cell:
+        """The cell of a new name."""
         cell = Cell(name, spec, self.runtime, self._alert)
         self.cells[name] = cell
         return cell
@@ -159,15 +166,22 @@ class Engine:
         left = (self.stop_deadline_ns - self.now_ns()) / _NS
         return max(0.01, min(wanted, left))
 
+    def track(self, life: Life) -> None:
+        """Know of a new incarnation, and forget those whose strands have ended."""
+        self.lives = {known for known in self.lives if known.task is not None and known.task.is_alive()}
+        self.lives.add(life)
+
     def abandon(self, life: Life) -> int:
         """Count a thread that was given up; how many of them are alive."""
         self.abandoned.add(life)
         return len(self.abandoned)
 
     def check_abandoned(self) -> None:
+        """Have the system compare the abandoned threads with its cap."""
         self._on_abandoned(len(self.abandoned))
 
     def report_panic(self, failure: Failure) -> None:
+        """Log that supervision itself failed."""
         self._guard(
             partial(self.log, "critical", "supervision.failed", reason=failure.reason, traceback=failure.traceback)
         )

@@ -117,6 +117,12 @@ class Gate:
                 if not (t.name == name and t.incarnation == incarnation and t.stage is _Stage.REGISTERED)
             ]
 
+    def forget(self, name: str, incarnation: int) -> None:
+        """Its strand has ended, so whatever it did not finish is over, unresolved: only the journal knows of it."""
+        with self._condition:
+            self._tickets = [t for t in self._tickets if not (t.name == name and t.incarnation == incarnation)]
+            self._condition.notify_all()
+
     def current(self, name: str, incarnation: int) -> bool:
         """Whether it is the one whose effects count."""
         with self._condition:
@@ -175,6 +181,7 @@ class Gate:
 
     @property
     def level(self) -> TradingLevel:
+        """Where the gate stands."""
         with self._condition:
             return self._level
 

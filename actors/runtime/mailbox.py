@@ -147,10 +147,12 @@ class Mailbox:
         heads = [next((e.stamp_ns for e in lane if e.lane != _DROPPED), None) for lane in self._lanes]
         return min((stamp for stamp in heads if stamp is not None), default=None)
 
-    def remove_life(self, life: int) -> None:
-        """Take out what only that incarnation may have."""
-        if any(entry.life == life for lane in self._lanes for entry in lane):
+    def remove_life(self, life: int) -> list[Entry]:
+        """Take out, and return, what only that incarnation may have."""
+        removed = [entry for lane in self._lanes for entry in lane if entry.life == life and entry.lane != _DROPPED]
+        if removed:
             self._refill([entry for entry in self.clear() if entry.life != life])
+        return removed
 
     def clear(self) -> list[Entry]:
         """Take everything out, in the order it would have been taken."""

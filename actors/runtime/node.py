@@ -32,11 +32,17 @@ _ALIVE = frozenset({State.STARTING, State.UP, State.STOPPING})
 class Parent(Protocol):
     """Who hears of a child's ups and downs, on the engine's strand."""
 
-    def child_up(self, child: Node) -> None: ...
+    def child_up(self, child: Node) -> None:
+        """The child is up."""
+        ...
 
-    def child_ended(self, child: Node, failure: Failure | None) -> None: ...
+    def child_ended(self, child: Node, failure: Failure | None) -> None:
+        """The child is down; None: in order."""
+        ...
 
-    def child_giving_up(self, child: Node, reason: str) -> None: ...
+    def child_giving_up(self, child: Node, reason: str) -> None:
+        """The child, a supervisor, stops its own children and will then fail."""
+        ...
 
 
 class Node(abc.ABC):
@@ -70,6 +76,7 @@ class Node(abc.ABC):
 
     @property
     def alive(self) -> bool:
+        """Whether it runs, in whatever state."""
         return self.state in _ALIVE
 
     def came_up(self) -> None:

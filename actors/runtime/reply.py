@@ -36,9 +36,11 @@ class Reply(pykka.Future[object]):
         return self._value
 
     def set(self, value: object = None) -> None:
+        """Answer, unless somebody has."""
         self._answer(value, None)
 
     def set_exception(self, exc_info: ExcInfo | None = None) -> None:
+        """Fail, unless somebody has answered."""
         kind, error, _ = sys.exc_info() if exc_info is None else exc_info
         if error is None:
             error = kind() if kind is not None else RuntimeError("an actor failed without an exception")

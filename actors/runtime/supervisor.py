@@ -34,6 +34,7 @@ class Supervisor(Node):
         self._restarts_ns: deque[int] = deque()
 
     def make(self, spec: ChildSpec | SupervisorSpec) -> Node:
+        """The node of a spec, under this supervisor."""
         if isinstance(spec, ChildSpec):
             return Worker(spec, self, self.engine)
         return Supervisor(spec, self, self.engine)
@@ -41,8 +42,10 @@ class Supervisor(Node):
     # -- from above ------------------------------------------------------------------------------------------------
 
     def begin_start(self) -> None:
+        """Start the children afresh, in order."""
         self.starts += 1
         self.state = State.STARTING
+        self.up_since_ns = None
         self.start_failure = self._failing = None
         self._restarts_ns.clear()
         for child in self.children:
@@ -50,13 +53,16 @@ class Supervisor(Node):
         self.engine.touch(self)
 
     def begin_stop(self, *, drain: bool) -> None:
+        """Stop the children in reverse order."""
         self._leave(None, drain=drain)
 
     def add(self, child: Node) -> None:
+        """Take on one more child."""
         self.children.append(child)
         self.engine.touch(self)
 
     def remove(self, child: Node) -> None:
+        """Stop a child and forget it."""
         child.wanted, child.removing, child.condemned = False, True, True
         self.engine.touch(self)
 
@@ -76,6 +82,7 @@ class Supervisor(Node):
         self.engine.touch(self)
 
     def retire(self, state: State, reason: str) -> None:
+        """Leave the whole branch down."""
         self.state = state
         for child in self.children:
             child.retire(state, reason)
@@ -83,12 +90,14 @@ class Supervisor(Node):
     # -- from below ------------------------------------------------------------------------------------------------
 
     def child_up(self, child: Node) -> None:
+        """See `Parent`."""
         if child.waiter is not None:
             child.waiter.set(None)
             child.waiter = None
         self.engine.touch(self)
 
     def child_ended(self, child: Node, failure: Failure | None) -> None:
+        """Decide what follows from a child's end: nothing, a restart, or giving up."""
         self.engine.touch(self)
         if failure is not None:
             child.last_failure = failure.reason
@@ -133,8 +142,7 @@ class Supervisor(Node):
 
     def _restart(self, child: Node, failure: Failure | None) -> None:
         now = self.engine.now_ns()
-        up_since, child.up_since_ns = child.up_since_ns, None
-        if up_since is not None and now - up_since >= child.backoff.reset_after_seconds * _NS:
+        if child.up_since_ns is not None and now - child.up_since_ns >= child.backoff.reset_after_seconds * _NS:
             child.failures = 0
         child.failures += 1
         self._restarts_ns.append(now)
@@ -169,6 +177,7 @@ class Supervisor(Node):
     # -- catching up -----------------------------------------------------------------------------------------------
 
     def reconcile(self) -> None:
+        """See `Reconciler`."""
         if self._stops_pending():
             return
         if self.state is State.STOPPING:
@@ -215,7 +224,6 @@ class Supervisor(Node):
 
     def _down(self) -> None:
         self.state = State.DOWN
-        self.up_since_ns = None
         self.parent.child_ended(self, self._failing)
 
     def _forget(self, child: Node, reason: str) -> None:
@@ -225,6 +233,7 @@ class Supervisor(Node):
             self.engine.cells.pop(name, None)
 
     def picture(self) -> TreeNode:
+        """The branch, as values."""
         up = self.up_since_ns
         return TreeNode(
             id=self.id,

@@ -127,6 +127,7 @@ class System:
     # -- on the engine's strand --------------------------------------------------------------------------------------
 
     def child_up(self, child: Node) -> None:
+        """The root is up."""
         self._up.set(None)
 
     def child_ended(self, child: Node, failure: Failure | None) -> None:
@@ -229,7 +230,7 @@ class System:
 
     def _join(self) -> None:
         """Leave no thread behind but the abandoned: their ends were posted, only the last instructions are left."""
-        for life in [*self._engine.lives]:
+        for life in self._engine.lives:
             if life.task is not None and life not in self._engine.abandoned:
                 life.task.join(_GRACE_SECONDS)
         if self._task is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -30,7 +31,7 @@ class _Pending:
     def cancel(self) -> None:
         if self.fn is not None:
             self.fn = None
-            self._owner._cancelled()
+            self._owner.note_cancelled()
 
 
 class ThreadRuntime:
@@ -52,34 +53,43 @@ class ThreadRuntime:
 
     @property
     def monotonic(self) -> Clock:
+        """See `Runtime`."""
         return self._monotonic
 
     @property
     def random(self) -> Random:
+        """See `Runtime`."""
         return self._random
 
     def lock(self) -> Lock:
+        """See `Runtime`."""
         return threading.Lock()
 
     def condition(self, lock: Lock | None = None) -> Condition:
+        """See `Runtime`."""
         # typeshed wants its own Lock class; ours are those, seen through the protocol.
         return threading.Condition(lock)  # type: ignore[arg-type]
 
     def event(self) -> Event:
+        """See `Runtime`."""
         return threading.Event()
 
     def future(self) -> pykka.Future[object]:
+        """See `Runtime`."""
         return Reply(threading.Condition(threading.Lock()))
 
     def spawn(self, name: str, target: Callable[[], None]) -> Task:
+        """See `Runtime`: a daemon thread."""
         thread = threading.Thread(target=target, name=name, daemon=True)
         thread.start()
         return thread
 
     def sleep(self, seconds: float) -> None:
+        """See `Runtime`."""
         time.sleep(seconds)
 
     def timer(self, seconds: float, fn: Callable[[], None]) -> Timer:
+        """See `Runtime`."""
         pending = _Pending(fn, self)
         due_ns = self._monotonic.now_ns() + max(0, int(seconds * _NS))
         with self._condition:
@@ -95,6 +105,7 @@ class ThreadRuntime:
         return pending
 
     def close(self) -> None:
+        """See `Runtime`."""
         with self._condition:
             self._closed = True
             self._heap.clear()
@@ -103,7 +114,8 @@ class ThreadRuntime:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
-    def _cancelled(self) -> None:
+    def note_cancelled(self) -> None:
+        """One of the pending timers was cancelled (told by the timer itself)."""
         # Long timers that are armed and cancelled all day must not pile up in the heap.
         with self._condition:
             self._dead += 1
@@ -114,7 +126,10 @@ class ThreadRuntime:
 
     def _run(self) -> None:
         while (fn := self._next()) is not None:
-            fn()
+            try:
+                fn()
+            except Exception:  # noqa: BLE001 - one bad timer must not end all others; it is shown as a thread's would be
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for the next timer that is due and not cancelled; None when closed."""

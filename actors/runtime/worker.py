@@ -41,8 +41,10 @@ class Worker(Node):
     # -- starting --------------------------------------------------------------------------------------------------
 
     def begin_start(self) -> None:
+        """Run the next incarnation on a strand of its own."""
         self.starts += 1
         self.state = State.STARTING
+        self.up_since_ns = None
         engine, incarnation = self.engine, self.starts
         context = Context(
             cell=self.cell,
@@ -57,7 +59,7 @@ class Worker(Node):
         )
         life = Life(context)
         self._life = life
-        engine.lives.add(life)
+        engine.track(life)
         engine.gate.admit(self.id, incarnation)
         engine.emit(ChildStarted(self.id, incarnation, engine.now_ns()))
         self._after(self.spec.start_timeout_seconds, partial(self._start_timed_out, life))
@@ -73,7 +75,7 @@ class Worker(Node):
         context = life.context
         try:
             actor = self.spec.factory(context)
-            actor._actor_loop()
+            actor._actor_loop()  # noqa: SLF001 - Pykka's loop, on our strand; a contract test pins it
         except BaseException as error:  # noqa: BLE001 - whatever the factory raises ends this child alone
             context.failure = Failure.of(error)
         finally:
@@ -135,6 +137,7 @@ class Worker(Node):
     # -- ending ----------------------------------------------------------------------------------------------------
 
     def begin_stop(self, *, drain: bool) -> None:
+        """Tell the actor to stop, and give it its time."""
         life = self._life
         assert life is not None, f"{self.id} is {self.state.value} without a life"
         self.state = State.STOPPING
@@ -158,8 +161,8 @@ class Worker(Node):
 
     def _ended(self, life: Life) -> None:
         """Its strand is at its end."""
-        self.engine.lives.discard(life)
         self.engine.abandoned.discard(life)
+        self.engine.gate.forget(self.id, life.context.incarnation)
         if self._life is not life:
             return
         context = life.context
@@ -182,12 +185,14 @@ class Worker(Node):
         self.parent.child_ended(self, failure)
 
     def retire(self, state: State, reason: str) -> None:
+        """Close the cell: it stays down."""
         self.state = state
         self.cell.close(reason)
 
     # -- the rest --------------------------------------------------------------------------------------------------
 
     def picture(self) -> TreeNode:
+        """The child, as values."""
         life = self._life
         counts = self.cell.counts(None if life is None else life.context.lease)
         up = self.up_since_ns

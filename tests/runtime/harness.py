@@ -92,7 +92,9 @@ def wait_for(flag: threading.Event) -> None:
 class Scripted(Actor):
     """Handles a message that is a callable by calling it with itself; anything else is noted in the inbox."""
 
-    def __init__(self, context: Context, inbox: Inbox | None = None, on_start: Callable[[Actor], None] | None = None):
+    def __init__(
+        self, context: Context, inbox: Inbox | None = None, on_start: Callable[[Actor], None] | None = None
+    ) -> None:
         super().__init__(context)
         self.inbox = inbox if inbox is not None else Inbox()
         self._on_start = on_start

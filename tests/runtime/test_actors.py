@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import pykka
 import pytest
 
 from actors.runtime import (
@@ -48,12 +49,12 @@ class Hold:
             raise self._then
 
 
-def test_an_ask_is_answered_with_what_receive_returns():
+def test_an_ask_is_answered_with_what_receive_returns() -> None:
     with running(a_root(a_child("a"))) as it:
         assert it.ask("a", "hello") == "hello"
 
 
-def test_ping_tells_name_and_incarnation():
+def test_ping_tells_name_and_incarnation() -> None:
     with running(a_root(a_child("a"))) as it:
         it.tell("a", Crash("drill"))
         it.watch.wait(ChildRestarted, "a")
@@ -61,7 +62,7 @@ def test_ping_tells_name_and_incarnation():
         assert it.ask("a", Ping()) == Pong("a", 2)
 
 
-def test_an_ask_that_is_not_answered_in_time_says_who_and_what():
+def test_an_ask_that_is_not_answered_in_time_says_who_and_what() -> None:
     hold = Hold()
     with running(a_root(a_child("a"))) as it:
         it.tell("a", hold)
@@ -72,7 +73,7 @@ def test_an_ask_that_is_not_answered_in_time_says_who_and_what():
         hold.release.set()
 
 
-def test_a_failing_ask_gets_the_failure_and_crashes_the_actor():
+def test_a_failing_ask_gets_the_failure_and_crashes_the_actor() -> None:
     with running(a_root(a_child("a"))) as it:
         with pytest.raises(ValueError, match="bad"):
             it.ask("a", raising(ValueError("bad")))
@@ -84,7 +85,7 @@ def test_a_failing_ask_gets_the_failure_and_crashes_the_actor():
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=lambda e: type(e).__name__)
-def test_a_base_exception_in_a_handler_ends_only_that_actor(error: BaseException):
+def test_a_base_exception_in_a_handler_ends_only_that_actor(error: BaseException) -> None:
     with running(a_root(a_child("a"), a_child("b"))) as it:
         with pytest.raises(ActorCrashed, match=type(error).__name__):
             it.ask("a", raising(error))
@@ -96,7 +97,7 @@ def test_a_base_exception_in_a_handler_ends_only_that_actor(error: BaseException
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), ValueError("x")], ids=lambda e: type(e).__name__)
-def test_an_exception_in_started_is_reported_and_ends_only_that_actor(error: BaseException):
+def test_an_exception_in_started_is_reported_and_ends_only_that_actor(error: BaseException) -> None:
     lives = []
 
     def on_start(actor: Actor) -> None:
@@ -113,7 +114,7 @@ def test_an_exception_in_started_is_reported_and_ends_only_that_actor(error: Bas
         assert it.ask("b", Ping()) == Pong("b", 1)
 
 
-def test_an_exception_in_stopping_is_reported_with_the_stop():
+def test_an_exception_in_stopping_is_reported_with_the_stop() -> None:
     class Untidy(Scripted):
         def stopping(self) -> None:
             raise SystemExit("untidy")
@@ -125,7 +126,7 @@ def test_an_exception_in_stopping_is_reported_with_the_stop():
         assert stopped.failure == "SystemExit: untidy"
 
 
-def test_stopping_runs_on_an_orderly_stop_and_never_after_a_crash():
+def test_stopping_runs_on_an_orderly_stop_and_never_after_a_crash() -> None:
     tidied = Inbox()
 
     class Tidy(Scripted):
@@ -140,7 +141,7 @@ def test_stopping_runs_on_an_orderly_stop_and_never_after_a_crash():
     assert tidied.items == [2]
 
 
-def test_queued_messages_survive_a_crash_in_order():
+def test_queued_messages_survive_a_crash_in_order() -> None:
     inbox, hold = Inbox(), Hold(ValueError("crash"))
     with running(a_root(a_child("a", inbox))) as it:
         it.tell("a", hold)
@@ -152,7 +153,7 @@ def test_queued_messages_survive_a_crash_in_order():
         assert it.system.tree().find("a").incarnation == 2
 
 
-def test_a_crash_drill_overtakes_the_queue_and_costs_nothing():
+def test_a_crash_drill_overtakes_the_queue_and_costs_nothing() -> None:
     inbox, hold = Inbox(), Hold()
     with running(a_root(a_child("a", inbox, in_flight=InFlight.REDELIVER_ONCE))) as it:
         it.tell("a", hold)
@@ -179,7 +180,7 @@ def test_a_crash_drill_overtakes_the_queue_and_costs_nothing():
 )
 def test_the_message_in_flight_follows_its_policy(
     policy: InFlight, crashes: int, deliveries: int, lost: int, dead: int
-):
+) -> None:
     handled = Inbox()
 
     def fragile(_: Actor) -> None:
@@ -197,7 +198,7 @@ def test_the_message_in_flight_follows_its_policy(
         assert len(it.watch.seen(DeadLetter, "a")) == dead
 
 
-def test_a_redelivered_message_comes_before_what_was_queued_behind_it():
+def test_a_redelivered_message_comes_before_what_was_queued_behind_it() -> None:
     inbox = Inbox()
 
     def fragile(actor: Actor) -> None:
@@ -211,7 +212,7 @@ def test_a_redelivered_message_comes_before_what_was_queued_behind_it():
         assert inbox.wait(3) == ["fragile in 1", "fragile in 2", "after"]
 
 
-def test_a_question_that_crashed_its_actor_is_never_asked_again():
+def test_a_question_that_crashed_its_actor_is_never_asked_again() -> None:
     handled = Inbox()
 
     def fragile(_: Actor) -> None:
@@ -226,7 +227,7 @@ def test_a_question_that_crashed_its_actor_is_never_asked_again():
         assert handled.items == [1]
 
 
-def test_an_address_works_before_the_child_is_up():
+def test_an_address_works_before_the_child_is_up() -> None:
     inbox = Inbox()
     with running(a_root(a_child("a", inbox)), start=False) as it:
         it.tell("a", "early")
@@ -235,13 +236,13 @@ def test_an_address_works_before_the_child_is_up():
         assert inbox.wait(1) == ["early"]
 
 
-def test_an_unknown_name_is_refused_with_the_names_there_are():
-    with running(a_root(a_child("a"), a_child("b"))) as it:
-        with pytest.raises(UnknownActor, match="no actor 'c'; there are a, b"):
-            it.system.address("c")
+def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
+    refused = pytest.raises(UnknownActor, match="no actor 'c'; there are a, b")
+    with running(a_root(a_child("a"), a_child("b"))) as it, refused:
+        it.system.address("c")
 
 
-def test_who_asks_an_actor_that_stays_down_is_told_so_at_once():
+def test_who_asks_an_actor_that_stays_down_is_told_so_at_once() -> None:
     hold = Hold(ValueError("the end"))
     with running(a_root(a_child("a", restart=Restart.TEMPORARY))) as it:
         it.tell("a", hold)
@@ -255,7 +256,7 @@ def test_who_asks_an_actor_that_stays_down_is_told_so_at_once():
         assert sum(letter.count for letter in it.watch.seen(DeadLetter, "a")) == 2
 
 
-def test_a_question_that_waits_when_its_actor_goes_down_for_good_is_answered():
+def test_a_question_that_waits_when_its_actor_goes_down_for_good_is_answered() -> None:
     hold, answer = Hold(ValueError("the end")), Inbox()
 
     def asker() -> None:
@@ -288,7 +289,7 @@ def until(condition: object) -> None:
     raise AssertionError("not in time")
 
 
-def test_a_full_mailbox_raises_an_alert_and_drops_only_data():
+def test_a_full_mailbox_raises_an_alert_and_drops_only_data() -> None:
     inbox, hold = Inbox(), Hold()
     with running(a_root(a_child("a", inbox, mailbox=MailboxSpec(capacity=5)))) as it:
         it.tell("a", hold)
@@ -305,7 +306,7 @@ def test_a_full_mailbox_raises_an_alert_and_drops_only_data():
         assert it.system.tree().find("a").dropped == 15
 
 
-def test_an_explicit_child_is_up_when_it_says_so():
+def test_an_explicit_child_is_up_when_it_says_so() -> None:
     def on_start(actor: Actor) -> None:
         actor.context.me.tell(lambda actor: actor.context.ready())
 
@@ -313,13 +314,14 @@ def test_an_explicit_child_is_up_when_it_says_so():
         assert it.watch.story(ChildReady) == [("ChildReady", "a")]
 
 
-def test_an_explicit_child_that_never_says_so_fails_its_start():
-    with running(a_root(a_child("a", ready=Ready.EXPLICIT, start_timeout_seconds=0.05)), start=False) as it:
-        with pytest.raises(StartFailed, match=r"a did not start: hung: start took longer than 0\.05 s"):
-            it.system.start()
+def test_an_explicit_child_that_never_says_so_fails_its_start() -> None:
+    mute = a_child("a", ready=Ready.EXPLICIT, start_timeout_seconds=0.05)
+    failed = pytest.raises(StartFailed, match=r"a did not start: hung: start took longer than 0\.05 s")
+    with running(a_root(mute), start=False) as it, failed:
+        it.system.start()
 
 
-def test_an_actor_that_stops_itself_ended_in_order():
+def test_an_actor_that_stops_itself_ended_in_order() -> None:
     with running(a_root(a_child("a", restart=Restart.TRANSIENT))) as it:
         it.tell("a", lambda actor: actor.stop())
         it.watch.wait(ChildStopped, "a")
@@ -327,7 +329,7 @@ def test_an_actor_that_stops_itself_ended_in_order():
         assert it.watch.seen(ChildCrashed) == []
 
 
-def test_after_delivers_once_and_every_again_and_again():
+def test_after_delivers_once_and_every_again_and_again() -> None:
     inbox = Inbox()
 
     def on_start(actor: Actor) -> None:
@@ -341,7 +343,7 @@ def test_after_delivers_once_and_every_again_and_again():
         assert items.count("again") >= 5
 
 
-def test_a_slow_actor_has_one_beat_of_a_timer_waiting_at_most():
+def test_a_slow_actor_has_one_beat_of_a_timer_waiting_at_most() -> None:
     inbox, hold, other = Inbox(), Hold(), Inbox()
 
     def on_start(actor: Actor) -> None:
@@ -359,7 +361,7 @@ def test_a_slow_actor_has_one_beat_of_a_timer_waiting_at_most():
         assert depth == 1
 
 
-def test_a_cancelled_timer_does_not_fire():
+def test_a_cancelled_timer_does_not_fire() -> None:
     inbox = Inbox()
 
     def on_start(actor: Actor) -> None:
@@ -371,7 +373,7 @@ def test_a_cancelled_timer_does_not_fire():
         assert inbox.wait(1) == ["last"]
 
 
-def test_timers_die_with_their_incarnation_even_when_already_in_the_mailbox():
+def test_timers_die_with_their_incarnation_even_when_already_in_the_mailbox() -> None:
     inbox, hold = Inbox(), Hold(ValueError("crash"))
 
     def on_start(actor: Actor) -> None:
@@ -383,9 +385,13 @@ def test_timers_die_with_their_incarnation_even_when_already_in_the_mailbox():
             hold(actor)
 
     with running(a_root(a_child("a", inbox, on_start=on_start)), start=False) as it:
-        hold.release.clear()
+
+        def start() -> None:
+            with pytest.raises(StartFailed, match="a did not start: ValueError: crash"):
+                it.system.start()
+
         # The first incarnation dies in its start-up with its timers due and its first beats queued.
-        starter = threading.Thread(target=lambda: pytest.raises(StartFailed, it.system.start))
+        starter = threading.Thread(target=start)
         starter.start()
         wait_for(hold.begun)
         until(lambda: it.system.tree().find("a").depth >= 2)
@@ -396,7 +402,7 @@ def test_timers_die_with_their_incarnation_even_when_already_in_the_mailbox():
         assert it.system.tree().find("a").dead_letters == 0
 
 
-def test_timers_of_a_dead_incarnation_do_not_reach_the_next():
+def test_timers_of_a_dead_incarnation_do_not_reach_the_next() -> None:
     inbox = Inbox()
 
     def on_start(actor: Actor) -> None:
@@ -411,12 +417,12 @@ def test_timers_of_a_dead_incarnation_do_not_reach_the_next():
         assert sorted(inbox.items, key=int) == inbox.items  # type: ignore[arg-type] # the incarnations' numbers
 
 
-def test_actors_may_not_override_what_contains_their_crashes():
+def test_actors_may_not_override_what_contains_their_crashes() -> None:
     with pytest.raises(TypeError, match="Rude overrides on_receive: override started, receive or stopping"):
         type("Rude", (Actor,), {"on_receive": lambda self, message: None})
 
 
-def test_an_actor_logs_with_its_name_and_incarnation():
+def test_an_actor_logs_with_its_name_and_incarnation() -> None:
     lines = Inbox()
 
     def log(level: str, event: str, /, **keys: object) -> None:
@@ -429,7 +435,7 @@ def test_an_actor_logs_with_its_name_and_incarnation():
         assert lines.wait(1) == [("info", {"actor": "a", "incarnation": 1, "x": 1})]
 
 
-def test_actors_talk_by_name():
+def test_actors_talk_by_name() -> None:
     inbox = Inbox()
     with running(a_root(a_child("a"), a_child("b", inbox))) as it:
         it.tell("a", lambda actor: actor.context.tell("b", "from a"))
@@ -437,10 +443,38 @@ def test_actors_talk_by_name():
         assert inbox.wait(1) == ["from a"]
 
 
-def test_a_factory_that_raises_fails_the_start_and_names_the_child():
+def test_a_factory_that_raises_fails_the_start_and_names_the_child() -> None:
     def factory(_: Context) -> Actor:
         raise SystemExit("no port")
 
-    with running(a_root(ChildSpec("a", factory)), start=False) as it:
-        with pytest.raises(StartFailed, match="a did not start: SystemExit: no port"):
-            it.system.start()
+    failed = pytest.raises(StartFailed, match="a did not start: SystemExit: no port")
+    with running(a_root(ChildSpec("a", factory)), start=False) as it, failed:
+        it.system.start()
+
+
+def test_a_stop_of_its_own_that_a_crash_overtakes_does_not_stop_the_next_incarnation() -> None:
+    def stop_and_crash(actor: Actor) -> None:
+        actor.stop()
+        raise ValueError("crash")
+
+    with running(a_root(a_child("a"))) as it:
+        it.tell("a", stop_and_crash)
+        it.ask("a", "flush")
+
+        assert it.ask("a", Ping()) == Pong("a", 2)
+        assert it.watch.seen(ChildStopped) == []
+
+
+def test_who_waits_for_a_stop_that_a_crash_overtakes_is_answered() -> None:
+    futures: list[pykka.Future[bool]] = []
+
+    def stop_and_crash(actor: Actor) -> None:
+        futures.append(actor.actor_ref.stop(block=False))
+        raise ValueError("crash")
+
+    with running(a_root(a_child("a"))) as it:
+        it.tell("a", stop_and_crash)
+        it.ask("a", "flush")
+
+        with pytest.raises(ActorGone, match="a#1 is over"):
+            futures[0].get(timeout=DEADLINE_SECONDS)

@@ -28,7 +28,7 @@ def gate(runtime: ThreadRuntime) -> Gate:
     return gate
 
 
-def test_a_new_gate_is_closed_to_entries(runtime: ThreadRuntime):
+def test_a_new_gate_is_closed_to_entries(runtime: ThreadRuntime) -> None:
     gate = Gate(runtime)
     gate.admit("worker", 1)
 
@@ -63,7 +63,7 @@ def test_a_new_gate_is_closed_to_entries(runtime: ThreadRuntime):
 @pytest.mark.parametrize("registered_before", [False, True])
 def test_who_may_pass_at_which_level(
     gate: Gate, level: str, kind: EffectKind, proof: bool, refusal: Refusal | None, registered_before: bool
-):
+) -> None:
     def tighten() -> None:
         if level == "reducing":
             gate.reduce("a test")
@@ -88,7 +88,7 @@ def test_who_may_pass_at_which_level(
         assert refused.value.reason == refusal
 
 
-def test_only_the_admitted_incarnation_passes(gate: Gate):
+def test_only_the_admitted_incarnation_passes(gate: Gate) -> None:
     old = gate.register("worker", 1, "old", ENTRY)
     gate.fence("worker", 1)
     gate.admit("worker", 2)
@@ -102,14 +102,23 @@ def test_only_the_admitted_incarnation_passes(gate: Gate):
     gate.register("worker", 2, "old", ENTRY)
 
 
-def test_a_late_fence_of_an_old_incarnation_does_not_touch_the_new_one(gate: Gate):
+def test_a_late_fence_of_an_old_incarnation_does_not_touch_the_new_one(gate: Gate) -> None:
     gate.admit("worker", 2)
     gate.fence("worker", 1)
 
     assert gate.current("worker", 2)
 
 
-def test_one_tag_has_one_request_at_a_time(gate: Gate):
+def test_what_a_dead_strand_did_not_finish_is_over(gate: Gate) -> None:
+    with gate.start(gate.register("worker", 1, "tag", ENTRY)):
+        pass
+    assert gate.halt("stop") == ["tag"]
+    gate.forget("worker", 1)
+
+    assert gate.halt("stop") == []
+
+
+def test_one_tag_has_one_request_at_a_time(gate: Gate) -> None:
     first = gate.register("worker", 1, "tag", ENTRY)
     with pytest.raises(GateRefused, match="tag_in_use"):
         gate.register("worker", 1, "tag", EXIT)
@@ -119,7 +128,7 @@ def test_one_tag_has_one_request_at_a_time(gate: Gate):
     gate.register("worker", 1, "tag", ENTRY)
 
 
-def test_a_ticket_starts_once(gate: Gate):
+def test_a_ticket_starts_once(gate: Gate) -> None:
     ticket = gate.register("worker", 1, "tag", ENTRY)
     with gate.start(ticket):
         pass
@@ -131,7 +140,7 @@ def test_a_ticket_starts_once(gate: Gate):
         pass
 
 
-def test_halt_returns_what_is_on_the_wire_and_nothing_else(gate: Gate):
+def test_halt_returns_what_is_on_the_wire_and_nothing_else(gate: Gate) -> None:
     waiting = gate.register("worker", 1, "waiting", ENTRY)
     done = gate.register("worker", 1, "done", ENTRY)
     with gate.start(done):
@@ -149,7 +158,7 @@ def test_halt_returns_what_is_on_the_wire_and_nothing_else(gate: Gate):
         pass
 
 
-def test_halt_waits_for_a_request_that_is_starting_but_not_for_the_network(gate: Gate):
+def test_halt_waits_for_a_request_that_is_starting_but_not_for_the_network(gate: Gate) -> None:
     ticket = gate.register("worker", 1, "tag", ENTRY)
     in_start, go, on_the_wire, replied = (threading.Event() for _ in range(4))
     order: list[str] = []
@@ -183,13 +192,13 @@ def test_halt_waits_for_a_request_that_is_starting_but_not_for_the_network(gate:
         posting.result(DEADLINE_SECONDS)
 
 
-def test_halt_does_not_wait_for_ever_and_names_what_may_yet_leave(gate: Gate):
+def test_halt_does_not_wait_for_ever_and_names_what_may_yet_leave(gate: Gate) -> None:
     ticket = gate.register("worker", 1, "stuck", ENTRY)
     with gate.start(ticket):
         assert gate.halt("stop", timeout_seconds=0.01) == ["stuck"]
 
 
-def test_a_request_that_fails_in_its_start_does_not_hold_up_halt(gate: Gate):
+def test_a_request_that_fails_in_its_start_does_not_hold_up_halt(gate: Gate) -> None:
     ticket = gate.register("worker", 1, "tag", ENTRY)
     with pytest.raises(OSError, match="refused"), gate.start(ticket):
         raise OSError("refused")
@@ -198,7 +207,7 @@ def test_a_request_that_fails_in_its_start_does_not_hold_up_halt(gate: Gate):
     assert gate.halt("stop") == []
 
 
-def test_the_latch_holds_until_it_is_cleared(gate: Gate):
+def test_the_latch_holds_until_it_is_cleared(gate: Gate) -> None:
     gate.halt("first reason", allow_exits=False)
     gate.reduce("cannot loosen")
     gate.halt("second reason")
@@ -211,7 +220,7 @@ def test_the_latch_holds_until_it_is_cleared(gate: Gate):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_no_entry_starts_after_halt_has_returned_however_slow_the_disk(gate: Gate, seed: int):
+def test_no_entry_starts_after_halt_has_returned_however_slow_the_disk(gate: Gate, seed: int) -> None:
     """Between its registration and its start each entry waits for a disk that is slow by the seed's whim."""
     draw = random.Random(seed)
     halted = threading.Event()

@@ -40,7 +40,7 @@ class Stuck:
         self.over.set()
 
 
-def test_an_actor_that_is_busy_past_its_heartbeat_is_replaced_and_its_queue_goes_on():
+def test_an_actor_that_is_busy_past_its_heartbeat_is_replaced_and_its_queue_goes_on() -> None:
     inbox, stuck = Inbox(), Stuck()
     with running(a_root(a_child("a", inbox, heartbeat_seconds=0.05), a_child("b"))) as it:
         it.tell("a", stuck, 1, 2, 3)
@@ -55,7 +55,7 @@ def test_an_actor_that_is_busy_past_its_heartbeat_is_replaced_and_its_queue_goes
         wait_for(stuck.over)
 
 
-def test_the_late_command_of_a_hung_actor_is_refused_and_its_late_fact_is_not_lost():
+def test_the_late_command_of_a_hung_actor_is_refused_and_its_late_fact_is_not_lost() -> None:
     facts, refusals = Inbox(), Inbox()
 
     def late(actor: Actor) -> None:
@@ -76,7 +76,7 @@ def test_the_late_command_of_a_hung_actor_is_refused_and_its_late_fact_is_not_lo
         assert refusals.items == [Refusal.STALE_INCARNATION]
 
 
-def test_an_effect_that_a_hung_actor_registered_before_cannot_start_after():
+def test_an_effect_that_a_hung_actor_registered_before_cannot_start_after() -> None:
     outcome = Inbox()
     stuck = threading.Event(), threading.Event()
 
@@ -100,7 +100,7 @@ def test_an_effect_that_a_hung_actor_registered_before_cannot_start_after():
         assert outcome.wait(1) == [Refusal.STALE_INCARNATION]
 
 
-def test_the_asker_of_a_hung_actor_is_answered():
+def test_the_asker_of_a_hung_actor_is_answered() -> None:
     stuck = Stuck()
     with running(a_root(a_child("a", heartbeat_seconds=0.05))) as it:
         with pytest.raises(ActorCrashed, match="a hung: handler took longer than"):
@@ -109,7 +109,7 @@ def test_the_asker_of_a_hung_actor_is_answered():
 
 
 @pytest.mark.parametrize(("policy", "times"), [(InFlight.DROP, 1), (InFlight.REDELIVER_ONCE, 2)])
-def test_the_message_of_a_hung_actor_follows_the_policy(policy: InFlight, times: int):
+def test_the_message_of_a_hung_actor_follows_the_policy(policy: InFlight, times: int) -> None:
     handled, release = Inbox(), threading.Event()
 
     def slow_once(actor: Actor) -> None:
@@ -126,7 +126,7 @@ def test_the_message_of_a_hung_actor_follows_the_policy(policy: InFlight, times:
         assert handled.items == list(range(1, times + 1))
 
 
-def test_a_long_handler_that_beats_is_left_alone():
+def test_a_long_handler_that_beats_is_left_alone() -> None:
     def long(actor: Actor) -> None:
         pause = threading.Event()
         for _ in range(15):
@@ -139,7 +139,7 @@ def test_a_long_handler_that_beats_is_left_alone():
         assert it.watch.seen(ChildHung) == []
 
 
-def test_many_short_messages_are_not_a_hang():
+def test_many_short_messages_are_not_a_hang() -> None:
     with running(a_root(a_child("a", heartbeat_seconds=0.05))) as it:
         pause = threading.Event()
         for _ in range(40):
@@ -149,7 +149,7 @@ def test_many_short_messages_are_not_a_hang():
         assert it.watch.seen(ChildHung) == []
 
 
-def test_a_start_that_hangs_fails_in_time():
+def test_a_start_that_hangs_fails_in_time() -> None:
     release = threading.Event()
     with running(
         a_root(a_child("a", on_start=lambda _: wait_for(release), start_timeout_seconds=0.05)), start=False
@@ -159,7 +159,7 @@ def test_a_start_that_hangs_fails_in_time():
         release.set()
 
 
-def test_a_child_that_does_not_stop_in_time_is_abandoned_and_reported_and_the_rest_stop():
+def test_a_child_that_does_not_stop_in_time_is_abandoned_and_reported_and_the_rest_stop() -> None:
     stuck = Stuck()
     with running(a_root(a_child("a"), a_child("b", shutdown_seconds=0.05), a_child("c"))) as it:
         it.tell("b", stuck)
@@ -173,7 +173,7 @@ def test_a_child_that_does_not_stop_in_time_is_abandoned_and_reported_and_the_re
         wait_for(stuck.over)
 
 
-def test_a_stop_is_bounded_as_a_whole():
+def test_a_stop_is_bounded_as_a_whole() -> None:
     stuck = [Stuck() for _ in range(6)]
     children = (a_child(f"c{n}", shutdown_seconds=60) for n in range(6))
     with running(a_root(*children)) as it:
@@ -189,7 +189,7 @@ def test_a_stop_is_bounded_as_a_whole():
             wait_for(message.over)
 
 
-def test_more_abandoned_threads_than_the_cap_end_the_system():
+def test_more_abandoned_threads_than_the_cap_end_the_system() -> None:
     stuck = [Stuck() for _ in range(3)]
     with running(a_root(a_child("a", heartbeat_seconds=0.04), intensity=100), abandoned_max=2) as it:
         for n, message in enumerate(stuck):
@@ -204,7 +204,7 @@ def test_more_abandoned_threads_than_the_cap_end_the_system():
             wait_for(message.over)
 
 
-def test_abandoned_threads_that_end_after_all_no_longer_count():
+def test_abandoned_threads_that_end_after_all_no_longer_count() -> None:
     with running(a_root(a_child("a", heartbeat_seconds=0.04), intensity=100), abandoned_max=1) as it:
         for n in range(4):
             stuck = Stuck()

@@ -26,7 +26,7 @@ def taken(mailbox: Mailbox) -> list[object]:
     return [entry.message for entry in mailbox.clear()]
 
 
-def test_a_lower_lane_overtakes_and_a_lane_is_first_in_first_out():
+def test_a_lower_lane_overtakes_and_a_lane_is_first_in_first_out() -> None:
     mailbox = a_mailbox(
         an_entry("d1", Lane.DATA),
         an_entry("e1"),
@@ -39,7 +39,7 @@ def test_a_lower_lane_overtakes_and_a_lane_is_first_in_first_out():
     assert taken(mailbox) == ["c1", "c2", "e1", "e2", "d1", "d2"]
 
 
-def test_a_newer_message_of_the_same_key_takes_the_place_of_the_older():
+def test_a_newer_message_of_the_same_key_takes_the_place_of_the_older() -> None:
     mailbox = a_mailbox(
         an_entry("a1", Lane.DATA, "a"),
         an_entry("b1", Lane.DATA, "b"),
@@ -50,19 +50,19 @@ def test_a_newer_message_of_the_same_key_takes_the_place_of_the_older():
     assert mailbox.conflated == 1
 
 
-def test_a_key_in_another_lane_is_another_key():
+def test_a_key_in_another_lane_is_another_key() -> None:
     mailbox = a_mailbox(an_entry("data", Lane.DATA, "a"), an_entry("event", Lane.EVENT, "a"))
 
     assert taken(mailbox) == ["event", "data"]
 
 
-def test_messages_without_a_key_never_conflate():
+def test_messages_without_a_key_never_conflate() -> None:
     mailbox = a_mailbox(an_entry("same"), an_entry("same"))
 
     assert taken(mailbox) == ["same", "same"]
 
 
-def test_a_key_that_is_told_all_the_time_is_not_starved_by_others_and_starves_none():
+def test_a_key_that_is_told_all_the_time_is_not_starved_by_others_and_starves_none() -> None:
     mailbox = a_mailbox(*(an_entry((key, 0), Lane.DATA, key) for key in range(5)))
     served = []
     for turn in range(1, 51):
@@ -75,7 +75,7 @@ def test_a_key_that_is_told_all_the_time_is_not_starved_by_others_and_starves_no
     assert served == [0, 1, 2, 3, 4] * 10
 
 
-def test_data_beyond_the_capacity_costs_the_oldest_data_without_a_key():
+def test_data_beyond_the_capacity_costs_the_oldest_data_without_a_key() -> None:
     mailbox = a_mailbox(
         an_entry("keyed", Lane.DATA, "k"), *(an_entry(n, Lane.DATA) for n in range(5)), an_entry("event"), capacity=3
     )
@@ -84,7 +84,7 @@ def test_data_beyond_the_capacity_costs_the_oldest_data_without_a_key():
     assert taken(mailbox) == ["event", "keyed", 3, 4]
 
 
-def test_control_events_and_keyed_data_are_never_dropped():
+def test_control_events_and_keyed_data_are_never_dropped() -> None:
     for lane, keyed in ((Lane.CONTROL, False), (Lane.EVENT, False), (Lane.DATA, True)):
         mailbox = a_mailbox(*(an_entry(n, lane, n if keyed else None) for n in range(50)), capacity=3)
 
@@ -92,13 +92,13 @@ def test_control_events_and_keyed_data_are_never_dropped():
         assert taken(mailbox) == list(range(50))
 
 
-def test_a_growing_mailbox_drops_nothing():
+def test_a_growing_mailbox_drops_nothing() -> None:
     mailbox = a_mailbox(*(an_entry(n, Lane.DATA) for n in range(50)), capacity=3, overflow=Overflow.GROW)
 
     assert taken(mailbox) == list(range(50))
 
 
-def test_the_alert_comes_at_the_capacity_then_at_each_doubling_and_again_after_running_empty():
+def test_the_alert_comes_at_the_capacity_then_at_each_doubling_and_again_after_running_empty() -> None:
     mailbox = a_mailbox(capacity=4)
     alerts = [n for n in range(1, 20) if mailbox.put(an_entry(n))]
     mailbox.clear()
@@ -109,7 +109,7 @@ def test_the_alert_comes_at_the_capacity_then_at_each_doubling_and_again_after_r
     assert mailbox.high_water == 19
 
 
-def test_drops_behind_keyed_data_that_nobody_takes_do_not_grow_the_queue():
+def test_drops_behind_keyed_data_that_nobody_takes_do_not_grow_the_queue() -> None:
     mailbox = a_mailbox(an_entry("keyed", Lane.DATA, "k"), capacity=10)
     for n in range(10_000):
         mailbox.put(an_entry(n, Lane.DATA))
@@ -118,7 +118,7 @@ def test_drops_behind_keyed_data_that_nobody_takes_do_not_grow_the_queue():
     assert mailbox.depth == 10
 
 
-def test_what_only_a_dead_incarnation_may_have_is_taken_out_in_place():
+def test_what_only_a_dead_incarnation_may_have_is_taken_out_in_place() -> None:
     mailbox = a_mailbox(an_entry("a"), an_entry("timer", life=1), an_entry("b"), an_entry("later timer", life=2))
     mailbox.remove_life(1)
 
@@ -136,7 +136,9 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(1, 5))
-def test_nothing_is_lost_or_doubled_but_what_the_counters_say(steps: list[tuple[str, Lane, Hashable]], capacity: int):
+def test_nothing_is_lost_or_doubled_but_what_the_counters_say(
+    steps: list[tuple[str, Lane, Hashable]], capacity: int
+) -> None:
     mailbox = a_mailbox(capacity=capacity)
     put, out = 0, 0
     last: Entry | None = None

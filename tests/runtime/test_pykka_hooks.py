@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 from importlib.metadata import version
+from typing import Any
 
 import pykka
 import pytest
@@ -63,15 +64,15 @@ def join(thread: threading.Thread) -> None:
     assert not thread.is_alive()
 
 
-def test_the_pin_is_what_these_facts_were_measured_on():
+def test_the_pin_is_what_these_facts_were_measured_on() -> None:
     assert version("pykka").startswith("4.5.")
 
 
-def test_the_constructor_takes_its_inbox_from_the_hook_and_puts_it_into_the_ref():
+def test_the_constructor_takes_its_inbox_from_the_hook_and_puts_it_into_the_ref() -> None:
     inbox: queue.Queue[Envelope[object]] = queue.Queue()
 
     class Own(Plain):
-        def _create_actor_inbox(self):  # type: ignore[no-untyped-def,override] # the hook under test
+        def _create_actor_inbox(self) -> Any:  # type: ignore[override] # the hook under test, called on the instance
             return inbox
 
     actor = Own()
@@ -80,7 +81,7 @@ def test_the_constructor_takes_its_inbox_from_the_hook_and_puts_it_into_the_ref(
     assert actor.actor_ref.actor_inbox is inbox
 
 
-def test_the_loop_reads_message_and_reply_to_of_whatever_get_returns_and_goes_by_empty():
+def test_the_loop_reads_message_and_reply_to_of_whatever_get_returns_and_goes_by_empty() -> None:
     class Item:
         def __init__(self, message: object) -> None:
             self.message = message
@@ -103,7 +104,7 @@ def test_the_loop_reads_message_and_reply_to_of_whatever_get_returns_and_goes_by
     script = Script()
 
     class Own(Plain):
-        def _create_actor_inbox(self):  # type: ignore[no-untyped-def,override] # the hook under test
+        def _create_actor_inbox(self) -> Any:  # type: ignore[override] # the hook under test, called on the instance
             return script
 
     actor, thread = started(Own())
@@ -114,9 +115,9 @@ def test_the_loop_reads_message_and_reply_to_of_whatever_get_returns_and_goes_by
     assert [item.message for item in script.items] == ["never taken"]
 
 
-def test_handle_receive_sees_every_message_the_stop_included():
+def test_handle_receive_sees_every_message_the_stop_included() -> None:
     class Own(Plain):
-        def _handle_receive(self, message):  # type: ignore[no-untyped-def] # the hook under test
+        def _handle_receive(self, message: object) -> object:
             self.calls.append(type(message).__name__)
             return super()._handle_receive(message)
 
@@ -128,7 +129,7 @@ def test_handle_receive_sees_every_message_the_stop_included():
     assert actor.calls == ["on_start", "str", "_ActorStop", "on_stop"]
 
 
-def test_setting_actor_stopped_ends_the_loop_after_the_message_and_runs_no_hook():
+def test_setting_actor_stopped_ends_the_loop_after_the_message_and_runs_no_hook() -> None:
     class Own(Plain):
         def on_receive(self, message: object) -> object:
             self.actor_stopped.set()
@@ -142,7 +143,7 @@ def test_setting_actor_stopped_ends_the_loop_after_the_message_and_runs_no_hook(
     assert actor.calls == ["on_start"]
 
 
-def test_an_exception_under_tell_kills_with_on_failure_and_without_on_stop():
+def test_an_exception_under_tell_kills_with_on_failure_and_without_on_stop() -> None:
     actor, thread = started(Plain())
     actor.actor_ref.tell(ValueError("x"))
     join(thread)
@@ -150,7 +151,7 @@ def test_an_exception_under_tell_kills_with_on_failure_and_without_on_stop():
     assert actor.calls == ["on_start", "on_failure"]
 
 
-def test_an_exception_under_ask_goes_to_the_caller_and_the_actor_lives_on():
+def test_an_exception_under_ask_goes_to_the_caller_and_the_actor_lives_on() -> None:
     actor, thread = started(Plain())
     with pytest.raises(ValueError, match="x"):
         actor.actor_ref.ask(ValueError("x"), timeout=DEADLINE_SECONDS)
@@ -160,7 +161,7 @@ def test_an_exception_under_ask_goes_to_the_caller_and_the_actor_lives_on():
     join(thread)
 
 
-def test_a_failing_on_start_stops_the_actor_without_on_failure():
+def test_a_failing_on_start_stops_the_actor_without_on_failure() -> None:
     actor, thread = started(Plain(on_start=ValueError("x")))
     join(thread)
 
@@ -169,7 +170,7 @@ def test_a_failing_on_start_stops_the_actor_without_on_failure():
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_system_exit_in_on_start_leaves_a_zombie():
+def test_system_exit_in_on_start_leaves_a_zombie() -> None:
     actor, thread = started(Plain(on_start=SystemExit("x")))
     join(thread)
 
@@ -177,7 +178,7 @@ def test_system_exit_in_on_start_leaves_a_zombie():
     assert actor.actor_ref.is_alive()
 
 
-def test_system_exit_in_a_handler_stops_every_registered_actor():
+def test_system_exit_in_a_handler_stops_every_registered_actor() -> None:
     """The reason why supervised actors are not registered, and let no BaseException out."""
     bystander = Plain.start()
     actor, thread = started(Plain())
@@ -187,7 +188,7 @@ def test_system_exit_in_a_handler_stops_every_registered_actor():
     wait_for(bystander.actor_stopped)
 
 
-def test_teardown_throws_queued_tells_away_and_answers_queued_asks():
+def test_teardown_throws_queued_tells_away_and_answers_queued_asks() -> None:
     actor, thread = started(Plain())
     actor.actor_ref.tell("hold")
     wait_for(actor.holding)
@@ -202,7 +203,7 @@ def test_teardown_throws_queued_tells_away_and_answers_queued_asks():
         reply.get(timeout=DEADLINE_SECONDS)
 
 
-def test_a_second_answer_to_a_stock_future_raises():
+def test_a_second_answer_to_a_stock_future_raises() -> None:
     """The reason for `Reply`: this would come out of the actor's loop."""
     future: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
     future.set(1)
@@ -211,7 +212,7 @@ def test_a_second_answer_to_a_stock_future_raises():
         future.set(2)
 
 
-def test_each_start_has_a_new_ref_and_the_old_one_stays_dead():
+def test_each_start_has_a_new_ref_and_the_old_one_stays_dead() -> None:
     first = Plain.start()
     first.stop(timeout=DEADLINE_SECONDS)
     second = Plain.start()
@@ -222,5 +223,5 @@ def test_each_start_has_a_new_ref_and_the_old_one_stays_dead():
     second.stop(timeout=DEADLINE_SECONDS)
 
 
-def test_unregistering_an_actor_that_was_never_registered_does_nothing():
+def test_unregistering_an_actor_that_was_never_registered_does_nothing() -> None:
     pykka.ActorRegistry.unregister(Plain().actor_ref)

@@ -31,7 +31,7 @@ class Counting(Actor):
 
 
 @pytest.mark.parametrize("policy", [InFlight.DROP, InFlight.REDELIVER_ONCE])
-def test_ten_thousand_messages_and_fifty_crashes(policy: InFlight):
+def test_ten_thousand_messages_and_fifty_crashes(policy: InFlight) -> None:
     handled: list[int] = []
     died_of: set[int] = set()
     done = threading.Event()
@@ -41,7 +41,7 @@ def test_ten_thousand_messages_and_fifty_crashes(policy: InFlight):
     with running(a_root(spec, intensity=CRASHES + 1)) as it:
         address = it.system.address("a")
         senders = [
-            threading.Thread(target=lambda part=part: [address.tell(n) for n in range(part, MESSAGES, 4)])  # type: ignore[misc] # the default binds the loop's value
+            threading.Thread(target=lambda part=part: [address.tell(n) for n in range(part, MESSAGES, 4)])
             for part in range(4)
         ]
         for sender in senders:
@@ -65,7 +65,7 @@ def test_ten_thousand_messages_and_fifty_crashes(policy: InFlight):
         assert [n for n in handled if n % 4 == part] == sorted(n for n in handled if n % 4 == part)
 
 
-def test_each_actor_crashed_in_turn_with_messages_queued_loses_nothing():
+def test_each_actor_crashed_in_turn_with_messages_queued_loses_nothing() -> None:
     inboxes = {name: Inbox() for name in "abcde"}
 
     class Noting(Actor):
@@ -87,7 +87,7 @@ def test_each_actor_crashed_in_turn_with_messages_queued_loses_nothing():
         assert {it.system.tree().find(name).lost for name in inboxes} == {0}
 
 
-def test_a_stop_overtakes_a_hundred_thousand_data_messages():
+def test_a_stop_overtakes_a_hundred_thousand_data_messages() -> None:
     begun, release = threading.Event(), threading.Event()
     handled = Inbox()
 

@@ -46,7 +46,9 @@ def starts(it: object) -> list[int]:
         (Strategy.ONE_FOR_ALL, ["d", "c", "a"], ["a", "b", "c", "d"]),
     ],
 )
-def test_who_goes_down_with_a_child_and_in_which_order(strategy: Strategy, stopped: list[str], restarted: list[str]):
+def test_who_goes_down_with_a_child_and_in_which_order(
+    strategy: Strategy, stopped: list[str], restarted: list[str]
+) -> None:
     with running(a_root(*(a_child(name) for name in "abcd"), strategy=strategy)) as it:
         it.tell("b", CRASH)
         it.watch.wait(ChildRestarted, restarted[-1])
@@ -56,7 +58,7 @@ def test_who_goes_down_with_a_child_and_in_which_order(strategy: Strategy, stopp
 
 
 @pytest.mark.parametrize("strategy", list(Strategy))
-def test_siblings_that_go_down_with_a_child_keep_their_queues(strategy: Strategy):
+def test_siblings_that_go_down_with_a_child_keep_their_queues(strategy: Strategy) -> None:
     inbox, begun, release = Inbox(), threading.Event(), threading.Event()
 
     def hold(_: Actor) -> None:
@@ -78,7 +80,7 @@ def test_siblings_that_go_down_with_a_child_keep_their_queues(strategy: Strategy
     ("restart", "after_crash", "after_end"),
     [(Restart.PERMANENT, 2, 2), (Restart.TRANSIENT, 2, 1), (Restart.TEMPORARY, 1, 1)],
 )
-def test_restart_policies(restart: Restart, after_crash: int, after_end: int):
+def test_restart_policies(restart: Restart, after_crash: int, after_end: int) -> None:
     with running(a_root(a_child("a", restart=restart), a_child("b", restart=restart))) as it:
         it.tell("a", CRASH)
         it.watch.wait(ChildRestarted if after_crash == 2 else ChildGaveUp, "a")
@@ -90,7 +92,7 @@ def test_restart_policies(restart: Restart, after_crash: int, after_end: int):
         assert starts(it) == [after_crash, after_end]
 
 
-def test_more_restarts_than_the_intensity_end_the_supervisor_and_the_root_gives_up():
+def test_more_restarts_than_the_intensity_end_the_supervisor_and_the_root_gives_up() -> None:
     with running(a_root(a_child("a"), a_child("b"), intensity=2)) as it:
         for life in (1, 2, 3):
             it.watch.wait(ChildReady, "a", life)
@@ -105,7 +107,7 @@ def test_more_restarts_than_the_intensity_end_the_supervisor_and_the_root_gives_
         assert it.system.gate.level is TradingLevel.HALTED
 
 
-def test_restarts_that_are_older_than_the_period_do_not_count():
+def test_restarts_that_are_older_than_the_period_do_not_count() -> None:
     with running(a_root(a_child("a"), intensity=1, period_seconds=0.001)) as it:
         pause = threading.Event()
         for life in range(1, 6):
@@ -117,7 +119,7 @@ def test_restarts_that_are_older_than_the_period_do_not_count():
         assert it.watch.seen(SupervisorGaveUp) == []
 
 
-def test_a_temporary_supervisor_that_gives_up_is_left_down_alone():
+def test_a_temporary_supervisor_that_gives_up_is_left_down_alone() -> None:
     """A strategy that fails at every message is frozen alone."""
     good = Inbox()
 
@@ -142,7 +144,7 @@ def test_a_temporary_supervisor_that_gives_up_is_left_down_alone():
         assert tree.find("bad").dead_letters == 7
 
 
-def test_a_permanent_supervisor_that_gives_up_is_restarted_by_the_one_above():
+def test_a_permanent_supervisor_that_gives_up_is_restarted_by_the_one_above() -> None:
     below = SupervisorSpec("below", (a_child("a"), a_child("b")), intensity=1)
     with running(a_root(below)) as it:
         for life in (1, 2):
@@ -155,7 +157,7 @@ def test_a_permanent_supervisor_that_gives_up_is_restarted_by_the_one_above():
         assert starts(it) == [3, 2]
 
 
-def test_giving_up_escalates_level_by_level_up_to_the_root():
+def test_giving_up_escalates_level_by_level_up_to_the_root() -> None:
     inner = SupervisorSpec("inner", (a_child("a"),), intensity=0)
     outer = SupervisorSpec("outer", (inner,), intensity=0)
     with running(a_root(outer, intensity=0)) as it:
@@ -165,7 +167,7 @@ def test_giving_up_escalates_level_by_level_up_to_the_root():
         assert [name for _, name in it.watch.story(SupervisorGaveUp)] == ["inner", "outer", "root"]
 
 
-def test_a_child_in_backoff_does_not_hold_up_its_siblings():
+def test_a_child_in_backoff_does_not_hold_up_its_siblings() -> None:
     slow = Backoff(min_seconds=60, max_seconds=60, jitter=0)
     with running(a_root(a_child("a", backoff=slow), a_child("b"))) as it:
         it.tell("a", CRASH)
@@ -177,7 +179,7 @@ def test_a_child_in_backoff_does_not_hold_up_its_siblings():
         assert it.ask("b", Ping()) == Pong("b", 2)
 
 
-def test_a_child_starts_again_after_its_backoff_and_not_before():
+def test_a_child_starts_again_after_its_backoff_and_not_before() -> None:
     backoff = Backoff(min_seconds=0.05, max_seconds=1, jitter=0)
     with running(a_root(a_child("a", backoff=backoff))) as it:
         it.tell("a", CRASH)
@@ -187,7 +189,35 @@ def test_a_child_starts_again_after_its_backoff_and_not_before():
         assert again.at_ns - crash.at_ns >= 50_000_000
 
 
-def test_under_rest_for_one_the_later_siblings_wait_for_the_one_in_backoff():
+@pytest.mark.parametrize(("reset_after", "waits"), [(0.0, [1, 1, 1]), (60.0, [1, 2, 4])])
+def test_a_child_that_was_up_long_enough_begins_its_backoff_anew(reset_after: float, waits: list[int]) -> None:
+    backoff = Backoff(min_seconds=0.02, max_seconds=10, jitter=0, reset_after_seconds=reset_after)
+    with running(a_root(a_child("a", backoff=backoff))) as it:
+        for life in (1, 2, 3):
+            it.watch.wait(ChildReady, "a", life)
+            it.tell("a", CRASH)
+        started = it.watch.wait(ChildStarted, "a", 4)
+        crashed = it.watch.seen(ChildCrashed, "a")
+
+        measured = [(up.at_ns - down.at_ns) / 20e6 for down, up in zip(crashed, started[1:], strict=True)]
+        assert all(wait <= real < wait * 2 + 2 for wait, real in zip(waits, measured, strict=True)), measured
+
+
+def test_a_supervisor_that_was_up_long_enough_begins_its_backoff_anew() -> None:
+    backoff = Backoff(min_seconds=0.01, max_seconds=10, jitter=0, reset_after_seconds=0)
+    below = SupervisorSpec("below", (a_child("a"),), intensity=0, backoff=backoff)
+    with running(a_root(below, intensity=100)) as it:
+        for life in range(1, 9):
+            it.watch.wait(ChildReady, "a", life)
+            it.tell("a", CRASH)
+        started = it.watch.wait(ChildStarted, "a", 9)
+        crashed = it.watch.seen(ChildCrashed, "a")
+
+        # Without the reset the eighth wait alone would be 1.28 s.
+        assert started[8].at_ns - crashed[7].at_ns < 500_000_000
+
+
+def test_under_rest_for_one_the_later_siblings_wait_for_the_one_in_backoff() -> None:
     backoff = Backoff(min_seconds=0.05, max_seconds=1, jitter=0)
     children = (a_child("a", backoff=backoff), a_child("b"))
     with running(a_root(*children, strategy=Strategy.REST_FOR_ONE)) as it:
@@ -198,7 +228,7 @@ def test_under_rest_for_one_the_later_siblings_wait_for_the_one_in_backoff():
         assert story == ["b", "a", "b"]
 
 
-def test_children_start_in_order_each_when_the_one_before_is_up_and_stop_in_reverse():
+def test_children_start_in_order_each_when_the_one_before_is_up_and_stop_in_reverse() -> None:
     nested = SupervisorSpec("nested", (a_child("b"), a_child("c")))
     with running(a_root(a_child("a"), nested, a_child("d"))) as it:
         it.system.stop()
@@ -208,7 +238,7 @@ def test_children_start_in_order_each_when_the_one_before_is_up_and_stop_in_reve
         assert [name for _, name in it.watch.story(ChildStopped)] == ["d", "c", "b", "a"]
 
 
-def test_a_failed_start_stops_what_had_started_in_reverse_and_names_child_and_reason():
+def test_a_failed_start_stops_what_had_started_in_reverse_and_names_child_and_reason() -> None:
     nested = SupervisorSpec("nested", (a_child("b"), a_child("c", on_start=raising(OSError("no disk")))))
     with running(a_root(a_child("a"), nested, a_child("d")), start=False) as it:
         with pytest.raises(StartFailed) as failed:
@@ -220,14 +250,14 @@ def test_a_failed_start_stops_what_had_started_in_reverse_and_names_child_and_re
         assert it.gave_up.items == []
 
 
-def test_a_temporary_child_that_does_not_come_up_does_not_hold_up_the_rest():
+def test_a_temporary_child_that_does_not_come_up_does_not_hold_up_the_rest() -> None:
     bad = a_child("bad", restart=Restart.TEMPORARY, on_start=raising(ValueError("x")))
     with running(a_root(a_child("a"), bad, a_child("c"))) as it:
         assert [name for _, name in it.watch.story(ChildGaveUp)] == ["bad"]
         assert it.ask("c", Ping()) == Pong("c", 1)
 
 
-def test_a_stop_handles_queued_events_first():
+def test_a_stop_handles_queued_events_first() -> None:
     inbox, begun, release = Inbox(), threading.Event(), threading.Event()
 
     def hold(_: Actor) -> None:
@@ -245,16 +275,16 @@ def test_a_stop_handles_queued_events_first():
     assert inbox.items == list(range(50))
 
 
-def test_a_system_that_is_stopped_while_it_starts_says_so():
+def test_a_system_that_is_stopped_while_it_starts_says_so() -> None:
     def stop_now(_: Actor) -> None:
         it.system.request_stop()
 
-    with running(a_root(a_child("a", on_start=stop_now), a_child("b")), start=False) as it:
-        with pytest.raises(StartFailed, match="root did not start: stopped before it was up"):
-            it.system.start()
+    failed = pytest.raises(StartFailed, match="root did not start: stopped before it was up")
+    with running(a_root(a_child("a", on_start=stop_now), a_child("b")), start=False) as it, failed:
+        it.system.start()
 
 
-def test_stopping_twice_and_stopping_what_never_started_are_harmless():
+def test_stopping_twice_and_stopping_what_never_started_are_harmless() -> None:
     with running(a_root(a_child("a")), start=False) as it:
         it.system.stop()
     with running(a_root(a_child("a"))) as it:
@@ -264,13 +294,13 @@ def test_stopping_twice_and_stopping_what_never_started_are_harmless():
         assert it.system.wait(0)
 
 
-def test_ids_must_be_unique_in_the_whole_tree():
-    with pytest.raises(ValueError, match="more than once: a"):
-        with running(a_root(a_child("a"), SupervisorSpec("s", (a_child("a"),)))):
-            pass
+def test_ids_must_be_unique_in_the_whole_tree() -> None:
+    tree = a_root(a_child("a"), SupervisorSpec("s", (a_child("a"),)))
+    with pytest.raises(ValueError, match="more than once: a"), running(tree):
+        pass
 
 
-def test_a_child_can_be_added_and_removed():
+def test_a_child_can_be_added_and_removed() -> None:
     inbox = Inbox()
     with running(a_root(SupervisorSpec("strategies"))) as it:
         it.system.add_child("strategies", a_child("late", inbox))
@@ -286,7 +316,7 @@ def test_a_child_can_be_added_and_removed():
         assert it.ask("late", Ping()) == Pong("late", 1)
 
 
-def test_a_whole_supervisor_can_be_added_and_removed():
+def test_a_whole_supervisor_can_be_added_and_removed() -> None:
     with running(a_root(SupervisorSpec("strategies"), a_child("z"))) as it:
         it.system.add_child("strategies", SupervisorSpec("guard", (a_child("x"), a_child("y"))))
         it.system.remove_child("guard")
@@ -295,7 +325,7 @@ def test_a_whole_supervisor_can_be_added_and_removed():
         assert [node.id for node in it.system.tree().walk()] == ["root", "strategies", "z"]
 
 
-def test_an_added_child_that_does_not_come_up_is_forgotten():
+def test_an_added_child_that_does_not_come_up_is_forgotten() -> None:
     with running(a_root(a_child("a"))) as it:
         with pytest.raises(StartFailed, match="late did not start: ValueError: x"):
             it.system.add_child("root", a_child("late", on_start=raising(ValueError("x"))))
@@ -308,13 +338,12 @@ def test_an_added_child_that_does_not_come_up_is_forgotten():
     ("supervisor", "child", "error"),
     [("nowhere", "x", UnknownActor), ("a", "x", UnknownActor), ("root", "a", ValueError)],
 )
-def test_what_cannot_be_added(supervisor: str, child: str, error: type[Exception]):
-    with running(a_root(a_child("a"))) as it:
-        with pytest.raises(error):
-            it.system.add_child(supervisor, a_child(child))
+def test_what_cannot_be_added(supervisor: str, child: str, error: type[Exception]) -> None:
+    with running(a_root(a_child("a"))) as it, pytest.raises(error):
+        it.system.add_child(supervisor, a_child(child))
 
 
-def test_nothing_can_be_added_to_a_system_that_has_stopped():
+def test_nothing_can_be_added_to_a_system_that_has_stopped() -> None:
     with running(a_root(a_child("a"))) as it:
         it.system.stop()
 
@@ -322,7 +351,7 @@ def test_nothing_can_be_added_to_a_system_that_has_stopped():
             it.system.add_child("root", a_child("b"))
 
 
-def test_a_listener_or_log_that_raises_does_not_hurt_supervision():
+def test_a_listener_or_log_that_raises_does_not_hurt_supervision() -> None:
     def log(*_: object, **__: object) -> None:
         raise SystemExit("no log")
 
@@ -333,7 +362,7 @@ def test_a_listener_or_log_that_raises_does_not_hurt_supervision():
         assert it.ask("a", Ping()) == Pong("a", 2)
 
 
-def test_a_mistake_in_supervision_itself_closes_the_gate_and_gives_up(monkeypatch: pytest.MonkeyPatch):
+def test_a_mistake_in_supervision_itself_closes_the_gate_and_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with running(a_root(a_child("a"))) as it:
         monkeypatch.setattr(it.system._root, "child_ended", raising(AssertionError("a mistake")))
         it.tell("a", CRASH)
@@ -344,7 +373,7 @@ def test_a_mistake_in_supervision_itself_closes_the_gate_and_gives_up(monkeypatc
         assert it.system.wait(DEADLINE_SECONDS)
 
 
-def test_the_tree_shows_state_restarts_queue_and_last_failure():
+def test_the_tree_shows_state_restarts_queue_and_last_failure() -> None:
     begun, release = threading.Event(), threading.Event()
 
     def hold(_: Actor) -> None:
@@ -373,7 +402,7 @@ class Leaky(Scripted):
         self.context.after(100, "never")
 
 
-def test_no_thread_is_left_behind():
+def test_no_thread_is_left_behind() -> None:
     before = set(threading.enumerate())
     nested = SupervisorSpec("nested", tuple(ChildSpec(f"n{n}", Leaky) for n in range(3)), intensity=100)
     with running(a_root(ChildSpec("a", Leaky), nested)) as it:
