@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -148,20 +148,28 @@ def run(command: Sequence[str], total: int) -> tuple[int, list[str]]:
     try:
         with subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=clean_environment(os.environ), text=True, encoding="utf-8", errors="replace",
+            env=clean_environment(os.environ), text=True, encoding="utf-8", errors="replace", start_new_session=True,
         ) as process:  # fmt: skip
             try:
                 for line in process.stdout or ():
                     tail = [*tail[-_TAIL_LINES:], line.rstrip("\n")]
                     progress.see(line)
             except BaseException:
-                process.kill()
+                kill_with_children(process)
                 raise
     except OSError as error:
         return 1, [f"{command[0]}: {error.strerror}"]
     finally:
         progress.end()
     return process.returncode, tail
+
+
+def kill_with_children(process: "subprocess.Popen[str]") -> None:
+    """End a tool and what it started: a grandchild that went on writing would bring a removed folder back."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 the work failed, 2 bad usage or configuration, 3 supervis
 traceback: it goes into the log file, and one line to stderr.
 """
 
+import difflib
 import importlib
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import NamedTuple
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
-from app.output import FAILED, USAGE, complain
+from app.output import FAILED, USAGE, UsageError, complain
 from config.errors import ConfigError
 from domain.errors import PatangError
 
@@ -64,6 +65,7 @@ def build() -> App:
         name="run.py",
         help="A headless trading system for Zerodha's Kite Connect. Without arguments: a fast day in the sandbox.",
         version="0.1.0",
+        suppress_keyboard_interrupt=False,
         help_format="plaintext",
         usage="Usage: python3 run.py COMMAND [OPTIONS]",
     )
@@ -81,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
     """Run one command line (without the program's name); returns the exit status and never raises an Exception."""
     try:
         result = _dispatch(list(argv) or list(DEMO))
-    except ConfigError as error:
+    except (ConfigError, UsageError) as error:
         complain(str(error))
         return USAGE
     except PatangError as error:
@@ -102,6 +104,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _dispatch(argv: list[str]) -> object:
+    _refuse_unknown(argv)
     for command in COMMANDS:
         if command.verbatim and argv[0] == command.words:
             module, _, function = command.target.partition(":")
@@ -110,6 +113,19 @@ def _dispatch(argv: list[str]) -> object:
             except SystemExit as ended:  # how argparse says --help and bad usage
                 return ended.code
     return build()(argv, exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def _refuse_unknown(argv: Sequence[str]) -> None:
+    """Name a word that is no command. (The parser would import every command to list them.)"""
+    known = {command.words for command in COMMANDS}
+    groups = {words.partition(" ")[0] for words in known if " " in words}
+    words = argv[:2] if argv[0] in groups else argv[:1]
+    typed = " ".join(words)
+    if typed in known | groups or words[-1].startswith("-"):
+        return
+    close = difflib.get_close_matches(typed, known, n=1, cutoff=0.6)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise UsageError(f"found {typed!r}, which is no command{hint}; allowed: {', '.join(sorted(known))}")
 
 
 def _unexpected(error: Exception) -> int:

@@ -14,6 +14,10 @@ GAVE_UP = 3
 _ENCODER = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
+class UsageError(Exception):
+    """Options that do not fit together. The text is one line for the user; exit status 2."""
+
+
 def print_json(document: object) -> None:
     """One JSON document and a newline on stdout, flushed. Takes what msgspec can encode, and Decimal as a number."""
     encoded = _ENCODER.encode(document)
