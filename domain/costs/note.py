@@ -147,7 +147,7 @@ class NoteBuilder:
         self.day = day
         self._groups: dict[str, _Group] = {}
         self._orders: dict[tuple[str, str], _Order] = {}
-        self._square_offs: dict[tuple[str, str], Line] = {}
+        self._square_offs: set[tuple[str, str]] = set()
         self._bought: dict[str, int] = {}
         self._sold: dict[str, dict[Line, int]] = {}
         self._holdings_sold: set[str] = set()
@@ -158,8 +158,8 @@ class NoteBuilder:
         """Count one trade, once. Raises ValueError for another day's, RatesUnknown where there is no tariff."""
         if trade.day != self.day:
             raise ValueError(f"a trade of {trade.day} does not belong on the note of {self.day}")
-        if trade.quantity <= 0 or trade.price < 0:
-            raise ValueError(f"a trade needs a positive quantity and a price: {trade.quantity} @ {trade.price}")
+        if trade.quantity <= 0 or trade.price <= 0:
+            raise ValueError(f"a trade needs a positive quantity and price: {trade.quantity} @ {trade.price}")
         entry = NoteEntry(
             exchange=trade.exchange,
             order_id=trade.order_id,
@@ -201,13 +201,12 @@ class NoteBuilder:
     def allocate(self) -> dict[Line, E4]:
         """The note's total by line, in proportion to unrounded charges; the parts sum exactly to the total."""
         weights = dict(self._weights)
-        for line in self._square_offs.values():
-            weights[line] = weights.get(line, 0) + SQUARE_OFF_FEE * _FULL
-        for instrument in self._holdings_sold:
-            sellers = self._sold[instrument]
-            whole = sum(sellers.values())
-            for line, quantity in sellers.items():
-                weights[line] = weights.get(line, 0) + DP_CHARGE * _FULL * quantity // whole
+        fees = [(SQUARE_OFF_FEE, self._orders[order].by_line) for order in self._square_offs]
+        fees += [(DP_CHARGE, self._sold[instrument]) for instrument in self._holdings_sold]
+        for fee, bearers in fees:
+            whole = sum(bearers.values())
+            for line, part in bearers.items():
+                weights[line] = weights.get(line, 0) + fee * _FULL * part // whole
         return _largest_remainder(self.note().total, weights)
 
     def by_strategy(self) -> dict[str, E4]:
@@ -262,7 +261,7 @@ class NoteBuilder:
         self._weigh_brokerage(order, +1)
 
         if entry.squared_off:
-            self._square_offs.setdefault((entry.exchange, entry.order_id), line)
+            self._square_offs.add((entry.exchange, entry.order_id))
         if entry.kind is ChargeKind.EQUITY_DELIVERY:
             if entry.side is Side.BUY:
                 self._bought[entry.instrument] = self._bought.get(entry.instrument, 0) + entry.quantity
@@ -274,7 +273,7 @@ class NoteBuilder:
     def _weigh_brokerage(self, order: _Order, sign: int) -> None:
         """Add or take away an order's brokerage, with its GST, from the lines that share it."""
         for line, value in order.by_line.items():
-            share = (100 + GST_PERCENT) * order.brokerage * value // order.turnover if order.turnover else 0
+            share = (100 + GST_PERCENT) * order.brokerage * value // order.turnover
             self._weights[line] = self._weights.get(line, 0) + sign * share
 
     def _note_delivery(self, entry: NoteEntry) -> None:

@@ -209,7 +209,7 @@ class Book:
         self._shares = None
 
     def _book(self, trade: TradeBooked) -> None:
-        if trade.quantity <= 0 or trade.price < 0:
+        if trade.quantity <= 0 or trade.price <= 0:
             raise ValueError(f"trade {trade.trade_id}: {trade.quantity} @ {trade.price} is no execution")
         if self._notes is None:
             self._begin(ist(trade.event_time).date().isoformat())
