@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -59,7 +60,7 @@ def at(clock: str, day: dt.date = DAY) -> Nanos:
 NOW = at("11:00")
 
 
-def an_intent(intent_id: str = "s1:1", **changes: object) -> OrderIntent:
+def an_intent(intent_id: str = "s1:1", **changes: Any) -> OrderIntent:
     """A market purchase of 10 INFY at about Rs 1,000 by strategy s1, MIS."""
     plain = OrderIntent(
         intent_id=intent_id,
@@ -78,7 +79,7 @@ def an_intent(intent_id: str = "s1:1", **changes: object) -> OrderIntent:
     return replace(plain, **changes)
 
 
-def some_facts(**changes: object) -> MarketFacts:
+def some_facts(**changes: Any) -> MarketFacts:
     """11:00, ACTIVE, INFY at Rs 1,000 a second ago, Rs 10 lakh of funds, no result yet."""
     plain = MarketFacts(
         now=NOW,
@@ -94,7 +95,7 @@ def some_facts(**changes: object) -> MarketFacts:
     return replace(plain, **changes)
 
 
-def some_limits(**changes: object) -> RiskLimits:
+def some_limits(**changes: Any) -> RiskLimits:
     """Limits that refuse nothing ordinary; a case tightens the one that it is about."""
     plain = RiskLimits(
         max_quantity_per_order=1_000_000,
@@ -136,7 +137,7 @@ def seen(intent: OrderIntent, tag: str, filled: int) -> FillSeen:
     )
 
 
-def a_trade(trade_id: str = "t1", **changes: object) -> TradeBooked:
+def a_trade(trade_id: str = "t1", **changes: Any) -> TradeBooked:
     """10 INFY bought at Rs 1,000 by s1, MIS, in order o1."""
     plain = TradeBooked(
         trade_id=trade_id,
@@ -155,7 +156,7 @@ def a_trade(trade_id: str = "t1", **changes: object) -> TradeBooked:
     return replace(plain, **changes)
 
 
-def a_chargeable(**changes: object) -> ChargeableTrade:
+def a_chargeable(**changes: Any) -> ChargeableTrade:
     """10 INFY bought at Rs 1,000 on the NSE, MIS."""
     plain = ChargeableTrade(
         order_id="o1",
