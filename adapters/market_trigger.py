@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from apscheduler.triggers.base import BaseTrigger
 
+from adapters.clock import MarketTime
 from domain.values import Nanos
 
 SOONEST_SECONDS: Final = 0.001
@@ -15,18 +16,6 @@ SOONEST_SECONDS: Final = 0.001
 
 RETRY_SECONDS: Final = 1.0
 """Wall time between attempts at a job that raised."""
-
-
-class MarketTime(Protocol):
-    """A market clock that knows how fast it runs."""
-
-    def now_ns(self) -> Nanos:
-        """Market time."""
-        ...
-
-    def wall_seconds_until(self, market_ns: Nanos) -> float:
-        """Wall seconds until the clock shows this, at its present rate; infinite while it is held."""
-        ...
 
 
 class MarketTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types

@@ -12,7 +12,7 @@ from domain.values import Nanos
 if TYPE_CHECKING:
     from apscheduler.schedulers.background import BackgroundScheduler
 
-    from adapters.market_trigger import MarketTime
+    from adapters.clock import MarketTime
 
 RECHECK_SECONDS: Final = 0.5
 
