@@ -47,7 +47,10 @@ class Converter:
         for name, field in fields.items():
             if name not in values and field.required:
                 raise _error(node, _join(path, name), "found nothing", describe(field.type))
-        return wanted(**values)
+        try:
+            return wanted(**values)
+        except ValueError as error:  # a Struct's own rule about its fields together
+            raise ConfigError(f"{node.origin.where()}: {path or 'document'}: {error}") from None
 
     def value(self, node: Node, wanted: object, path: str) -> object:
         """The value of any type that the schema uses. Raises ConfigError."""

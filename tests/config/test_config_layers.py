@@ -228,6 +228,10 @@ class Parameters(msgspec.Struct, frozen=True):
     slow: Annotated[int, msgspec.Meta(ge=2, le=200)]
     trail: float = 1.5
 
+    def __post_init__(self) -> None:
+        if self.fast >= self.slow:
+            raise ValueError(f"fast ({self.fast}) must be below slow ({self.slow})")
+
 
 def test_a_strategy_s_parameters_are_checked_by_its_own_fields(tmp_path: Path) -> None:
     result = load("sandbox", None, [], {}, a_project(tmp_path, sandbox=CROSS))
