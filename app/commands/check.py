@@ -28,6 +28,7 @@ def run(
 ) -> int:
     """Validate the configuration and print what is in force, secrets masked."""
     loaded = load_settings(env, config, sets)
+    _check_strategies(loaded)
     effective = plain(loaded.settings, Settings)
     if explain is not None:
         _explain(loaded, effective, explain, as_json=as_json)
@@ -45,6 +46,19 @@ def run(
         print(_yaml(effective), end="")
         complain(f"configuration of {loaded.env} is valid: {len(loaded.origins)} settings")
     return DONE
+
+
+def _check_strategies(loaded: Loaded) -> None:
+    """Find every strategy's class and try its parameters on it: what the schema alone cannot know."""
+    from domain.strategy.load import find_strategy
+
+    for name, strategy in loaded.settings.strategies.items():
+        try:
+            found = find_strategy(strategy.kind)
+        except ValueError as error:
+            place = loaded.origins[f"strategies.{name}.kind"].where()
+            raise ConfigError(f"{place}: strategies.{name}.kind: {error}") from None
+        loaded.parameters(name, found)
 
 
 def _explain(loaded: Loaded, effective: Plain, key: str, *, as_json: bool) -> None:

@@ -1,0 +1,199 @@
+"""The workers that speak HTTP to the broker. Each owns its connection; what waits on the network waits only here.
+
+A POST, in order: register with the Gate, wait for the pacer, claim the tag in the journal (I -> S, durable), pass the
+Gate's second check as the request starts, post once, tell the order supervisor what came of it. The outcome is a fact
+and is told whatever became of this incarnation meanwhile.
+"""
+
+from __future__ import annotations
+
+from actors.routes import Routes
+from actors.runtime import Actor, Context, EffectKind, GateRefused, Ticket
+from domain.errors import BrokerError, JournalUnavailable, LoginNeeded
+from domain.messages.broker import NotSent, PostOutcome
+from domain.messages.control import SessionLost
+from domain.messages.orders import (
+    AccountRead,
+    CancelOrder,
+    CancelPosted,
+    OrderBookRead,
+    OrderPosted,
+    ReadAccount,
+    ReadOrderBook,
+    ReadTrades,
+    SubmitOrder,
+    TradesRead,
+)
+from domain.ports import Broker, Clock, Journal
+
+
+class OrderWorker(Actor):
+    """Posts orders and cancels."""
+
+    def __init__(
+        self,
+        context: Context,
+        routes: Routes,
+        broker: Broker,
+        journal: Journal,
+        clock: Clock,
+        pacing_deadline_seconds: float,
+    ) -> None:
+        super().__init__(context)
+        self._routes = routes
+        self._broker = broker
+        self._journal = journal
+        self._clock = clock
+        self._pacing_deadline_seconds = pacing_deadline_seconds
+
+    def receive(self, message: object) -> object:
+        """One command, one answer told."""
+        match message:
+            case SubmitOrder():
+                self._submit(message)
+            case CancelOrder():
+                self._cancel(message)
+        return None
+
+    def stopping(self) -> None:
+        """Give the HTTP session back."""
+        self._broker.close()
+
+    def _submit(self, command: SubmitOrder) -> None:
+        monotonic = self.context.runtime.monotonic
+        started, claim_seq = monotonic.now_ns(), 0
+        kind = EffectKind.EXIT if command.reduce_only_proof else EffectKind.ENTRY
+        outcome: PostOutcome
+        try:
+            ticket = self.context.gate.register(
+                self.context.name,
+                self.context.incarnation,
+                command.order.tag,
+                kind,
+                reduce_only=command.reduce_only_proof,
+            )
+        except GateRefused as refused:
+            outcome = NotSent(text=str(refused))
+        else:
+            try:
+                outcome, claim_seq = self._claim_and_post(command, ticket)
+            finally:
+                self.context.gate.finish(ticket)
+        self._routes.publish(
+            self.context,
+            OrderPosted(
+                tag=command.order.tag,
+                outcome=outcome,
+                claim_seq=claim_seq,
+                started_mono=started,
+                finished_mono=monotonic.now_ns(),
+                finished_time=self._clock.now_ns(),
+            ),
+        )
+
+    def _claim_and_post(self, command: SubmitOrder, ticket: Ticket) -> tuple[PostOutcome, int]:
+        if not self._broker.pace(urgent=command.reduce_only_proof, timeout_seconds=self._pacing_deadline_seconds):
+            return NotSent(text="no slot below the broker's order rate came in time"), 0
+        try:
+            claim = self._journal.claim(command.order.tag, self._clock.now_ns())
+        except JournalUnavailable as error:
+            return NotSent(text=str(error)), 0
+        if claim is None:
+            return NotSent(text="the decision is too old, or its order was claimed before"), 0
+        try:
+            with self.context.gate.start(ticket) as edge:
+                return self._broker.place(command.order, on_sent=edge), claim.seq
+        except GateRefused as refused:
+            return NotSent(text=str(refused)), claim.seq
+
+    def _cancel(self, command: CancelOrder) -> None:
+        try:
+            ticket = self.context.gate.register(
+                self.context.name, self.context.incarnation, command.tag, EffectKind.CANCEL
+            )
+        except GateRefused as refused:
+            outcome: PostOutcome = NotSent(text=str(refused))
+        else:
+            try:
+                if self._broker.pace(urgent=True, timeout_seconds=self._pacing_deadline_seconds):
+                    with self.context.gate.start(ticket) as edge:
+                        edge()
+                        outcome = self._broker.cancel(command.order_id, command.variety)
+                else:
+                    outcome = NotSent(text="no slot below the broker's order rate came in time")
+            except GateRefused as refused:
+                outcome = NotSent(text=str(refused))
+            finally:
+                self.context.gate.finish(ticket)
+        self._routes.publish(self.context, CancelPosted(tag=command.tag, order_id=command.order_id, outcome=outcome))
+
+
+class ReadWorker(Actor):
+    """Reads order book, trades and account. Retries live in the adapter; what still fails is told in words."""
+
+    def __init__(self, context: Context, routes: Routes, broker: Broker, clock: Clock) -> None:
+        super().__init__(context)
+        self._routes = routes
+        self._broker = broker
+        self._clock = clock
+
+    def receive(self, message: object) -> object:
+        """One command, one answer told."""
+        match message:
+            case ReadOrderBook(request=request, with_trades=with_trades):
+                self._read_order_book(request, with_trades)
+            case ReadTrades(order_ids=order_ids):
+                self._read_trades(order_ids)
+            case ReadAccount(request=request):
+                self._read_account(request)
+        return None
+
+    def stopping(self) -> None:
+        """Give the HTTP session back."""
+        self._broker.close()
+
+    def _read_order_book(self, request: int, with_trades: bool) -> None:
+        try:
+            # Orders before trades: a trade made in between is then booked early, never missed.
+            orders = tuple(self._broker.orders())
+            trades = tuple(self._broker.trades()) if with_trades else ()
+            reply = OrderBookRead(request=request, orders=orders, trades=trades)
+        except BrokerError as error:
+            reply = OrderBookRead(
+                request=request, orders=(), trades=(), error=str(error), login_needed=self._lost(error)
+            )
+        self._routes.publish(self.context, reply)
+
+    def _read_trades(self, order_ids: tuple[str, ...]) -> None:
+        try:
+            trades = self._broker.trades(order_ids[0]) if len(order_ids) == 1 else self._broker.trades()
+            reply = TradesRead(order_ids=order_ids, trades=tuple(trades))
+        except BrokerError as error:
+            self._lost(error)
+            reply = TradesRead(order_ids=order_ids, trades=(), error=str(error))
+        self._routes.publish(self.context, reply)
+
+    def _read_account(self, request: int) -> None:
+        try:
+            reply = AccountRead(
+                request=request,
+                positions=tuple(self._broker.positions()),
+                holdings=tuple(self._broker.holdings()),
+                funds=self._broker.funds(),
+            )
+        except BrokerError as error:
+            reply = AccountRead(
+                request=request,
+                positions=(),
+                holdings=(),
+                funds=None,
+                error=str(error),
+                login_needed=self._lost(error),
+            )
+        self._routes.publish(self.context, reply)
+
+    def _lost(self, error: BrokerError) -> bool:
+        if not isinstance(error, LoginNeeded):
+            return False
+        self._routes.publish(self.context, SessionLost(why=str(error), time=self._clock.now_ns()))
+        return True

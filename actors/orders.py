@@ -1,0 +1,449 @@
+"""The order supervisor: the only writer of order events. It commits, *then* tells.
+
+The thinking is in domain/orders; here are the order of steps, the worker that gets each order, and the timers that go
+and look where an answer is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from actors.routes import GATEWAY_EXIT, Routes, gateway_entry
+from actors.runtime import Actor, Context
+from domain.errors import DuplicateIntent, IllegalTransition, JournalUnavailable, StaleApproval
+from domain.messages.broker import BrokerOrder, BrokerTrade, NotSent, PlaceOrder
+from domain.messages.control import Alert, Report, TradingState, TradingStateChanged
+from domain.messages.journal import (
+    DifferenceFound,
+    IntentAccepted,
+    IntentExpired,
+    JournalAdvanced,
+    JournalEvent,
+    JournalRecord,
+    OrderQuarantined,
+    OrderRecord,
+    OrderState,
+)
+from domain.messages.market import FeedConnected
+from domain.messages.orders import (
+    AccountRead,
+    ApprovedIntent,
+    CancelOpenOrders,
+    CancelOrder,
+    CancelPosted,
+    IntentVoided,
+    OrderBookRead,
+    OrderPosted,
+    OrderUpdateReceived,
+    ReadAccount,
+    ReadOrderBook,
+    ReadTrades,
+    SubmitOrder,
+    TradesRead,
+)
+from domain.orders.account import day_opening, external_differences, net_positions, position_differences
+from domain.orders.tags import tag_for
+from domain.orders.telling import EVENT_NAMES, log_keys
+from domain.orders.updates import after_post, after_restart, after_trades, after_update, needs_trades
+from domain.orders.watch import overdue_intents, overdue_sends, stuck_market_orders
+from domain.ports import Clock, Journal
+from domain.values import SECOND, Nanos, ist
+
+
+class OrderSettings(Struct, frozen=True):
+    """How the order supervisor behaves. Seconds are wall seconds but where market time is named.
+
+    poll_seconds                  the order book is read this often when all is well
+    unresolved_poll_seconds       and this often while an order is unresolved
+    trades_retry_seconds          trades that do not yet cover the fills seen are read again after this
+    send_deadline_seconds         a claimed order without an outcome for so long is unresolved
+    market_order_patience_seconds what a market order left unfilled for so long (market time) is cancelled
+    entry_workers                 how many workers post entries
+    market_protection             1/100 percent, or -1 for the broker's own band
+    """
+
+    poll_seconds: float
+    unresolved_poll_seconds: float
+    trades_retry_seconds: float
+    send_deadline_seconds: float
+    market_order_patience_seconds: float
+    entry_workers: int
+    market_protection: int
+
+
+class _Tick(Struct, frozen=True, tag=True):
+    """Own timer: look for what is overdue."""
+
+
+class _AccountAgain(Struct, frozen=True, tag=True):
+    """Own timer: the account could not be read; read it again."""
+
+
+class OrderSupervisor(Actor):
+    """See the module."""
+
+    def __init__(
+        self, context: Context, routes: Routes, journal: Journal, clock: Clock, settings: OrderSettings
+    ) -> None:
+        super().__init__(context)
+        self._routes = routes
+        self._journal = journal
+        self._clock = clock
+        self._settings = settings
+        self._next_worker = 0
+        self._request = 0
+        self._book_pending = False
+        self._book_due: Nanos = 0
+        self._trades_due: dict[str, Nanos] = {}
+        self._sent_mono: dict[str, Nanos] = {}
+        self._cancelling: dict[str, Nanos] = {}
+        self._reconciled = False
+        self._account_read = False
+        self._known_external: set[str] = set()
+
+    def started(self) -> None:
+        """Conclude what a restart allows, tell the readers how far the journal reaches, and read the order book."""
+        now, mono = self._clock.now_ns(), self.context.runtime.monotonic.now_ns()
+        for record in self._journal.open_records():
+            if self.context.incarnation == 1:
+                self._commit(after_restart(record, now))
+            else:
+                # The workers live on: one of them may hold this order, and its outcome is still to come.
+                self._sent_mono[record.tag] = mono
+        # What an earlier incarnation committed but did not live to tell is read from the journal by its readers.
+        self._routes.publish(self.context, JournalAdvanced(seq=self._journal.last_seq()))
+        self._read_book()
+        self.context.every(0.25, _Tick())
+
+    def receive(self, message: object) -> object:  # noqa: C901, PLR0912 - one line per message: the table of what it handles
+        """Commands, facts from the broker, and the own timers."""
+        match message:
+            case ApprovedIntent():
+                self._accept(message)
+            case OrderPosted():
+                self._posted(message)
+            case OrderUpdateReceived(order=order):
+                self._updated(order, "update")
+            case TradesRead():
+                self._trades_read(message)
+            case OrderBookRead():
+                self._book_read(message)
+            case AccountRead():
+                self._account(message)
+            case CancelPosted(tag=tag, outcome=outcome):
+                self.context.log("info", "order.cancel_answered", tag=tag, outcome=type(outcome).__name__)
+            case CancelOpenOrders():
+                self._cancel_open(message)
+            case FeedConnected():
+                # Updates are never replayed after a reconnect (kite-facts 5): read the book instead.
+                self._read_book()
+            case TradingStateChanged(state=state, why=why):
+                if state is TradingState.HALTED:
+                    self._cancel_open(CancelOpenOrders(why=why))
+            case Report():
+                return tuple(self._journal.open_records())
+            case _Tick():
+                self._look()
+            case _AccountAgain():
+                self._read_account()
+        return None
+
+    # -- from an approval to a worker ------------------------------------------------------------------------------
+
+    def _accept(self, approved: ApprovedIntent) -> None:
+        intent, now = approved.intent, self._clock.now_ns()
+        exchange, _, symbol = intent.instrument.partition(":")
+        order = PlaceOrder(
+            tag=tag_for(intent.intent_id),
+            exchange=exchange,
+            symbol=symbol,
+            side=intent.side,
+            quantity=intent.quantity,
+            product=intent.product,
+            kind=intent.kind,
+            price=intent.price,
+            trigger_price=intent.trigger_price,
+            validity=intent.validity,
+            market_protection=self._settings.market_protection,
+        )
+        accepted = IntentAccepted(
+            tag=order.tag,
+            intent=intent,
+            order=order,
+            risk_epoch=approved.risk_epoch,
+            margin_held=approved.margin_held,
+            time=now,
+        )
+        try:
+            self._tell(self._journal.commit((accepted,), risk_epoch=approved.risk_epoch))
+        except DuplicateIntent as error:
+            self.context.log("info", "order.duplicate_intent", intent=intent.intent_id, why=str(error))
+            return
+        except StaleApproval as error:
+            why = str(error)
+            self._commit(
+                [IntentExpired(tag="", intent_id=intent.intent_id, strategy=intent.strategy, why=why, time=now)]
+            )
+            return
+        except JournalUnavailable as error:
+            self._void(intent.intent_id, intent.strategy, str(error))
+            return
+        submit = SubmitOrder(
+            order=order,
+            strategy=intent.strategy,
+            reduce_only_proof=intent.reduce_only,
+            valid_until=intent.valid_until,
+        )
+        # Exits have a worker of their own, which never waits behind entries.
+        if intent.reduce_only:
+            self.context.tell(GATEWAY_EXIT, submit)
+        else:
+            self.context.tell(gateway_entry(self._next_worker), submit)
+            self._next_worker = (self._next_worker + 1) % self._settings.entry_workers
+        self._sent_mono[order.tag] = self.context.runtime.monotonic.now_ns()
+
+    def _void(self, intent_id: str, strategy: str, why: str) -> None:
+        now = self._clock.now_ns()
+        self._routes.publish(self.context, IntentVoided(intent_id=intent_id, strategy=strategy, why=why))
+        self._routes.publish(self.context, Alert(level="critical", name="journal.unavailable", text=why, time=now))
+
+    # -- facts -----------------------------------------------------------------------------------------------------
+
+    def _posted(self, posted: OrderPosted) -> None:
+        self._sent_mono.pop(posted.tag, None)
+        record = self._journal.record(posted.tag)
+        if record is None:
+            self.context.log("error", "order.outcome_of_unknown_tag", tag=posted.tag)
+            return
+        self._commit(after_post(record, posted.outcome, self._clock.now_ns()))
+        self.context.log(
+            "debug" if not isinstance(posted.outcome, NotSent) else "info",
+            "order.posted",
+            tag=posted.tag,
+            outcome=type(posted.outcome).__name__,
+            text=getattr(posted.outcome, "text", ""),
+            milliseconds=(posted.finished_mono - posted.started_mono) // 1_000_000,
+        )
+        if self._unresolved():
+            self._read_book_soon(self._settings.unresolved_poll_seconds)
+
+    def _updated(self, row: BrokerOrder, found_by: str) -> None:
+        record = self._match(row)
+        if record is None:
+            if row.order_id not in self._known_external:
+                self._known_external.add(row.order_id)
+                self.context.log(
+                    "warning", "order.external", order_id=row.order_id, instrument=f"{row.exchange}:{row.symbol}"
+                )
+            return
+        self._commit(after_update(record, row, self._clock.now_ns(), found_by))
+        after = self._journal.record(record.tag)
+        if after is not None and needs_trades(after):
+            self._want_trades((after,))
+
+    def _match(self, row: BrokerOrder) -> OrderRecord | None:
+        by_id = self._journal.record_of(row.order_id)
+        if by_id is not None:
+            return by_id
+        for tag in row.tags:
+            record = self._journal.record(tag)
+            if record is not None and record.order.side is row.side and record.order.symbol == row.symbol:
+                return record
+        return None
+
+    def _trades_read(self, read: TradesRead) -> None:
+        if read.error:
+            self.context.log("warning", "order.trades_unread", why=read.error)
+        self._book_trades(read.trades)
+        again = self._mono_after(self._settings.trades_retry_seconds)
+        for order_id in read.order_ids:
+            record = self._journal.record_of(order_id)
+            if record is not None and needs_trades(record):
+                self._trades_due[order_id] = again
+            else:
+                self._trades_due.pop(order_id, None)
+
+    def _book_trades(self, trades: Sequence[BrokerTrade]) -> None:
+        by_order: dict[str, list[BrokerTrade]] = {}
+        for trade in trades:
+            by_order.setdefault(trade.order_id, []).append(trade)
+        now = self._clock.now_ns()
+        for order_id, of_order in by_order.items():
+            record = self._journal.record_of(order_id)
+            if record is not None:
+                self._commit(after_trades(record, of_order, self._journal.trade_ids(record.tag), now))
+
+    def _want_trades(self, records: Sequence[OrderRecord]) -> None:
+        wanted = tuple(record.order_id for record in records if record.order_id not in self._trades_due)
+        if not wanted:
+            return
+        never = 1 << 62
+        self._trades_due.update(dict.fromkeys(wanted, never))
+        self._routes.publish(self.context, ReadTrades(order_ids=wanted))
+
+    # -- reconciliation --------------------------------------------------------------------------------------------
+
+    def _read_book(self) -> None:
+        self._book_due = self._mono_after(self._settings.poll_seconds)
+        if self._book_pending:
+            return
+        self._book_pending = True
+        self._request += 1
+        self._routes.publish(self.context, ReadOrderBook(request=self._request, with_trades=True))
+
+    def _read_book_soon(self, seconds: float) -> None:
+        self._book_due = min(self._book_due, self._mono_after(seconds))
+
+    def _book_read(self, read: OrderBookRead) -> None:
+        self._book_pending = False
+        if read.error:
+            self.context.log("warning", "order.book_unread", why=read.error)
+            self._book_due = self._mono_after(1.0)
+            return
+        for row in read.orders:
+            self._updated(row, "order book")
+        self._book_trades(read.trades)
+        if self._unresolved():
+            self._read_book_soon(self._settings.unresolved_poll_seconds)
+        if not self._reconciled:
+            self._reconciled = True
+            known = [record.order_id for record in self._journal.records()]
+            for difference in external_differences(read.trades, known, self._clock.now_ns()):
+                self._difference(difference)
+            self._read_account()
+
+    def _read_account(self) -> None:
+        self._request += 1
+        self._routes.publish(self.context, ReadAccount(request=self._request))
+
+    def _account(self, read: AccountRead) -> None:
+        if read.error or read.funds is None:
+            self.context.log("warning", "order.account_unread", why=read.error)
+            self.context.after(1.0, _AccountAgain())
+            return
+        now = self._clock.now_ns()
+        records = tuple(self._journal.read(0))
+        self._commit(day_opening(records, ist(now).date().isoformat(), read.funds, now))
+        if not self._account_read and not self._in_motion():
+            for difference in position_differences(net_positions(records), read.positions, now):
+                self._difference(difference)
+        if not self._account_read:
+            self._account_read = True
+            self.context.log(
+                "info",
+                "order.reconciled",
+                orders=len(self._journal.records()),
+                unresolved=len(self._unresolved()),
+                seq=self._journal.last_seq(),
+            )
+            self.context.ready()
+
+    def _in_motion(self) -> bool:
+        """Whether fills are on their way: the two sides cannot be compared at this moment."""
+        return any(needs_trades(r) or r.state is not OrderState.ACKNOWLEDGED for r in self._journal.open_records())
+
+    def _difference(self, difference: DifferenceFound) -> None:
+        self._commit([difference])
+        text = f"{difference.name} in {difference.subject}: ours {difference.ours}, the broker's {difference.theirs}"
+        self._routes.publish(
+            self.context, Alert(level="critical", name="reconcile.difference", text=text, time=difference.time)
+        )
+
+    # -- timers ----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        mono, now = self.context.runtime.monotonic.now_ns(), self._clock.now_ns()
+        if mono >= self._book_due:
+            self._read_book()
+        due = [order_id for order_id, at in self._trades_due.items() if at <= mono]
+        for order_id in due:
+            del self._trades_due[order_id]
+        self._want_trades([r for r in map(self._journal.record_of, due) if r is not None and needs_trades(r)])
+        open_records = self._journal.open_records()
+        for record in overdue_intents(open_records, now):
+            self._expire(record, now)
+        deadline = mono - int(self._settings.send_deadline_seconds * SECOND)
+        for record in overdue_sends(open_records, self._sent_mono, deadline):
+            self._quarantine(record, now)
+        patience = int(self._settings.market_order_patience_seconds * SECOND)
+        for record in stuck_market_orders(open_records, now - patience):
+            self._cancel(record, "a market order was left unfilled")
+
+    def _expire(self, record: OrderRecord, now: Nanos) -> None:
+        """An intent past its time can no longer be claimed (the claim itself requires that), so this is certain."""
+        self._sent_mono.pop(record.tag, None)
+        self._commit(
+            [
+                IntentExpired(
+                    tag=record.tag,
+                    intent_id=record.intent.intent_id,
+                    strategy=record.intent.strategy,
+                    why="not sent while the decision was valid",
+                    time=now,
+                )
+            ]
+        )
+
+    def _quarantine(self, record: OrderRecord, now: Nanos) -> None:
+        self._sent_mono.pop(record.tag, None)
+        text = "no outcome of the request became known"
+        self._commit([OrderQuarantined(tag=record.tag, strategy=record.intent.strategy, text=text, time=now)])
+        self._read_book_soon(0.0)
+
+    def _cancel_open(self, command: CancelOpenOrders) -> None:
+        for record in self._journal.open_records():
+            wanted = not command.strategy or record.intent.strategy == command.strategy
+            if wanted and (command.include_exits or not record.intent.reduce_only):
+                self._cancel(record, command.why)
+
+    def _cancel(self, record: OrderRecord, why: str) -> None:
+        mono = self.context.runtime.monotonic.now_ns()
+        if record.state is not OrderState.ACKNOWLEDGED or self._cancelling.get(record.tag, 0) > mono:
+            return
+        self._cancelling[record.tag] = mono + 2 * SECOND
+        self.context.log("info", "order.cancelling", tag=record.tag, order_id=record.order_id, why=why)
+        self._routes.publish(
+            self.context,
+            CancelOrder(tag=record.tag, order_id=record.order_id, variety=record.order.variety),
+        )
+
+    # -- commit, then tell -----------------------------------------------------------------------------------------
+
+    def _commit(self, events: Sequence[JournalEvent]) -> None:
+        if not events:
+            return
+        try:
+            self._tell(self._journal.commit(events))
+        except IllegalTransition as error:
+            # Two facts crossed (an outcome and the poll that found the order first): what is journaled stands.
+            self.context.log("warning", "order.illegal_transition", why=str(error))
+        except JournalUnavailable as error:
+            now = self._clock.now_ns()
+            self._routes.publish(
+                self.context, Alert(level="critical", name="journal.unavailable", text=str(error), time=now)
+            )
+            # The fact is not lost: the broker still has it, and the next read of the book brings it again.
+            self._read_book_soon(1.0)
+
+    def _tell(self, records: Sequence[JournalRecord]) -> None:
+        for record in records:
+            self._log(record)
+            self._routes.publish(self.context, record)
+            if isinstance(record.event, OrderQuarantined):
+                event = record.event
+                text = f"order {event.tag} of {event.strategy} is unresolved: {event.text}"
+                self._routes.publish(
+                    self.context, Alert(level="critical", name="order.unresolved", text=text, time=event.time)
+                )
+
+    def _log(self, record: JournalRecord) -> None:
+        event = record.event
+        self.context.log("info", EVENT_NAMES[type(event)], seq=record.seq, **log_keys(event))
+
+    def _unresolved(self) -> list[OrderRecord]:
+        return [r for r in self._journal.open_records() if r.state is OrderState.QUARANTINED]
+
+    def _mono_after(self, seconds: float) -> Nanos:
+        return self.context.runtime.monotonic.now_ns() + int(seconds * SECOND)

@@ -1,0 +1,349 @@
+"""The risk gate: every intent passes it; it holds margin and exposure before anyone is told of an approval.
+
+The checks are in domain/risk. Here are the trading state and its latch, the daily loss guard, and the square-off, which
+flattens on behalf of any strategy, a frozen or crashed one included.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from actors.folding import JournalReader
+from actors.routes import RISK, Routes
+from actors.runtime import Actor, Context, TradingLevel
+from domain.errors import CalendarUnknown, JournalUnavailable
+from domain.messages.control import (
+    Alert,
+    FreezeStrategy,
+    JobDue,
+    PortfolioSnapshot,
+    Report,
+    SessionLost,
+    SessionOpened,
+    SetTradingState,
+    SquareOff,
+    StrategyFrozen,
+    TradingState,
+    TradingStateChanged,
+)
+from domain.messages.journal import JournalAdvanced, JournalRecord
+from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
+from domain.messages.orders import ApprovedIntent, CancelOpenOrders, Denied, IntentVoided, OrderIntent
+from domain.ports import Calendar, Clock, Journal
+from domain.risk import MarketFacts, RiskBook, RiskLimits, breached, check, day_pnl, flatten_intents, funds
+from domain.values import IST, SECOND, Instrument, Nanos, SessionClass, ist, nanos
+
+STATE_FLAG: Final = "trading_state"
+FROZEN_FLAG: Final = "frozen_strategies"
+SNAPSHOT_EVERY: Final = 500
+"""Journal records between snapshots kept: they only shorten a rebuild."""
+
+
+class RiskSettings(Struct, frozen=True):
+    """What the gate is told at its making.
+
+    run                   names this process's life: a restarted gate resumes the state it had in the same life
+    mis_cutoff            per session class, the time of day from which no new intraday position is opened
+    intent_valid_seconds  market seconds; for the exits that the gate makes itself
+    flatten_again_seconds wall seconds between looks at a square-off that is not done
+    """
+
+    run: str
+    limits: RiskLimits
+    mis_cutoff: Mapping[SessionClass, dt.time]
+    intent_valid_seconds: float
+    flatten_again_seconds: float = 0.5
+
+
+class _State(Struct, frozen=True):
+    """The trading state as it is kept in the journal's flag."""
+
+    state: TradingState
+    why: str
+    who: str
+    run: str
+
+
+class _Look(Struct, frozen=True, tag=True):
+    """Own timer: guards and unfinished square-offs."""
+
+
+class RiskGate(Actor):
+    """See the module."""
+
+    def __init__(
+        self,
+        context: Context,
+        routes: Routes,
+        journal: Journal,
+        clock: Clock,
+        calendar: Calendar,
+        instruments: Mapping[int, Instrument],
+        settings: RiskSettings,
+    ) -> None:
+        super().__init__(context)
+        self._routes = routes
+        self._journal = journal
+        self._clock = clock
+        self._calendar = calendar
+        self._instruments = instruments
+        self._by_key = {instrument.key: instrument for instrument in instruments.values()}
+        self._settings = settings
+        self._book = RiskBook(self._by_key)
+        self._reader = JournalReader(journal, self._apply)
+        self._kept_seq = 0
+        self._epoch = 0
+        self._state = _State(TradingState.STARTING, "starting", "startup", settings.run)
+        self._snapshot: PortfolioSnapshot | None = None
+        self._prices: dict[int, tuple[int, Nanos]] = {}
+        self._frozen: dict[str, str] = {}
+        self._flattening: dict[int, str] = {}
+        self._cutoffs: dict[tuple[SessionClass, dt.date], tuple[tuple[Nanos, Nanos] | None, Nanos | None]] = {}
+
+    def started(self) -> None:
+        """Void former approvals, then rebuild from the snapshot and the journal."""
+        # Before anything is rebuilt: approvals of a former incarnation are void, since their holds are gone.
+        self._epoch = self._journal.raise_risk_epoch()
+        self._rebuild()
+        self._state = self._kept_state()
+        self._frozen = self._kept_frozen()
+        for strategy, why in self._frozen.items():
+            self._book.freeze(strategy, why)
+        self._set_gate()
+        self.context.log("info", "risk.rebuilt", seq=self._book.seq, epoch=self._epoch, state=self._state.state.value)
+        self.context.every(self._settings.flatten_again_seconds, _Look())
+
+    def receive(self, message: object) -> object:  # noqa: C901, PLR0912 - one line per message: the table of what it handles
+        """Intents, what the journal says, and what changes the state."""
+        match message:
+            case OrderIntent():
+                self._decide(message)
+            case PriceChanged(token=token, last_price=price, received_time=received):
+                self._prices[token] = (price, received)
+                self._book.mark(token, price)
+            case JournalRecord():
+                self._reader.feed(message)
+            case JournalAdvanced(seq=seq):
+                self._reader.catch_up(seq)
+            case IntentVoided(intent_id=intent_id):
+                self._book.release(intent_id)
+            case PortfolioSnapshot():
+                self._snapshot = message
+                self._guard()
+            case SetTradingState(state=state, why=why, who=who):
+                self._set_state(state, why, who)
+            case FreezeStrategy(strategy=strategy, why=why) | StrategyFrozen(strategy=strategy, why=why):
+                self._freeze(strategy, why)
+            case SessionLost(why=why) if self._state.state is TradingState.ACTIVE:
+                self._set_state(TradingState.REDUCING, f"no session: {why}", "session")
+            case SessionOpened() if self._state.who == "session":
+                self._set_state(TradingState.ACTIVE, "the session is open again", "startup")
+            case FeedConnected() | FeedDisconnected():
+                pass  # without ticks, prices go stale, and stale prices deny entries
+            case JobDue(subject=subject):
+                self._square_off(SessionClass(subject))
+            case _Look():
+                self._flatten()
+            case Report():
+                return {"state": self._state, "epoch": self._epoch, "seq": self._book.seq, "frozen": self._frozen}
+        return None
+
+    def stopping(self) -> None:
+        """Keep a snapshot for a quick next start."""
+        self._keep()
+
+    # -- decisions -------------------------------------------------------------------------------------------------
+
+    def _decide(self, intent: OrderIntent) -> None:
+        now = self._clock.now_ns()
+        self._book.expire_holds(now)
+        verdict = check(intent, self._book, self._settings.limits, self._facts(intent.token, now))
+        if isinstance(verdict, Denied):
+            self.context.log(
+                "info",
+                "risk.denied",
+                strategy=intent.strategy,
+                instrument=intent.instrument,
+                reason=verdict.reason.name,
+                text=verdict.text,
+                intent=intent.intent_id,
+            )
+            self._routes.publish(self.context, verdict)
+            return
+        self._book.hold(intent, verdict.margin, now)
+        self._routes.publish(
+            self.context,
+            ApprovedIntent(intent=intent, risk_epoch=self._epoch, margin_held=verdict.margin, approved_time=now),
+        )
+
+    def _facts(self, token: int, now: Nanos) -> MarketFacts:
+        instrument = self._instruments.get(token)
+        price, received = self._prices.get(token, (0, 0))
+        hours, cutoff = (None, None) if instrument is None else self._hours(instrument.session, now)
+        return MarketFacts(
+            now=now,
+            state=self._state.state,
+            instrument=instrument,
+            price=price,
+            price_received=received,
+            hours=hours,
+            mis_cutoff=cutoff,
+            available_cash=0 if self._snapshot is None else funds(self._snapshot),
+            day_pnl=0 if self._snapshot is None else day_pnl(self._book, self._snapshot),
+        )
+
+    def _hours(self, session: SessionClass, now: Nanos) -> tuple[tuple[Nanos, Nanos] | None, Nanos | None]:
+        day = ist(now).date()
+        key = (session, day)
+        if key not in self._cutoffs:
+            try:
+                hours = self._calendar.hours(day, session)
+            except CalendarUnknown as error:
+                self.context.log("error", "risk.no_calendar", why=str(error))
+                hours = None
+            cutoff = self._settings.mis_cutoff.get(session)
+            at = None if cutoff is None else nanos(dt.datetime.combine(day, cutoff, IST))
+            self._cutoffs[key] = (hours, at)
+        return self._cutoffs[key]
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    def _set_state(self, state: TradingState, why: str, who: str) -> None:
+        if self._state.state is TradingState.HALTED and who not in ("operator", "limit"):
+            self.context.log("warning", "risk.stays_halted", wanted=state.value, who=who, why=self._state.why)
+            return
+        now = self._clock.now_ns()
+        self._state = _State(state, why, who, self._settings.run)
+        # The gate first: it is what stops entries already on their way. Then the disk, then everybody else.
+        self._set_gate()
+        try:
+            self._journal.set_flag(STATE_FLAG, msgspec.json.encode(self._state).decode())
+        except JournalUnavailable as error:
+            self._alert("critical", "risk.state_not_kept", str(error), now)
+        self.context.log(
+            "info" if state is TradingState.ACTIVE else "warning", "risk.state", state=state.value, why=why, who=who
+        )
+        self._routes.publish(self.context, TradingStateChanged(state=state, why=why, who=who, time=now))
+
+    def _set_gate(self) -> None:
+        gate, why = self.context.gate, self._state.why
+        match self._state.state:
+            case TradingState.ACTIVE:
+                gate.clear(why)
+            case TradingState.HALTED:
+                on_the_wire = gate.halt(why)
+                if on_the_wire:
+                    self.context.log("warning", "risk.halted_with_orders_on_the_wire", tags=on_the_wire)
+            case TradingState.STARTING | TradingState.REDUCING:
+                gate.clear(why, TradingLevel.REDUCING)
+
+    def _kept_state(self) -> _State:
+        text = self._journal.flag(STATE_FLAG)
+        start = _State(TradingState.STARTING, "starting", "startup", self._settings.run)
+        if text is None:
+            return start
+        try:
+            kept = msgspec.json.decode(text, type=_State)
+        except msgspec.MsgspecError:
+            return _State(TradingState.HALTED, "the kept trading state cannot be read", "limit", self._settings.run)
+        # A halt outlives the process; anything else only this process's own life.
+        return kept if kept.run == self._settings.run or kept.state is TradingState.HALTED else start
+
+    def _kept_frozen(self) -> dict[str, str]:
+        text = self._journal.flag(FROZEN_FLAG)
+        if text is None:
+            return {}
+        run, frozen = msgspec.json.decode(text, type=tuple[str, dict[str, str]])
+        # A new process starts its strategies anew: a freeze lasts as long as the strategy that failed stays down.
+        return frozen if run == self._settings.run else {}
+
+    def _freeze(self, strategy: str, why: str) -> None:
+        if strategy in self._frozen:
+            return
+        self._frozen[strategy] = why
+        self._book.freeze(strategy, why)
+        self._journal.set_flag(FROZEN_FLAG, msgspec.json.encode((self._settings.run, self._frozen)).decode())
+        self.context.log("error", "risk.strategy_frozen", strategy=strategy, why=why)
+        self._routes.publish(
+            self.context, CancelOpenOrders(strategy=strategy, why=f"strategy {strategy} is frozen: {why}")
+        )
+
+    def _guard(self) -> None:
+        if self._snapshot is None or self._state.state is not TradingState.ACTIVE:
+            return
+        why = breached(self._book, self._snapshot, self._settings.limits)
+        if why is not None:
+            self._set_state(TradingState.HALTED, why, "limit")
+            self._alert("critical", "risk.daily_loss", why, self._clock.now_ns())
+            self._flattening.update(dict.fromkeys(self._instruments, why))
+            self._flatten()
+
+    # -- square-off ------------------------------------------------------------------------------------------------
+
+    def _square_off(self, session: SessionClass) -> None:
+        tokens = tuple(token for token, each in self._instruments.items() if each.session is session)
+        why = f"square-off of {session.value}"
+        self._flattening.update(dict.fromkeys(tokens, why))
+        self.context.log("info", "risk.square_off", session=session.value, instruments=len(tokens))
+        self._routes.publish(self.context, SquareOff(tokens=tokens, why=why))
+        self._flatten()
+
+    def _flatten(self) -> None:
+        """Make the exits that are still missing, until the lines are flat."""
+        if not self._flattening:
+            return
+        now = self._clock.now_ns()
+        self._book.expire_holds(now)
+        self._cancel_entries(now)
+        exits = flatten_intents(
+            self._book,
+            tuple(self._flattening),
+            now,
+            now + int(self._settings.intent_valid_seconds * SECOND),
+            {token: price for token, (price, _) in self._prices.items()},
+            "square-off",
+        )
+        for intent in exits:
+            self._decide(intent)
+
+    def _cancel_entries(self, now: Nanos) -> None:
+        """Entries that still rest could fill after the square-off: withdraw them."""
+        resting = {
+            order.strategy
+            for order in self._book.open_orders()
+            if order.token in self._flattening and not order.reduce_only
+        }
+        for strategy in sorted(resting):
+            self._routes.publish(self.context, CancelOpenOrders(strategy=strategy, why="square-off"))
+
+    # -- journal ---------------------------------------------------------------------------------------------------
+
+    def _rebuild(self) -> None:
+        kept = self._journal.load_snapshot(RISK)
+        if kept is not None:
+            try:
+                self._book = RiskBook.decode(kept[1], self._by_key)
+                self._reader.last_seq = self._kept_seq = self._book.seq
+            except ValueError as error:
+                self.context.log("warning", "risk.snapshot_unread", why=str(error))
+        self._reader.catch_up()
+
+    def _apply(self, record: JournalRecord) -> None:
+        self._book.apply(record)
+        if record.seq - self._kept_seq >= SNAPSHOT_EVERY:
+            self._keep()
+
+    def _keep(self) -> None:
+        try:
+            self._journal.save_snapshot(RISK, self._book.seq, self._book.encode())
+            self._kept_seq = self._book.seq
+        except JournalUnavailable as error:
+            self.context.log("warning", "risk.snapshot_not_kept", why=str(error))
+
+    def _alert(self, level: str, name: str, text: str, now: Nanos) -> None:
+        self._routes.publish(self.context, Alert(level=level, name=name, text=text, time=now))

@@ -1,0 +1,190 @@
+"""Which message goes to whom, and in which lane: the whole flow on one screen.
+
+Events upward and sideways are told, never asked: an ask between actors could wait on the one that waits for it.
+`key` conflates: a newer message of the same key replaces the older one in the mailbox. Only prices and snapshots do;
+orders, fills and bars never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from actors.runtime import Lane
+from domain.messages import broker as broker_messages
+from domain.messages import control, journal, market, orders
+from domain.orders.transitions import strategy_of
+from domain.strategy.messages import WarmUpRequested
+
+SESSION: Final = "session"
+PORTFOLIO: Final = "portfolio"
+RISK: Final = "risk"
+ORDERS: Final = "orders"
+GATEWAY_EXIT: Final = "gateway.exit"
+GATEWAY_READ: Final = "gateway.read"
+HISTORY: Final = "history"
+MARKET: Final = "market"
+FEED: Final = "feed.0"
+REPORTER: Final = "reporter"
+TIMETABLE: Final = "timetable"
+ALERTS: Final = "alerts"
+
+
+def gateway_entry(index: int) -> str:
+    """The name of the index-th worker for entries."""
+    return f"gateway.entry.{index}"
+
+
+def strategy_name(strategy: str) -> str:
+    """The name of the actor that runs the strategy."""
+    return f"strategy.{strategy}"
+
+
+class Sender(Protocol):
+    """What publishing needs of an actor's context."""
+
+    def tell(self, name: str, message: object, lane: Lane = Lane.EVENT, key: Hashable | None = None) -> None:
+        """Put the message into that actor's mailbox."""
+        ...
+
+
+class Topology(Struct, frozen=True):
+    """Who exists: the parts of the table that the configuration decides.
+
+    strategies         ids
+    by_token           token -> ids of the strategies that trade it
+    """
+
+    strategies: tuple[str, ...]
+    by_token: Mapping[int, tuple[str, ...]]
+
+
+# A receiver function sees one message type only; the table below pairs them, which the type system cannot follow.
+Receivers = Callable[[Topology, Any], tuple[str, ...]]
+Key = Callable[[Any], Hashable]
+
+
+class Route(NamedTuple):
+    """One row: the receivers of a message type, its lane, and its conflation key if it has one."""
+
+    to: Receivers
+    lane: Lane = Lane.EVENT
+    key: Key | None = None
+
+
+def _to(*names: str) -> Receivers:
+    return lambda _topology, _message: names
+
+
+def _all_strategies(topology: Topology, _message: object) -> tuple[str, ...]:
+    return tuple(strategy_name(each) for each in topology.strategies)
+
+
+def _traders(topology: Topology, token: int) -> tuple[str, ...]:
+    return tuple(strategy_name(each) for each in topology.by_token.get(token, ()))
+
+
+def _own_strategy(topology: Topology, strategy: str) -> tuple[str, ...]:
+    return (strategy_name(strategy),) if strategy in topology.strategies else ()
+
+
+def _of_record(topology: Topology, message: journal.JournalRecord) -> tuple[str, ...]:
+    return (RISK, PORTFOLIO, *_own_strategy(topology, strategy_of(message.event)), REPORTER)
+
+
+def _of_job(topology: Topology, message: control.JobDue) -> tuple[str, ...]:
+    match message.kind:
+        case control.JobKind.SQUARE_OFF_WARNING:
+            return (ALERTS,)
+        case control.JobKind.SQUARE_OFF:
+            return (RISK,)
+        case control.JobKind.SESSION_EXPIRY:
+            return (SESSION,)
+        case control.JobKind.END_OF_DAY:
+            return (REPORTER,)
+        case control.JobKind.DRILL_DROP_FEED:
+            return (FEED, ALERTS, REPORTER)
+        case control.JobKind.DRILL_CRASH_STRATEGY:
+            return (*_own_strategy(topology, message.subject), ALERTS, REPORTER)
+
+
+ROUTES: Final[Mapping[type, Route]] = {
+    # feed
+    market.FrameReceived: Route(_to(FEED), Lane.DATA),
+    market.TextReceived: Route(_to(FEED), Lane.EVENT),
+    market.LinkOpened: Route(_to(FEED), Lane.EVENT),
+    market.LinkClosed: Route(_to(FEED), Lane.EVENT),
+    market.FeedConnected: Route(_to(MARKET, ORDERS, RISK, REPORTER)),
+    market.FeedDisconnected: Route(_to(MARKET, RISK, REPORTER)),
+    market.Subscribe: Route(_to(FEED)),
+    market.DropFeed: Route(_to(FEED)),
+    # market data
+    market.TickBatch: Route(_to(MARKET), Lane.DATA),
+    market.LoadHistory: Route(_to(HISTORY)),
+    market.HistoryLoaded: Route(_to(MARKET)),
+    market.BarClosed: Route(lambda topology, m: _traders(topology, m.bar.token)),
+    market.BarsBackfilled: Route(lambda topology, m: _traders(topology, m.token)),
+    market.PriceChanged: Route(
+        lambda topology, m: (*_traders(topology, m.token), RISK, PORTFOLIO),
+        Lane.DATA,
+        lambda m: ("price", m.token),
+    ),
+    WarmUpRequested: Route(_to(MARKET)),
+    # decision to order
+    orders.OrderIntent: Route(_to(RISK)),
+    orders.Denied: Route(lambda topology, m: (*_own_strategy(topology, m.strategy), REPORTER)),
+    orders.ApprovedIntent: Route(_to(ORDERS)),
+    orders.IntentVoided: Route(lambda topology, m: (RISK, *_own_strategy(topology, m.strategy))),
+    orders.CancelOpenOrders: Route(_to(ORDERS)),
+    # The order supervisor names the worker: entries are spread over several.
+    orders.SubmitOrder: Route(_to()),
+    orders.CancelOrder: Route(_to(GATEWAY_EXIT), Lane.CONTROL),
+    orders.ReadOrderBook: Route(_to(GATEWAY_READ)),
+    orders.ReadTrades: Route(_to(GATEWAY_READ)),
+    orders.ReadAccount: Route(_to(GATEWAY_READ)),
+    # facts from the broker
+    orders.OrderPosted: Route(_to(ORDERS)),
+    orders.CancelPosted: Route(_to(ORDERS)),
+    orders.OrderUpdateReceived: Route(_to(ORDERS)),
+    orders.OrderBookRead: Route(_to(ORDERS)),
+    orders.TradesRead: Route(_to(ORDERS)),
+    orders.AccountRead: Route(_to(ORDERS)),
+    # the journal's readers
+    journal.JournalRecord: Route(_of_record),
+    journal.JournalAdvanced: Route(lambda topology, m: (RISK, PORTFOLIO, *_all_strategies(topology, m))),
+    # state, jobs, reports
+    control.SetTradingState: Route(_to(RISK), Lane.CONTROL),
+    control.FreezeStrategy: Route(_to(RISK), Lane.CONTROL),
+    control.TradingStateChanged: Route(_to(ORDERS, REPORTER, ALERTS), Lane.CONTROL),
+    control.JobDue: Route(_of_job),
+    control.SquareOff: Route(_all_strategies),
+    control.PortfolioSnapshot: Route(_to(RISK, REPORTER), Lane.DATA, lambda _m: "portfolio"),
+    control.WriteReport: Route(_to(REPORTER)),
+    control.ReportWritten: Route(_to(ALERTS)),
+    control.Alert: Route(_to(ALERTS, REPORTER)),
+    control.StrategyFrozen: Route(_to(RISK, ALERTS, REPORTER)),
+    control.SessionLost: Route(_to(SESSION, RISK), Lane.CONTROL),
+    control.SessionOpened: Route(_to(RISK, REPORTER), Lane.CONTROL),
+}
+
+QUERIES: Final = frozenset({control.Report})
+"""Asked from outside by name; they have no route of their own."""
+
+MESSAGE_MODULES: Final = (broker_messages, control, journal, market, orders)
+"""Where every message type is defined; a test holds the table against them."""
+
+
+class Routes:
+    """The table, bound to who exists."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+
+    def publish(self, sender: Sender, message: object) -> None:
+        """Tell the message to all its receivers. Raises KeyError for a type without a route: a defect."""
+        route = ROUTES[type(message)]
+        key = None if route.key is None else route.key(message)
+        for name in route.to(self.topology, message):
+            sender.tell(name, message, lane=route.lane, key=key)

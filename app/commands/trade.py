@@ -1,0 +1,147 @@
+"""`trade`: trade a session. Without any arguments: one whole fast day in the local sandbox, which needs no account."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from app import logs
+from app.options import ConfigFile, Env, Json, Sets, load_settings
+from app.output import DONE, FAILED, GAVE_UP, USAGE, complain
+from app.world import World, folders
+from config.errors import ConfigError
+from domain.errors import PatangError
+from domain.values import IST, Nanos, ist, nanos, rupees
+
+if TYPE_CHECKING:
+    from app.day import Ended, TradingDay
+    from app.strategies import Cast
+    from config.loader import Loaded
+
+Speed = Annotated[
+    float | None, Parameter(name="--speed", help="Market seconds per wall second, in a sandbox started for the run.")
+]
+Instruments = Annotated[
+    int | None, Parameter(name="--instruments", help="How many of the configured instruments to trade.")
+]
+Seed = Annotated[int | None, Parameter(name="--seed", help="The sandbox's market: the same seed, the same prices.")]
+Until = Annotated[str | None, Parameter(name="--until", help="Stop at this market time, HH:MM.")]
+MeanLive = Annotated[
+    bool,
+    Parameter(
+        name="--yes-i-mean-live", negative=(), show_default=False, help="Needed for --env live: it trades real money."
+    ),
+]
+
+
+def run(
+    *,
+    env: Env = "sandbox",
+    config: ConfigFile = None,
+    sets: Sets = (),
+    speed: Speed = None,
+    instruments: Instruments = None,
+    seed: Seed = None,
+    until: Until = None,
+    yes_i_mean_live: MeanLive = False,
+    as_json: Json = False,
+) -> int:
+    """Trade a session; in the sandbox a whole day passes in about three minutes, and a report is left behind."""
+    if env == "live" and not yes_i_mean_live:
+        complain("live trades with real money: say --yes-i-mean-live if that is meant, or use --env sandbox or paper.")
+        return USAGE
+    stop_at = None if until is None else _time_of_day(until)
+    overrides = [*sets]
+    for key, value in (("speed", speed), ("seed", seed), ("instruments", instruments)):
+        if value is not None:
+            overrides.append(f"sandbox.{key}={value:g}" if isinstance(value, float) else f"sandbox.{key}={value}")
+    loaded = load_settings(env, config, tuple(overrides))
+    where = folders(loaded)
+    log = logs.setup(loaded.settings.logs, where.logs)
+    if env != "sandbox":  # the sandbox's credentials are public words, which would be cut out of honest sentences
+        logs.redactor.add(*loaded.secrets())
+    try:
+        return _trade(env, loaded, log, stop_at, as_json=as_json)
+    except PatangError as error:
+        log("error", "day.failed", why=str(error))
+        complain(str(error))
+        return FAILED
+    finally:
+        logs.stop()
+
+
+def _trade(env: str, loaded: Loaded, log: logs.EventLog, stop_at: dt.time | None, *, as_json: bool) -> int:
+    from app.strategies import cast_of
+
+    world = World(env, loaded, folders(loaded), log)
+    try:
+        world.open_session()
+        cast = cast_of(loaded, world.catalog())
+        if env == "live":
+            _announce(loaded, cast)
+        return _run_day(world, cast, log, stop_at, as_json=as_json)
+    finally:
+        world.close()
+
+
+def _run_day(world: World, cast: Cast, log: logs.EventLog, stop_at: dt.time | None, *, as_json: bool) -> int:
+    from actors.runtime import StartFailed
+    from app.day import TradingDay
+
+    until: Nanos | None = None
+    if stop_at is not None:
+        until = nanos(dt.datetime.combine(ist(world.clock.now_ns()).date(), stop_at, IST))
+    day = TradingDay(world, cast, log, until=until)
+    try:
+        ended = day.run(lambda now: _progress(log, day, now))
+    except StartFailed as error:
+        log("error", "day.not_started", why=str(error))
+        complain(f"trading did not start: {error}")
+        return FAILED
+    log("info", "day.ended", why=ended.why)
+    if ended.why == "gave up":
+        complain("supervision gave up; see the log")
+        return GAVE_UP
+    return _summarise(day, ended, as_json=as_json)
+
+
+def _progress(log: logs.EventLog, day: TradingDay, now: Nanos) -> None:
+    log("info", "day.progress", market=f"{ist(now):%H:%M}", **day.progress())
+
+
+def _summarise(day: TradingDay, ended: Ended, *, as_json: bool) -> int:
+    report = day.report
+    if report is None or ended.written is None:
+        complain("no report could be written; see the log")
+        return FAILED
+    if as_json:
+        sys.stdout.write(Path(ended.written.json_path).read_text(encoding="utf-8"))
+        return DONE
+    from adapters.report.tables import show, summary
+
+    show(summary(report))
+    print(f"\nreport: {ended.written.html_path}")
+    return DONE
+
+
+def _announce(loaded: Loaded, cast: Cast) -> None:
+    """Before real money moves: with what, and within which limits."""
+    risk = loaded.settings.risk
+    for strategy in cast.strategies:
+        names = ", ".join(instrument.key for instrument in strategy.instruments)
+        complain(f"live: {strategy.id} trades {names}, {strategy.quantity} units, {strategy.product.value}")
+    complain(
+        f"live limits: {rupees(risk.max_value_per_order)} an order, {rupees(risk.gross_exposure_max)} in all, "
+        f"a day's loss of {rupees(risk.daily_loss_max)}, {risk.orders_per_day} orders a day"
+    )
+
+
+def _time_of_day(text: str) -> dt.time:
+    try:
+        return dt.datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
+    except ValueError:
+        raise ConfigError(f"--until: found {text!r}; allowed: a market time HH:MM, such as 11:30") from None

@@ -1,0 +1,312 @@
+"""One trading day from start to stop, read top to bottom: prepare, start the tree, trade, report, stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Final, Self
+
+from msgspec import Struct
+
+from actors.routes import ALERTS, PORTFOLIO, REPORTER, RISK, Routes
+from actors.runtime import (
+    ChildCrashed,
+    ChildGaveUp,
+    ChildHung,
+    ChildReady,
+    ChildRestarted,
+    DeadLetter,
+    Lane,
+    LifecycleEvent,
+    MailboxHigh,
+    RuntimeFault,
+    StartFailed,
+    System,
+    ThreadRuntime,
+    TreeNode,
+)
+from adapters.report.writer import EodWriter
+from adapters.schedule import MarketScheduler
+from app.logs import EventLog
+from app.strategies import Cast
+from app.wiring import STRATEGY_SUPERVISOR, build_tree
+from app.world import World
+from domain.errors import BrokerError
+from domain.messages.control import (
+    PortfolioSnapshot,
+    Report,
+    ReportWritten,
+    SetTradingState,
+    StrategyFrozen,
+    TradingState,
+    WriteReport,
+)
+from domain.messages.orders import CancelOpenOrders
+from domain.report.eod import EodReport
+from domain.values import Nanos, ist, rupees
+
+POLL_SECONDS: Final = 0.2
+CANCEL_SECONDS: Final = 1.0
+REPORT_SECONDS: Final = 1.5
+STOP_SECONDS: Final = 1.5
+"""Together below five seconds: what Ctrl-C promises."""
+
+
+class Ended(Struct, frozen=True):
+    """How the day went.
+
+    why      `end of day`, `until`, `signal`, `gave up`
+    written  the report's files; None where none could be written
+    """
+
+    why: str
+    written: ReportWritten | None
+
+
+class NotingWriter:
+    """Writes reports, and remembers the last one written."""
+
+    def __init__(self, writer: EodWriter) -> None:
+        self._writer = writer
+        self._condition = threading.Condition()
+        self._count = 0
+        self.last: ReportWritten | None = None
+        self.report: EodReport | None = None
+
+    def write(self, report: EodReport) -> ReportWritten:
+        """See ReportWriter.write."""
+        written = self._writer.write(report)
+        with self._condition:
+            self.last, self.report = written, report
+            self._count += 1
+            self._condition.notify_all()
+        return written
+
+    @property
+    def count(self) -> int:
+        """How many were written."""
+        return self._count
+
+    def wait_beyond(self, count: int, seconds: float) -> bool:
+        """Wait until more than `count` have been written."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._count > count, seconds)
+
+
+class StopRequest:
+    """Ctrl-C and SIGTERM ask for an orderly stop; the second one is left to end the process at once."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._former: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        """Listen from here on."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._former[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Put back what was there."""
+        for number, handler in self._former.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
+
+    def wait(self, seconds: float) -> bool:
+        """Whether a stop has been asked for, after at most so long."""
+        return self._asked.wait(seconds)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._asked.is_set():
+            signal.signal(number, signal.SIG_DFL)
+        self._asked.set()
+
+
+class TradingDay:
+    """Runs the tree over a world until the day ends, or somebody asks it to stop.
+
+    progress  called about every second of wall time while trading
+    until     market time to stop at; None: after the end-of-day report
+    """
+
+    def __init__(self, world: World, cast: Cast, log: EventLog, *, until: Nanos | None = None) -> None:
+        self._world = world
+        self._cast = cast
+        self._log = log
+        self._until = until
+        self._routes = Routes(cast.topology)
+        self._runtime = ThreadRuntime(world.monotonic, seed=world.settings.sandbox.seed)
+        self._writer = NotingWriter(EodWriter(world.folders.reports))
+        self._scheduler = MarketScheduler(world.clock)
+        self._gave_up = threading.Event()
+        self._trading = False
+        self._system = System(
+            self._runtime,
+            build_tree(world, cast, self._scheduler, self._writer),
+            log,
+            self._on_lifecycle,
+            on_give_up=lambda _why: self._gave_up.set(),
+        )
+
+    @property
+    def report(self) -> EodReport | None:
+        """The last report written."""
+        return self._writer.report
+
+    def progress(self) -> dict[str, object]:
+        """How the day stands, for one line: orders, open ones, round trips and result."""
+        records = self._world.journal.records()
+        try:
+            snapshot = self._system.address(PORTFOLIO).ask(Report(), timeout=0.5)
+        except RuntimeFault:
+            snapshot = None
+        facts: dict[str, object] = {"orders": len(records), "open": len(self._world.journal.open_records())}
+        if isinstance(snapshot, PortfolioSnapshot):
+            facts["round_trips"] = snapshot.round_trips
+            facts["net"] = rupees(snapshot.realised + snapshot.unrealised - snapshot.charges)
+        return facts
+
+    def tree(self) -> TreeNode:
+        """The live tree."""
+        return self._system.tree()
+
+    def run(self, progress: Callable[[Nanos], None]) -> Ended:
+        """Trade. Raises StartFailed where the tree does not come up (everything is stopped again then)."""
+        with StopRequest() as stop:
+            try:
+                started = self._start(stop)
+                why = self._trade(stop, progress) if started else "signal"
+                written = self._finish(why) if started else None
+            finally:
+                self._scheduler.stop()
+                self._system.stop(STOP_SECONDS)
+                self._runtime.close()
+        return Ended(why, written)
+
+    def _start(self, stop: StopRequest) -> bool:
+        failed: list[StartFailed] = []
+
+        def start() -> None:
+            try:
+                self._system.start()
+            except StartFailed as error:
+                failed.append(error)
+
+        # On a thread of its own, so that Ctrl-C during a slow start is heard.
+        thread = threading.Thread(target=start, name="start")
+        thread.start()
+        while thread.is_alive():
+            if stop.wait(0.02):
+                self._system.stop(STOP_SECONDS)
+                thread.join(STOP_SECONDS)
+                return False
+        if failed:
+            raise failed[0]
+        active = SetTradingState(state=TradingState.ACTIVE, why="everything is up", who="startup")
+        self._tell(RISK, active, Lane.CONTROL)
+        self._release_clock()
+        self._trading = True
+        self._log("info", "day.trading", market_time=ist(self._world.clock.now_ns()).isoformat(timespec="seconds"))
+        return True
+
+    def _release_clock(self) -> None:
+        """The sandbox that we started stood still meanwhile: from here on its market runs."""
+        control = self._world.control
+        if control is not None and self._world.sandbox is not None:
+            control.release()
+        self._refresh_clock()
+
+    def _refresh_clock(self) -> None:
+        if self._world.refresh_clock():
+            self._scheduler.rearm()
+
+    def _trade(self, stop: StopRequest, progress: Callable[[Nanos], None]) -> str:
+        shown = refreshed = time.monotonic()
+        written = self._writer.count
+        while not stop.wait(POLL_SECONDS):
+            if self._gave_up.is_set():
+                return "gave up"
+            if self._until is not None and self._world.clock.now_ns() >= self._until:
+                return "until"
+            if self._writer.count > written and self._until is None:
+                return "end of day"
+            now = time.monotonic()
+            if now - shown >= 1.0:
+                shown = now
+                progress(self._world.clock.now_ns())
+            if now - refreshed >= 5.0:
+                refreshed = now
+                try:
+                    self._refresh_clock()
+                except BrokerError as error:
+                    self._log("warning", "clock.not_refreshed", why=str(error))
+        return "signal"
+
+    def _finish(self, why: str) -> ReportWritten | None:
+        """No new entries, cancel what rests, write the report of the day so far."""
+        self._trading = False
+        if why == "gave up":
+            return None
+        if why != "end of day":
+            reduce = SetTradingState(state=TradingState.REDUCING, why=f"stopping: {why}", who="shutdown")
+            self._tell(RISK, reduce, Lane.CONTROL)
+            if self._world.settings.orders.cancel_open_on_stop:
+                self._cancel_open()
+            before = self._writer.count
+            self._tell(REPORTER, WriteReport(why=why))
+            if not self._writer.wait_beyond(before, REPORT_SECONDS):
+                self._log("error", "report.not_written", why="the reporter did not answer in time")
+        return self._writer.last
+
+    def _cancel_open(self) -> None:
+        journal = self._world.journal
+        if not journal.open_records():
+            return
+        self._routes.publish(_Teller(self._system), CancelOpenOrders(include_exits=True, why="stopping"))
+        deadline = time.monotonic() + CANCEL_SECONDS
+        while journal.open_records() and time.monotonic() < deadline:
+            self._gave_up.wait(0.02)
+
+    def _tell(self, name: str, message: object, lane: Lane = Lane.EVENT) -> None:
+        self._system.address(name).tell(message, lane)
+
+    def _on_lifecycle(self, event: LifecycleEvent) -> None:
+        """On the supervisors' strand: tell, never wait."""
+        match event:
+            case ChildCrashed(name=name, reason=reason, traceback=trace):
+                self._log("error", "actor.crashed", name=name, reason=reason, traceback=trace)
+            case ChildHung(name=name, seconds=seconds, doing=doing):
+                self._log("error", "actor.hung", name=name, seconds=round(seconds, 1), doing=doing)
+            case ChildRestarted(name=name, incarnation=incarnation, restarts=restarts):
+                self._log("warning", "actor.restarted", name=name, life=incarnation, restarts=restarts)
+            case ChildGaveUp(name=name, reason=reason):
+                self._log("error", "actor.gave_up", name=name, reason=reason)
+                if name.startswith(STRATEGY_SUPERVISOR):
+                    self._freeze(name.removeprefix(STRATEGY_SUPERVISOR), reason)
+            case DeadLetter(name=name, count=count, kind=kind):
+                self._log("warning", "actor.dead_letters", name=name, count=count, kind=kind)
+            case MailboxHigh(name=name, depth=depth):
+                self._log("warning", "actor.mailbox_high", name=name, depth=depth)
+            case ChildReady(name=name):
+                self._log("debug", "actor.ready", name=name)
+        if isinstance(event, ChildCrashed | ChildRestarted | ChildHung | ChildGaveUp):
+            for name in (REPORTER, ALERTS):
+                if name != event.name:
+                    self._tell(name, event)
+
+    def _freeze(self, strategy: str, reason: str) -> None:
+        frozen = StrategyFrozen(strategy=strategy, why=reason, time=self._world.clock.now_ns())
+        self._routes.publish(_Teller(self._system), frozen)
+
+
+class _Teller:
+    """Publishes from outside the tree."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    def tell(self, name: str, message: object, lane: Lane = Lane.EVENT, key: object = None) -> None:
+        del key
+        self._system.address(name).tell(message, lane)

@@ -1,0 +1,144 @@
+"""From the configuration's words to strategies that can trade: classes found, parameters checked, instruments known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from actors.routes import Topology
+from adapters.kite.instruments import Catalog
+from config.errors import ConfigError
+from config.loader import Loaded
+from config.sections.trading import StrategySettings
+from domain.strategy.adapter import RuleEvents
+from domain.strategy.event import EventStrategy
+from domain.strategy.load import find_strategy
+from domain.strategy.rule import RuleStrategy
+from domain.strategy.runner import RunnerSettings
+from domain.strategy.sizing import FixedQuantity
+from domain.values import Instrument, InstrumentKind, Product, SessionClass
+
+INTERVAL_SECONDS: Final = {
+    "minute": 60,
+    "3minute": 180,
+    "5minute": 300,
+    "10minute": 600,
+    "15minute": 900,
+    "30minute": 1800,
+    "60minute": 3600,
+    "day": 86_400,
+}
+
+
+TRADED_CLASSES: Final = (
+    SessionClass.EQUITY,
+    SessionClass.EQUITY_AUCTION,
+    SessionClass.EQUITY_DERIVATIVE,
+    SessionClass.CURRENCY,
+    SessionClass.COMMODITY,
+)
+
+
+class Configured(Struct, frozen=True):
+    """One strategy ready to be acted.
+
+    warm_up_bars  bars of history it wants before it decides
+    """
+
+    id: str
+    strategy: RuleStrategy | EventStrategy
+    instruments: tuple[Instrument, ...]
+    runner: RunnerSettings
+    quantity: int
+    product: Product
+    warm_up_bars: int
+
+    @property
+    def interval_seconds(self) -> int:
+        """Length of its bars."""
+        return self.runner.interval_seconds
+
+
+class Cast(Struct, frozen=True):
+    """Who trades what: strategies as configured, and the instruments they name, by token."""
+
+    strategies: tuple[Configured, ...]
+    instruments: Mapping[int, Instrument]
+
+    @property
+    def topology(self) -> Topology:
+        """For the routes."""
+        by_token: dict[int, tuple[str, ...]] = {}
+        for strategy in self.strategies:
+            for instrument in strategy.instruments:
+                by_token[instrument.token] = (*by_token.get(instrument.token, ()), strategy.id)
+        return Topology(strategies=tuple(s.id for s in self.strategies), by_token=by_token)
+
+    @property
+    def sessions(self) -> tuple[SessionClass, ...]:
+        """The session classes that are traded."""
+        present = {instrument.session for instrument in self.instruments.values()}
+        return tuple(each for each in TRADED_CLASSES if each in present)
+
+
+def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
+    """The enabled strategies, and the instruments they name. Raises ConfigError with the key's place.
+
+    `sandbox.instruments` bounds how many instruments are traded in all, in the order they are named.
+    """
+    settings = loaded.settings
+    room = settings.sandbox.instruments if loaded.env == "sandbox" else None
+    known: dict[int, Instrument] = {}
+    strategies = []
+    for name, each in settings.strategies.items():
+        if not each.enabled:
+            continue
+        instruments = []
+        for number, key in enumerate(each.instruments):
+            instrument = catalog.by_key.get(key)
+            where = f"strategies.{name}.instruments[{number}]"
+            if instrument is None:
+                raise ConfigError(f"{_place(loaded, name)}{where}: {key} is not among the day's instruments")
+            if instrument.kind is InstrumentKind.INDEX:
+                raise ConfigError(f"{_place(loaded, name)}{where}: {key} is an index, which cannot be traded")
+            if instrument.token not in known and room is not None and len(known) >= room:
+                continue
+            known[instrument.token] = instrument
+            instruments.append(instrument)
+        if instruments:
+            strategies.append(_configured(loaded, name, each, tuple(instruments)))
+    if not strategies:
+        raise ConfigError("strategies: none is enabled; name at least one, as config/sandbox.yaml does")
+    return Cast(strategies=tuple(strategies), instruments=known)
+
+
+def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: tuple[Instrument, ...]) -> Configured:
+    try:
+        found = find_strategy(each.kind)
+    except ValueError as error:
+        raise ConfigError(f"{_place(loaded, name)}strategies.{name}.kind: {error}") from None
+    strategy = loaded.parameters(name, found)
+    events = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy)
+    product = Product(each.product)
+    return Configured(
+        id=name,
+        strategy=strategy,
+        instruments=instruments,
+        runner=RunnerSettings(
+            interval_seconds=INTERVAL_SECONDS[each.interval],
+            product=product,
+            sizing=FixedQuantity(each.quantity),
+            intent_valid_seconds=loaded.settings.orders.intent_valid_seconds,
+            capital=each.capital,
+        ),
+        quantity=each.quantity,
+        product=product,
+        warm_up_bars=events.needs().warm_up_bars,
+    )
+
+
+def _place(loaded: Loaded, name: str) -> str:
+    origin = loaded.origins.get(f"strategies.{name}.kind") or loaded.origins.get(f"strategies.{name}")
+    return "" if origin is None else f"{origin.where()}: "

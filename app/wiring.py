@@ -1,0 +1,367 @@
+"""The actor tree, built from ports: who exists, in which order they start, and what becomes of each when it fails.
+
+root (one_for_one)
+├── session          the broker's login
+├── gateway          workers that speak HTTP: entries, exits and cancels, reads, history
+├── portfolio        the account's books
+├── risk             the gate
+├── orders           the order supervisor: ready when ours and the broker's books have been compared
+├── market (rest_for_one)
+│   ├── market       market data
+│   └── feed.0       the ticker: ready when connected
+├── strategies       one temporary supervisor each: a strategy that keeps failing is frozen alone
+├── reporter, alerts
+└── timetable
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from actors.alerts import Alerts
+from actors.feed import Feed, FeedSettings
+from actors.gateway import OrderWorker, ReadWorker
+from actors.history import HistoryWorker
+from actors.market_data import MarketData, MarketDataSettings
+from actors.orders import OrderSettings, OrderSupervisor
+from actors.portfolio import Portfolio
+from actors.reporter import Reporter, ReporterSettings, ReportWriter
+from actors.risk import RiskGate, RiskSettings
+from actors.routes import (
+    ALERTS,
+    FEED,
+    GATEWAY_EXIT,
+    GATEWAY_READ,
+    HISTORY,
+    MARKET,
+    ORDERS,
+    PORTFOLIO,
+    REPORTER,
+    RISK,
+    SESSION,
+    TIMETABLE,
+    Routes,
+    gateway_entry,
+    strategy_name,
+)
+from actors.runtime import (
+    Backoff,
+    ChildSpec,
+    InFlight,
+    MailboxSpec,
+    Overflow,
+    Ready,
+    Restart,
+    Strategy,
+    SupervisorSpec,
+)
+from actors.session import Session
+from actors.strategy import StrategyActor, StrategyActorSettings
+from actors.timetable import Timetable
+from app.strategies import TRADED_CLASSES, Cast, Configured
+from app.world import World
+from config.sections.trading import TimesByClass
+from domain.ports import Scheduler
+from domain.risk import RiskLimits
+from domain.timetable import TimetableSettings, plan
+from domain.values import SECOND, SessionClass
+
+QUICK: Final = Backoff(min_seconds=0.05, max_seconds=5.0, jitter=0.2, reset_after_seconds=30.0)
+"""Actors restart at once: what they need is in the journal, and what they wait for they wait for as a state."""
+
+RECONCILE_SECONDS: Final = 120.0
+"""How long the first comparison of the books may take before the start is given up."""
+
+STRATEGY_SUPERVISOR: Final = "supervise."
+"""Prefix of the supervisor of one strategy."""
+
+
+def build_tree(world: World, cast: Cast, scheduler: Scheduler, writer: ReportWriter) -> SupervisorSpec:
+    """The whole tree. Factories make fresh actors with fresh HTTP sessions for every incarnation."""
+    routes = Routes(cast.topology)
+    return SupervisorSpec(
+        id="root",
+        strategy=Strategy.ONE_FOR_ONE,
+        intensity=30,
+        period_seconds=60.0,
+        children=(
+            _session(world, routes),
+            *_gateway(world, routes, cast),
+            _portfolio(world, routes, cast),
+            _risk(world, routes, cast),
+            _orders(world, routes),
+            _reporter(world, routes, cast, writer),
+            _alerts(world),
+            _market(world, routes, cast),
+            SupervisorSpec(
+                id="strategies",
+                strategy=Strategy.ONE_FOR_ONE,
+                children=tuple(_strategy(world, routes, each) for each in cast.strategies),
+            ),
+            _timetable(world, routes, cast, scheduler),
+        ),
+    )
+
+
+def timetable_settings(world: World, cast: Cast) -> TimetableSettings:
+    """The day's jobs as configured."""
+    schedule, drills = world.settings.schedule, world.settings.drills
+    return TimetableSettings(
+        square_off_warning=_times(schedule.square_off_warning),
+        square_off=_times(schedule.square_off),
+        end_of_day=schedule.eod_report,
+        session_expiry=schedule.session_expiry,
+        drop_feed_at=drills.drop_feed_at,
+        crash_strategy_at=drills.crash_strategy_at,
+        crash_strategy=cast.strategies[0].id if cast.strategies else "",
+    )
+
+
+def risk_limits(world: World) -> RiskLimits:
+    """The risk gate's limits as configured."""
+    risk = world.settings.risk
+    return RiskLimits(
+        max_quantity_per_order=risk.max_quantity_per_order,
+        max_value_per_order=risk.max_value_per_order,
+        orders_per_second=risk.orders_per_second,
+        orders_per_minute=risk.orders_per_minute,
+        orders_per_day=risk.orders_per_day,
+        exits_reserved_share=risk.exits_reserved_share,
+        max_position_quantity=risk.max_position_quantity,
+        max_position_value_per_instrument=risk.max_position_value_per_instrument,
+        gross_exposure_max=risk.gross_exposure_max,
+        daily_loss_max=risk.daily_loss_max,
+        stale_price_seconds=risk.stale_price_seconds,
+        margin_buffer_percent=risk.margin_buffer_percent,
+    )
+
+
+def _times(times: TimesByClass) -> dict[SessionClass, dt.time]:
+    return {each: times.of(each) for each in TRADED_CLASSES}
+
+
+def _session(world: World, routes: Routes) -> ChildSpec:
+    backoff = Backoff(min_seconds=0.5, max_seconds=30.0)
+    return ChildSpec(
+        id=SESSION,
+        factory=lambda context: Session(context, routes, world.session, world.clock, backoff),
+        ready=Ready.EXPLICIT,
+        start_timeout_seconds=60.0,
+        backoff=QUICK,
+    )
+
+
+def _gateway(world: World, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
+    workers = world.settings.orders.workers
+
+    def order_worker(name: str) -> ChildSpec:
+        return ChildSpec(
+            id=name,
+            factory=lambda context: OrderWorker(
+                context, routes, world.account.broker(), world.journal, world.clock, pacing_deadline_seconds=3.0
+            ),
+            # An order in flight is never handed out twice: the order supervisor goes and looks instead.
+            in_flight=InFlight.DEAD_LETTER,
+            heartbeat_seconds=20.0,
+            shutdown_seconds=2.0,
+            backoff=QUICK,
+        )
+
+    reads = ChildSpec(
+        id=GATEWAY_READ,
+        factory=lambda context: ReadWorker(context, routes, world.account.broker(), world.clock),
+        in_flight=InFlight.REDELIVER_ONCE,
+        heartbeat_seconds=45.0,
+        backoff=QUICK,
+    )
+    history = ChildSpec(
+        id=HISTORY,
+        factory=lambda context: HistoryWorker(context, routes, world.account.history(), cast.instruments),
+        in_flight=InFlight.REDELIVER_ONCE,
+        heartbeat_seconds=60.0,
+        backoff=QUICK,
+    )
+    entries = tuple(order_worker(gateway_entry(index)) for index in range(workers.entries))
+    return (*entries, order_worker(GATEWAY_EXIT), reads, history)
+
+
+def _portfolio(world: World, routes: Routes, cast: Cast) -> ChildSpec:
+    by_key = {instrument.key: instrument for instrument in cast.instruments.values()}
+    return ChildSpec(
+        id=PORTFOLIO,
+        factory=lambda context: Portfolio(context, routes, world.journal, world.clock, by_key, publish_seconds=0.25),
+        heartbeat_seconds=10.0,
+        backoff=QUICK,
+    )
+
+
+def _risk(world: World, routes: Routes, cast: Cast) -> ChildSpec:
+    settings = RiskSettings(
+        run=world.run,
+        limits=risk_limits(world),
+        mis_cutoff=_times(world.settings.risk.mis_cutoff),
+        intent_valid_seconds=world.settings.orders.intent_valid_seconds,
+    )
+    return ChildSpec(
+        id=RISK,
+        factory=lambda context: RiskGate(
+            context, routes, world.journal, world.clock, world.calendar, cast.instruments, settings
+        ),
+        # An intent may be decided twice: its id makes the second approval a duplicate in the journal.
+        in_flight=InFlight.REDELIVER_ONCE,
+        heartbeat_seconds=10.0,
+        backoff=QUICK,
+    )
+
+
+def _orders(world: World, routes: Routes) -> ChildSpec:
+    orders = world.settings.orders
+    protection = -1 if orders.market_protection == "auto" else round(orders.market_protection * 100)
+    settings = OrderSettings(
+        poll_seconds=orders.reconcile_seconds,
+        unresolved_poll_seconds=orders.poll_seconds,
+        trades_retry_seconds=0.25,
+        send_deadline_seconds=15.0,
+        market_order_patience_seconds=orders.market_order_patience_seconds,
+        entry_workers=orders.workers.entries,
+        market_protection=protection,
+    )
+    return ChildSpec(
+        id=ORDERS,
+        factory=lambda context: OrderSupervisor(context, routes, world.journal, world.clock, settings),
+        ready=Ready.EXPLICIT,
+        start_timeout_seconds=RECONCILE_SECONDS,
+        in_flight=InFlight.REDELIVER_ONCE,
+        heartbeat_seconds=15.0,
+        mailbox=MailboxSpec(overflow=Overflow.GROW),
+        backoff=QUICK,
+    )
+
+
+def _market(world: World, routes: Routes, cast: Cast) -> SupervisorSpec:
+    feed = world.settings.feed
+    wanted: dict[tuple[int, int], int] = {}
+    for strategy in cast.strategies:
+        for instrument in strategy.instruments:
+            key = (instrument.token, strategy.interval_seconds)
+            wanted[key] = max(wanted.get(key, 0), strategy.warm_up_bars)
+    data_settings = MarketDataSettings(mode=feed.mode)
+    feed_settings = FeedSettings(
+        mode=feed.mode,
+        stale_after_seconds=feed.stale_after_seconds,
+        connect_timeout_seconds=feed.connect_timeout_seconds,
+        backoff=Backoff(
+            min_seconds=feed.backoff_min_seconds,
+            max_seconds=feed.backoff_max_seconds,
+            jitter=feed.backoff_jitter,
+        ),
+    )
+    port = world.feed()
+    tokens = tuple(cast.instruments)
+    # Ticks are never dropped for want of room: a bar would be wrong. The alert tells of a reader that lags.
+    roomy = MailboxSpec(capacity=100_000, overflow=Overflow.GROW)
+    return SupervisorSpec(
+        id="market.supervisor",
+        strategy=Strategy.REST_FOR_ONE,
+        intensity=10,
+        period_seconds=30.0,
+        children=(
+            ChildSpec(
+                id=MARKET,
+                factory=lambda context: MarketData(
+                    context,
+                    routes,
+                    cast.instruments,
+                    world.calendar,
+                    world.clock,
+                    wanted,
+                    settings=data_settings,
+                ),
+                ready=Ready.EXPLICIT,
+                heartbeat_seconds=10.0,
+                mailbox=roomy,
+                backoff=QUICK,
+            ),
+            ChildSpec(
+                id=FEED,
+                factory=lambda context: Feed(context, routes, port, world.clock, feed_settings, tokens),
+                ready=Ready.EXPLICIT,
+                start_timeout_seconds=60.0,
+                heartbeat_seconds=10.0,
+                mailbox=roomy,
+                backoff=QUICK,
+            ),
+        ),
+    )
+
+
+def _strategy(world: World, routes: Routes, configured: Configured) -> SupervisorSpec:
+    return SupervisorSpec(
+        id=f"{STRATEGY_SUPERVISOR}{configured.id}",
+        strategy=Strategy.ONE_FOR_ONE,
+        intensity=5,
+        period_seconds=30.0,
+        # A strategy that fails at every message is left down, alone.
+        restart=Restart.TEMPORARY,
+        children=(
+            ChildSpec(
+                id=strategy_name(configured.id),
+                factory=lambda context: StrategyActor(
+                    context,
+                    routes,
+                    configured.id,
+                    configured.strategy,
+                    configured.instruments,
+                    world.journal,
+                    world.calendar,
+                    world.clock,
+                    StrategyActorSettings(runner=configured.runner),
+                ),
+                heartbeat_seconds=10.0,
+                backoff=QUICK,
+            ),
+        ),
+    )
+
+
+def _reporter(world: World, routes: Routes, cast: Cast, writer: ReportWriter) -> ChildSpec:
+    settings = ReporterSettings(
+        env=world.env,
+        strategies=tuple(s.id for s in cast.strategies),
+        run=world.run,
+        equity_step=int(world.settings.reports.equity_interval_seconds * SECOND),
+    )
+    books: Callable[[], Mapping[str, object] | None] | None = None if world.control is None else world.books
+    return ChildSpec(
+        id=REPORTER,
+        factory=lambda context: Reporter(context, routes, world.journal, world.clock, writer, settings, books),
+        in_flight=InFlight.REDELIVER_ONCE,
+        heartbeat_seconds=30.0,
+        backoff=QUICK,
+    )
+
+
+def _alerts(world: World) -> ChildSpec:
+    return ChildSpec(
+        id=ALERTS,
+        factory=lambda context: Alerts(context, world.log),
+        backoff=QUICK,
+    )
+
+
+def _timetable(world: World, routes: Routes, cast: Cast, scheduler: Scheduler) -> ChildSpec:
+    settings = timetable_settings(world, cast)
+    return ChildSpec(
+        id=TIMETABLE,
+        factory=lambda context: Timetable(
+            context,
+            routes,
+            scheduler,
+            world.clock,
+            lambda day: plan(world.calendar, day, cast.sessions, settings),
+            settings.session_expiry,
+        ),
+        backoff=QUICK,
+    )
