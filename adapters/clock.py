@@ -75,6 +75,12 @@ class _Reading(Struct):
     held: bool = False
 
 
+class _Life(Struct):
+    """What `GET /_sandbox/clock` says of the sandbox itself."""
+
+    instance: str
+
+
 class _Anchor(Struct, frozen=True):
     """Market time was `market_ns` when the monotonic clock read `mono_ns`, and runs at `rate` since."""
 
@@ -110,6 +116,13 @@ class SandboxControl:
     def set_rate(self, rate: float) -> None:
         """Market seconds per wall second from now on."""
         self._set(rate=rate)
+
+    def instance(self) -> str:
+        """Names this life of the sandbox: another one knows nothing of its orders. Raises BrokerUnavailable."""
+        try:
+            return msgspec.json.decode(self.clock(), type=_Life).instance
+        except msgspec.MsgspecError as error:
+            raise BrokerUnavailable("the sandbox's clock is not readable") from error
 
     def clock(self) -> bytes:
         """The clock's state as JSON."""
