@@ -63,7 +63,7 @@ class KiteBroker:
         read_deadline_seconds: float = 10.0,
         unknown_status: Callable[[str], None] = lambda _word: None,
     ) -> None:
-        """`read_deadline_seconds` bounds a read with its retries. `unknown_status` is called once for each status word that is not in the table."""
+        """`read_deadline_seconds` bounds a read with its retries; `unknown_status` hears each unknown word once."""
         self._http = http
         self._pacer = pacer
         self._market_clock = market_clock
@@ -72,18 +72,21 @@ class KiteBroker:
         self._words = translate.StatusWords(unknown_status)
         self._permit: Nanos | None = None
 
-    def pace(self, priority: Priority, timeout_seconds: float) -> bool:
+    def pace(self, *, urgent: bool, timeout_seconds: float) -> bool:
         """Take this worker's turn for its next place or cancel, before it claims the tag. False: do not claim.
+
+        urgent  an exit or a cancel: goes before entries
 
         place and cancel take their turn themselves where none was taken, or it is stale.
         """
         deadline = self._monotonic.now_ns() + int(timeout_seconds * SECOND)
+        priority = Priority.EXIT if urgent else Priority.ENTRY
         if not self._pacer.acquire(Endpoint.ORDER, priority, deadline):
             return False
         self._permit = self._monotonic.now_ns()
         return True
 
-    def place(self, order: PlaceOrder) -> PostOutcome:
+    def place(self, order: PlaceOrder, on_sent: Callable[[], None] | None = None) -> PostOutcome:
         """One POST, never retried; the outcome is what is proved.
 
         Accepted     the envelope says success and names an order id
@@ -96,7 +99,8 @@ class KiteBroker:
             form = translate.place_form(order)
         except translate.Untranslatable as error:
             return NotSent(str(error))
-        return self._send("POST", f"/orders/{quote(order.variety, safe='')}", Priority.ENTRY, form=form)
+        route = f"/orders/{quote(order.variety, safe='')}"
+        return self._send("POST", route, Priority.ENTRY, form=form, on_sent=on_sent)
 
     def cancel(self, order_id: str, variety: str) -> CancelOutcome:
         """One DELETE, never retried. Accepted says that the request was taken, not that the order is gone."""
@@ -137,11 +141,18 @@ class KiteBroker:
         """Give the HTTP session back."""
         self._http.close()
 
-    def _send(self, method: str, route: str, priority: Priority, form: dict[str, str] | None = None) -> PostOutcome:
+    def _send(
+        self,
+        method: str,
+        route: str,
+        priority: Priority,
+        form: dict[str, str] | None = None,
+        on_sent: Callable[[], None] | None = None,
+    ) -> PostOutcome:
         if not self._has_turn(priority):
             return NotSent("no turn within our own rate limits in time")
         try:
-            reply = self._http.call(method, route, form=form)
+            reply = self._http.call(method, route, form=form, on_sent=on_sent)
         except NotReached as error:
             return NotSent(str(error))
         except ReplyLost as error:
