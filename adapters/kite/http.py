@@ -19,7 +19,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
@@ -137,8 +137,11 @@ class Http:
         prefixed: bool = True,
         authorised: bool = True,
         deadline_seconds: float | None = None,
+        on_sent: Callable[[], None] | None = None,
     ) -> Reply:
         """One request and its whole reply, whatever its status.
+
+        on_sent  called when the request's last byte has left
 
         Raises NoToken or NotReached where nothing was sent, ReplyLost where something may have been.
         """
@@ -168,7 +171,7 @@ class Http:
             self.close()
             raise NotReached(f"{what}: no connection to {self._host}:{self._port}: {_why(error)}") from None
         try:
-            reply = connection.exchange(method, target, body, headers, deadline, generation)
+            reply = connection.exchange(method, target, body, headers, deadline, generation, on_sent)
         except (OSError, HTTPException, EOFError, zlib.error) as error:
             self.close()
             raise ReplyLost(f"{what}: no whole reply: {_why(error)}") from None
@@ -225,16 +228,27 @@ class _Connection:
         self._idle_since = time.monotonic()
 
     def exchange(
-        self, method: str, target: str, body: bytes | None, headers: dict[str, str], deadline: Deadline, generation: int
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        deadline: Deadline,
+        generation: int,
+        on_sent: Callable[[], None] | None = None,
     ) -> Reply:
         self._timed.deadline = deadline
         client = self._client
         client.request(method, target, body, headers)
         self._timed.flush()
+        if on_sent is not None:
+            on_sent()
         with client.getresponse() as response:
             content = response.read(REPLY_BYTES_MAX + 1)
             if len(content) > REPLY_BYTES_MAX:
                 raise HTTPException("the reply is too long")
+            if response.length:
+                raise EOFError("the reply is shorter than it said")
             if response.headers.get("Content-Encoding", "").lower() == "gzip":
                 content = _gunzip(content)
             self._idle_since = time.monotonic()
