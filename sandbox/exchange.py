@@ -1,5 +1,6 @@
 """The whole exchange put together: clock, market, books, order desk, sessions and limits."""
 
+import secrets
 import time
 from collections.abc import Callable
 from datetime import date
@@ -40,6 +41,7 @@ class Exchange:
 
     def __init__(self, options: Options, schedule: Schedule, publish: Callable[[str], None]) -> None:
         self.options = options
+        self.instance = secrets.token_hex(8)
         self.clock = MarketClock(at(options.day, options.start_seconds), options.speed, held=options.hold)
         self.market = Market(options.seed)
         self.universe = Universe(options.day, options.instruments)
