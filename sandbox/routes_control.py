@@ -37,6 +37,7 @@ def clock(exchange: Exchange, request: Request) -> Reply:
             "rate": exchange.clock.rate,
             "mode": exchange.clock.mode,
             "held": exchange.clock.held,
+            "instance": exchange.instance,
         }
     )
 
