@@ -96,6 +96,8 @@ class OrderSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     quarantine_seconds: Annotated[float, Meta(ge=120)]
     poll_seconds: Seconds
+    reconcile_seconds: Seconds
+    market_order_patience_seconds: Seconds
     intent_valid_seconds: Seconds
     market_protection: Literal["auto"] | Annotated[float, Meta(gt=0, le=100)]
     cancel_open_on_stop: bool
