@@ -83,19 +83,16 @@ class BarBuilder:
         """Ticks may be missing from here until the next one."""
         self.interrupted = True
 
-    def tick(
-        self, price: E4, last_quantity: int, volume: int, trade_second: int, exchange_second: int, received_second: int
-    ) -> Bar | None:
+    def tick(self, price: E4, last_quantity: int, volume: int, trade_second: int, exchange_second: int) -> Bar | None:
         """One packet; the bar that it closed, if it closed one.
 
         trade_second     0 for an index
         exchange_second  when the exchange made the packet; must not be 0
-        received_second  our market time
         """
         hours = self._hours
         second = trade_second or exchange_second
         if self.interrupted:
-            self._resume(last_quantity, volume, second, max(exchange_second, received_second))
+            self._resume(last_quantity, volume, second)
         if volume == self._volume_seen and second == self._second and (trade_second or price == self._price):
             self.repeated += 1
             return self.close_until(exchange_second)
@@ -152,23 +149,18 @@ class BarBuilder:
         self._close = price
         self._volume += quantity
 
-    def _resume(self, last_quantity: int, volume: int, second: int, at: int) -> None:
-        """The first packet after a start or a gap: from here on nothing is missed."""
+    def _resume(self, last_quantity: int, volume: int, second: int) -> None:
+        """The first packet after a start or a gap. It tells when the last print was: what follows it is not missed."""
         hours = self._hours
         self.interrupted = False
-        if at <= hours.opens:
-            self.whole_from = hours.opens
-        elif second < hours.midnight:
-            # It has not traded today, so nothing was missed before this packet; its own bar may hold what it hides.
+        if second < hours.opens:
             self.whole_from = hours.opens
         elif self._second == 0 and 0 < volume == last_quantity:
             # All that traded today is this one print: nothing was missed.
             self.whole_from = hours.opens
-        elif self._second and volume == self._volume_seen and second == self._second and volume:
-            # Nothing traded while we were away.
-            pass
-        else:
-            at = min(max(at, second, hours.opens), max(hours.opens, hours.closes - 1))
-            self.whole_from = bar_end(hours, self.interval_seconds, at)
+        elif not (self._second and volume == self._volume_seen and second == self._second and volume):
+            # Something traded while we were away, up to this second: the bars after its own are whole.
+            last = max(hours.opens, min(second, hours.closes - 1))
+            self.whole_from = bar_end(hours, self.interval_seconds, last)
         if self._second == 0 and hours.opens <= second < hours.closes:
-            self._volume_seen = max(0, volume - last_quantity)  # the earlier volume lies before our time
+            self._volume_seen = max(0, volume - last_quantity)  # what traded earlier belongs to no bar of ours

@@ -178,8 +178,7 @@ class MarketDesk:
         self.connected(batch.epoch)
         if batch.received_time >= self._day_ends:
             self._new_day(batch.received_time)
-        received = batch.received_time // SECOND
-        horizon = received + self._settings.future_seconds_max
+        horizon = batch.received_time // SECOND + self._settings.future_seconds_max
         watermark = self._watermark
         changed: dict[int, int] = {}
         bars_before = counts.bars
@@ -208,7 +207,7 @@ class MarketDesk:
             watermark = max(watermark, exchange)
             for builder, series in stream.builders:
                 resumes = builder.interrupted
-                bar = builder.tick(price, quantity, volume, traded, exchange, received)
+                bar = builder.tick(price, quantity, volume, traded, exchange)
                 if resumes:
                     series.resumed(builder.whole_from)
                 if bar is not None:
