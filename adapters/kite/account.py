@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,12 +112,6 @@ class KiteAccount:
             times=self._feed_times,
             unknown_status=self._unknown_status(),
         )
-
-    @property
-    def lock_name(self) -> str:
-        """A name for this account at this broker, fit for a file: one process trades it at a time."""
-        whole = f"{self._addresses.rest_url} {self._credentials.user_id or self._credentials.api_key}"
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
     def _http(self) -> Http:
         times = self._rest_times

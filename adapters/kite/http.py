@@ -175,6 +175,10 @@ class Http:
         except (OSError, HTTPException, EOFError, zlib.error) as error:
             self.close()
             raise ReplyLost(f"{what}: no whole reply: {_why(error)}") from None
+        except BaseException:
+            # A reply to this request may still come: the next one must not read it as its own.
+            self.close()
+            raise
         if connection.ended:
             self.close()
         return reply
