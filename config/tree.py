@@ -38,16 +38,20 @@ class Node(Struct, frozen=True):
 def merge(under: Node, over: Node, path: tuple[str, ...] = ()) -> Node:
     """`over` on top of `under`: mappings key by key, everything else replaced.
 
-    A strategy that states its `kind` is a whole definition and replaces one of the same name; without `kind` it is a
-    change to it. Otherwise the parameters of one kind would be left under another.
+    A strategy that a file gives a `kind` is a whole definition and replaces one of the same name; without `kind` it is
+    a change to it. Otherwise the parameters of one kind would be left under another. (--set always changes one key.)
     """
-    is_strategy = len(path) == 2 and path[0] == "strategies"
-    if isinstance(under.value, dict) and isinstance(over.value, dict) and not (is_strategy and "kind" in over.value):
+    if isinstance(under.value, dict) and isinstance(over.value, dict) and not _defines_a_strategy(over, path):
         merged = dict(under.value)
         for key, node in over.value.items():
             merged[key] = merge(merged[key], node, (*path, key)) if key in merged else node
         return Node(merged, over.origin)
     return Node(over.value, Origin(over.origin.layer, over.origin.source, over.origin.line, under.origin))
+
+
+def _defines_a_strategy(node: Node, path: tuple[str, ...]) -> bool:
+    states_its_kind = isinstance(node.value, dict) and "kind" in node.value
+    return len(path) == 2 and path[0] == "strategies" and states_its_kind and node.origin.layer != "--set"
 
 
 def nested(path: tuple[str, ...], leaf: Node) -> Node:

@@ -66,6 +66,8 @@ def test_starting_is_quick() -> None:
         (("check", "--env", "prod"), 'patang: Invalid value "prod" for --env'),
         (("check", "--set", "risk.orders_per_day=-1"), "patang: --set: risk.orders_per_day: found -1; allowed: a whole number ≥ 0"),
         (("check", "--config", "/nonexistent.yaml"), "patang: /nonexistent.yaml: cannot be read: No such file or directory"),
+        (("check", "--set", "strategies.rsi_reversion.parameters.period=1"), "patang: --set: strategies.rsi_reversion.parameters.period: found 1; allowed: a whole number ≥ 2 and ≤ 100"),
+        (("check", "--set", "strategies.rsi_reversion.kind=domain.strategies.rsi_reversion:Nobody"), "patang: --set: strategies.rsi_reversion.kind: strategy 'domain.strategies.rsi_reversion:Nobody': "),
         (("check", "--explain", "risk.nothing"), "patang: --explain: found 'risk.nothing', which is no setting"),
         (("test", "--fast", "--long", "x"), "patang: test: --fast and --long exclude each other"),
         (("test", "--long", "no-such-suite"), "patang: test: --long: found 'no-such-suite'"),

@@ -243,6 +243,7 @@ def test_a_strategy_s_parameters_are_checked_by_its_own_fields(tmp_path: Path) -
     ("text", "says"),
     [
         ("fast=1", "--set: strategies.cross.parameters.fast: found 1; allowed: a whole number ≥ 2 and ≤ 200"),
+        ("fast=40", "--set: strategies.cross.parameters: fast (40) must be below slow (30)"),
         (
             "fst=3",
             "--set: strategies.cross.parameters.fst: found an unknown key (did you mean 'fast'?); allowed: fast, slow, trail",
