@@ -85,6 +85,16 @@ class Inbox:
             return list(self.items)
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that nobody tells: looks again and again, up to the deadline."""
+    pause = threading.Event()
+    for _ in range(int(DEADLINE_SECONDS * 1000)):
+        if condition():
+            return
+        pause.wait(0.001)
+    raise AssertionError("not in time")
+
+
 def wait_for(flag: threading.Event) -> None:
     assert flag.wait(DEADLINE_SECONDS), "not in time"
 
@@ -126,8 +136,9 @@ def raising(error: BaseException) -> Callable[[Actor], None]:
 class Running:
     """A started system with its watch."""
 
-    def __init__(self, system: System, watch: Watch, gave_up: Inbox) -> None:
+    def __init__(self, system: System, watch: Watch, gave_up: Inbox, runtime: ThreadRuntime) -> None:
         self.system = system
+        self.runtime = runtime
         self.watch = watch
         self.gave_up = gave_up
 
@@ -160,7 +171,7 @@ def running(
         if start:
             system.start()
         try:
-            yield Running(system, watch, gave_up)
+            yield Running(system, watch, gave_up, runtime)
         finally:
             system.stop()
 

@@ -31,7 +31,7 @@ from actors.runtime import (
     StartFailed,
     UnknownActor,
 )
-from tests.runtime.harness import DEADLINE_SECONDS, Inbox, Scripted, a_child, a_root, raising, running, wait_for
+from tests.runtime.harness import DEADLINE_SECONDS, Inbox, Scripted, a_child, a_root, raising, running, until, wait_for
 
 
 class Hold:
@@ -278,17 +278,6 @@ def test_a_question_that_waits_when_its_actor_goes_down_for_good_is_answered() -
         assert address.name == "a"
 
 
-def until(condition: object) -> None:
-    """Wait for something that nobody tells: looks again and again, up to the deadline."""
-    assert callable(condition)
-    pause = threading.Event()
-    for _ in range(int(DEADLINE_SECONDS * 1000)):
-        if condition():
-            return
-        pause.wait(0.001)
-    raise AssertionError("not in time")
-
-
 def test_a_full_mailbox_raises_an_alert_and_drops_only_data() -> None:
     inbox, hold = Inbox(), Hold()
     with running(a_root(a_child("a", inbox, mailbox=MailboxSpec(capacity=5)))) as it:
@@ -415,6 +404,8 @@ def test_timers_of_a_dead_incarnation_do_not_reach_the_next() -> None:
         until(lambda: inbox.items[-3:] == [2, 2, 2])
 
         assert sorted(inbox.items, key=int) == inbox.items  # type: ignore[arg-type] # the incarnations' numbers
+        # And they are gone from the runtime: each live incarnation has its one timer.
+        assert sum(pending.fn is not None for _, _, pending in list(it.runtime._heap)) <= 1
 
 
 def test_actors_may_not_override_what_contains_their_crashes() -> None:

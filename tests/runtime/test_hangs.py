@@ -9,6 +9,7 @@ import pytest
 from actors.runtime import (
     Actor,
     ActorCrashed,
+    Backoff,
     ChildHung,
     ChildRestarted,
     EffectKind,
@@ -16,11 +17,12 @@ from actors.runtime import (
     InFlight,
     Ping,
     Pong,
+    Ready,
     Refusal,
     StartFailed,
     SupervisorGaveUp,
 )
-from tests.runtime.harness import DEADLINE_SECONDS, Inbox, a_child, a_root, running, wait_for
+from tests.runtime.harness import DEADLINE_SECONDS, Inbox, a_child, a_root, running, until, wait_for
 
 
 class Stuck:
@@ -98,6 +100,35 @@ def test_an_effect_that_a_hung_actor_registered_before_cannot_start_after() -> N
         stuck[1].set()
 
         assert outcome.wait(1) == [Refusal.STALE_INCARNATION]
+
+
+def test_a_hung_actor_is_fenced_at_once_not_when_its_replacement_comes() -> None:
+    outcome = Inbox()
+
+    def late(actor: Actor) -> None:
+        try:
+            actor.context.gate.register("a", actor.context.incarnation, "tag", EffectKind.ENTRY)
+        except GateRefused as refused:
+            outcome.add(refused.reason)
+
+    stuck = Stuck(late)
+    backoff = Backoff(min_seconds=60, max_seconds=60, jitter=0)
+    with running(a_root(a_child("a", heartbeat_seconds=0.05, backoff=backoff))) as it:
+        it.tell("a", stuck)
+        it.watch.wait(ChildHung, "a")
+        stuck.release.set()
+
+        assert outcome.wait(1) == [Refusal.STALE_INCARNATION]
+        assert it.system.tree().find("a").state == "waiting"
+
+
+def test_an_idle_actor_that_is_given_up_ends_its_thread_by_itself() -> None:
+    mute = a_child("a", ready=Ready.EXPLICIT, start_timeout_seconds=0.05)
+    with running(a_root(mute), start=False) as it:
+        with pytest.raises(StartFailed, match="hung: start took longer"):
+            it.system.start()
+
+        until(lambda: not [thread for thread in threading.enumerate() if thread.name == "a#1"])
 
 
 def test_the_asker_of_a_hung_actor_is_answered() -> None:

@@ -28,7 +28,7 @@ from actors.runtime import (
     TradingLevel,
     UnknownActor,
 )
-from tests.runtime.harness import DEADLINE_SECONDS, Inbox, Scripted, a_child, a_root, raising, running, wait_for
+from tests.runtime.harness import DEADLINE_SECONDS, Inbox, Scripted, a_child, a_root, raising, running, until, wait_for
 
 CRASH = Crash("drill")
 
@@ -269,10 +269,37 @@ def test_a_stop_handles_queued_events_first() -> None:
         wait_for(begun)
         it.tell("a", *range(50))
         it.system.request_stop()
+        until(lambda: it.system.tree().find("a").state == "stopping")
         release.set()
         assert it.system.wait(DEADLINE_SECONDS)
 
     assert inbox.items == list(range(50))
+
+
+def test_a_stop_whose_queue_is_too_long_to_drain_still_cleans_up_in_time() -> None:
+    tidied, pause = Inbox(), threading.Event()
+
+    class Slow(Scripted):
+        def stopping(self) -> None:
+            tidied.add("tidied")
+
+    with running(a_root(ChildSpec("a", Slow, shutdown_seconds=1.0))) as it:
+        it.tell("a", *([lambda _: pause.wait(0.005)] * 1000))  # five seconds of work
+        it.system.stop()
+
+        assert tidied.items == ["tidied"]
+        (stopped,) = it.watch.seen(ChildStopped)
+        assert stopped.failure is None
+
+
+def test_a_temporary_sibling_that_goes_down_with_a_child_stays_down() -> None:
+    children = (a_child("a"), a_child("b", restart=Restart.TEMPORARY), a_child("c"))
+    with running(a_root(*children, strategy=Strategy.REST_FOR_ONE)) as it:
+        it.tell("a", CRASH)
+        it.watch.wait(ChildRestarted, "c")
+
+        assert starts(it) == [2, 1, 2]
+        assert it.system.tree().find("b").state == "stopped"
 
 
 def test_a_system_that_is_stopped_while_it_starts_says_so() -> None:
