@@ -221,6 +221,17 @@ def test_a_strategy_can_be_changed_replaced_or_removed(tmp_path: Path) -> None:
     assert replaced["cross"].parameters == {}
 
 
+def test_the_example_in_the_documentation_does_what_it_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+
+    strategies = loaded("sandbox", file=written(tmp_path, example)).settings.strategies
+
+    assert list(strategies) == ["ma_crossover", "mine"]
+    assert strategies["ma_crossover"].quantity == 10
+    assert strategies["mine"].capital == e4(200_000)
+
+
 class Parameters(msgspec.Struct, frozen=True):
     """A strategy's fields, as its own module would declare them."""
 
