@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from actors.folding import JournalReader
 from actors.routes import Routes
-from actors.runtime import Actor, Context
+from actors.runtime import Actor, Context, DrillCrash
 from domain.market.buckets import Hours
-from domain.messages.control import Report, SquareOff
+from domain.messages.control import JobDue, Report, SquareOff
 from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.market import BarClosed, BarsBackfilled, PriceChanged
 from domain.messages.orders import Denied, IntentVoided, OrderIntent
@@ -106,6 +106,8 @@ class StrategyActor(Actor):
             case SquareOff(tokens=tokens, why=why):
                 self.context.log("info", "strategy.squared_off", tokens=tokens, why=why)
                 self._runner.square_off(tokens, now)
+            case JobDue():
+                raise DrillCrash("drill: the strategy is crashed on purpose")
             case Report():
                 return self._report()
         return None

@@ -82,7 +82,7 @@ def build() -> App:
 def main(argv: Sequence[str]) -> int:
     """Run one command line (without the program's name); returns the exit status and never raises an Exception."""
     try:
-        result = _dispatch(list(argv) or list(DEMO))
+        result = _dispatch(_with_demo(list(argv)))
     except (ConfigError, UsageError) as error:
         complain(str(error))
         return USAGE
@@ -101,6 +101,14 @@ def main(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 — the last place: what nobody expected becomes one line here
         return _unexpected(error)
     return result if isinstance(result, int) else 0
+
+
+def _with_demo(argv: list[str]) -> list[str]:
+    """Options without a command belong to the demo day: `run.py --speed 250` is the fast day, faster."""
+    asks_about_us = {"--help", "-h", "--version"}
+    if not argv or (argv[0].startswith("-") and argv[0] not in asks_about_us):
+        return [*DEMO, *argv]
+    return argv
 
 
 def _dispatch(argv: list[str]) -> object:

@@ -16,12 +16,9 @@ from actors.runtime import (
     ChildCrashed,
     ChildGaveUp,
     ChildHung,
-    ChildReady,
     ChildRestarted,
-    DeadLetter,
     Lane,
     LifecycleEvent,
-    MailboxHigh,
     RuntimeFault,
     StartFailed,
     System,
@@ -274,23 +271,9 @@ class TradingDay:
 
     def _on_lifecycle(self, event: LifecycleEvent) -> None:
         """On the supervisors' strand: tell, never wait."""
-        match event:
-            case ChildCrashed(name=name, reason=reason, traceback=trace):
-                self._log("error", "actor.crashed", name=name, reason=reason, traceback=trace)
-            case ChildHung(name=name, seconds=seconds, doing=doing):
-                self._log("error", "actor.hung", name=name, seconds=round(seconds, 1), doing=doing)
-            case ChildRestarted(name=name, incarnation=incarnation, restarts=restarts):
-                self._log("warning", "actor.restarted", name=name, life=incarnation, restarts=restarts)
-            case ChildGaveUp(name=name, reason=reason):
-                self._log("error", "actor.gave_up", name=name, reason=reason)
-                if name.startswith(STRATEGY_SUPERVISOR):
-                    self._freeze(name.removeprefix(STRATEGY_SUPERVISOR), reason)
-            case DeadLetter(name=name, count=count, kind=kind):
-                self._log("warning", "actor.dead_letters", name=name, count=count, kind=kind)
-            case MailboxHigh(name=name, depth=depth):
-                self._log("warning", "actor.mailbox_high", name=name, depth=depth)
-            case ChildReady(name=name):
-                self._log("debug", "actor.ready", name=name)
+        # The runtime logs every one of these itself.
+        if isinstance(event, ChildGaveUp) and event.name.startswith(STRATEGY_SUPERVISOR):
+            self._freeze(event.name.removeprefix(STRATEGY_SUPERVISOR), event.reason)
         if isinstance(event, ChildCrashed | ChildRestarted | ChildHung | ChildGaveUp):
             for name in (REPORTER, ALERTS):
                 if name != event.name:

@@ -36,11 +36,11 @@ _NS = 1_000_000_000
 # One log line per event: its level and its fixed name.
 _LOGGED: dict[type, tuple[str, str]] = {
     ChildStarted: ("debug", "child.started"),
-    ChildReady: ("info", "child.ready"),
+    ChildReady: ("debug", "child.ready"),
     ChildCrashed: ("error", "child.crashed"),
     ChildHung: ("error", "child.hung"),
     ChildRestarted: ("warning", "child.restarted"),
-    ChildStopped: ("info", "child.stopped"),
+    ChildStopped: ("debug", "child.stopped"),
     ChildGaveUp: ("error", "child.gave_up"),
     SupervisorGaveUp: ("error", "supervisor.gave_up"),
     DeadLetter: ("warning", "mailbox.dead_letters"),
