@@ -28,6 +28,7 @@ from domain.values import (
 )
 
 DAY = dt.date(2026, 11, 20)
+NEXT_DAY = dt.date(2026, 11, 23)
 INFY = Instrument(token=408065, exchange="NSE", symbol="INFY", kind=InstrumentKind.EQUITY, tick_size=e4("0.05"))
 SBIN = Instrument(token=779521, exchange="NSE", symbol="SBIN", kind=InstrumentKind.EQUITY, tick_size=e4("0.05"))
 NIFTY_FUTURE = Instrument(
@@ -80,7 +81,7 @@ def an_intent(intent_id: str = "s1:1", **changes: Any) -> OrderIntent:
 
 
 def some_facts(**changes: Any) -> MarketFacts:
-    """11:00, ACTIVE, INFY at Rs 1,000 a second ago, Rs 10 lakh of funds, no result yet."""
+    """11:00, ACTIVE, INFY at Rs 1,000 a second ago, ample funds, no result yet."""
     plain = MarketFacts(
         now=NOW,
         state=TradingState.ACTIVE,
@@ -89,7 +90,7 @@ def some_facts(**changes: Any) -> MarketFacts:
         price_received=NOW - SECOND,
         hours=(at("09:15"), at("15:15")),
         mis_cutoff=at("14:50"),
-        available_cash=1_000_000 * RUPEE,
+        available_cash=1_000_000_000 * RUPEE,
         day_pnl=0,
     )
     return replace(plain, **changes)
@@ -154,6 +155,16 @@ def a_trade(trade_id: str = "t1", **changes: Any) -> TradeBooked:
         booked_time=NOW,
     )
     return replace(plain, **changes)
+
+
+def buy(quantity: int, price: int, **changes: Any) -> TradeBooked:
+    """A purchase; price in rupees."""
+    return a_trade(quantity=quantity, price=price * RUPEE, **changes)
+
+
+def sell(quantity: int, price: int, **changes: Any) -> TradeBooked:
+    """A sale in another order; price in rupees."""
+    return a_trade(side=Side.SELL, order_id="o2", quantity=quantity, price=price * RUPEE, **changes)
 
 
 def a_chargeable(**changes: Any) -> ChargeableTrade:

@@ -1,5 +1,4 @@
 import datetime as dt
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,32 +15,25 @@ from tests.domain.builders import (
     GOLD_FUTURE,
     INFY,
     INSTRUMENTS,
+    NEXT_DAY,
     NIFTY_FUTURE,
     NOW,
     SBIN,
     a_trade,
     an_intent,
     at,
+    buy,
     day_opened,
     journal,
     seen,
+    sell,
 )
-
-NEXT_DAY = dt.date(2026, 11, 23)
 
 
 def a_book(*events: JournalEvent) -> Book:
     book = Book(INSTRUMENTS)
     book.apply_all(journal(day_opened(), *events))
     return book
-
-
-def buy(quantity: int, price: int, **changes: Any) -> TradeBooked:
-    return a_trade(quantity=quantity, price=price * RUPEE, **changes)
-
-
-def sell(quantity: int, price: int, **changes: Any) -> TradeBooked:
-    return a_trade(side=Side.SELL, order_id="o2", quantity=quantity, price=price * RUPEE, **changes)
 
 
 def view(book: Book, strategy: str = "s1", instrument: str = INFY.key) -> PositionView:

@@ -11,13 +11,15 @@ from tests.domain.builders import (
     GOLD_FUTURE,
     INFY,
     INSTRUMENTS,
+    NEXT_DAY,
     NOW,
     a_trade,
     at,
+    buy,
     day_opened,
     journal,
+    sell,
 )
-from tests.domain.test_portfolio_book import NEXT_DAY, buy, sell
 
 
 def position(book: Book) -> NetPosition:
