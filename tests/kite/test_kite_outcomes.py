@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -378,10 +379,18 @@ def test_on_sent_is_called_once_the_bytes_have_left_and_only_then(broker_at: Bro
 
 
 def test_a_reply_left_unread_is_never_taken_for_the_next_one(broker_at: BrokerAt) -> None:
+    answered = threading.Event()
+
+    def answer(sock: socket.socket) -> None:
+        sock.sendall(success({"order_id": "first"}))
+        answered.set()
+        sock.recv(1)
+
     def refuse() -> None:
+        assert answered.wait(5)
         raise RuntimeError("the caller's own")
 
-    with ScriptedServer(success({"order_id": "first"}), success({"order_id": "second"})) as server:
+    with ScriptedServer(answer, success({"order_id": "second"})) as server:
         broker = broker_at(server.root)
         with pytest.raises(RuntimeError):
             broker.place(ORDER, on_sent=refuse)
