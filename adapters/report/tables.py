@@ -107,7 +107,8 @@ def _show_rich(tables: Iterable[Table], stream: TextIO) -> None:
             drawn.add_row(*(Text(cell, _style(cell)) for cell in row))
         console.print(Text(whole.title, "bold"))
         # A line too long for the terminal is better than figures with dots in them.
-        console.print(drawn, width=max(console.width, sum(_widths(table)) + _GAP * len(table.heads)), crop=False)
+        natural = sum(_widths(table)) + _GAP * (len(table.heads) + 1)
+        Console(file=stream, highlight=False, width=max(console.width, natural)).print(drawn, crop=False)
 
 
 def _style(cell: str) -> str:

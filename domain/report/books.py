@@ -134,8 +134,8 @@ def _position(row: Mapping[str, object]) -> ExchangePosition:
 
 def _money(table: Mapping[str, object], key: str) -> E4:
     value = table.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError(f"the exchange's books: {key} must be a number of rupees, found {value!r}")  # noqa: TRY004 - bad data, not a bad call
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not Decimal(value).is_finite():
+        raise ValueError(f"the exchange's books: {key} must be a number of rupees, found {value!r}")
     try:
         # repr gives back the digits that stood in the JSON, which is what the exchange said.
         return e4(Decimal(repr(value)) if isinstance(value, float) else value)

@@ -64,7 +64,15 @@ def accepted(tag: str, intent: OrderIntent) -> IntentAccepted:
 
 
 def a_trade(
-    trade_id: str, order_id: str, tag: str, strategy: str, token: int, side: Side, quantity: int, price: int, time: Nanos
+    trade_id: str,
+    order_id: str,
+    tag: str,
+    strategy: str,
+    token: int,
+    side: Side,
+    quantity: int,
+    price: int,
+    time: Nanos,
 ) -> TradeBooked:
     """One booked execution."""
     return TradeBooked(
