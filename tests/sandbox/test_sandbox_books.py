@@ -1,5 +1,7 @@
 """The books: whatever is traded, cash + positions = opening cash + realised + unrealised - charges, to the last unit."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +38,7 @@ def assert_balanced(ledger: Ledger) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(trades, st.booleans())
-def test_cash_and_positions_balance_exactly(rows, convert):
+def test_cash_and_positions_balance_exactly(rows: list[Any], convert: bool) -> None:
     ledger = Ledger(OPENING)
     day = 1
     for number, (symbol, product, side, quantity, price, skip, order) in enumerate(rows):
@@ -54,7 +56,7 @@ def test_cash_and_positions_balance_exactly(rows, convert):
     assert ledger.trades == len(rows)
 
 
-def test_lots_are_matched_first_in_first_out():
+def test_lots_are_matched_first_in_first_out() -> None:
     ledger = Ledger(OPENING)
     key = ("NSE", "INFY", "MIS")
     for side, quantity, rupees in ((1, 10, 100), (1, 10, 110), (-1, 15, 120)):
@@ -64,7 +66,7 @@ def test_lots_are_matched_first_in_first_out():
     assert list(ledger.accounts[key].lots) == [(5, 110 * RUPEE)]
 
 
-def test_a_sale_through_zero_opens_a_short_at_its_own_price():
+def test_a_sale_through_zero_opens_a_short_at_its_own_price() -> None:
     ledger = Ledger(OPENING)
     key = ("NSE", "INFY", "MIS")
     ledger.book(1, "a", key, 1, 10, 100 * RUPEE)
@@ -74,7 +76,7 @@ def test_a_sale_through_zero_opens_a_short_at_its_own_price():
     assert list(ledger.accounts[key].lots) == [(-15, 90 * RUPEE)]
 
 
-def test_a_new_day_starts_a_new_contract_note():
+def test_a_new_day_starts_a_new_contract_note() -> None:
     ledger = Ledger(OPENING)
     key = ("NSE", "INFY", "MIS")
     ledger.book(1, "a", key, 1, 1, 3000 * RUPEE)
@@ -102,7 +104,7 @@ orders = st.lists(
 
 @settings(max_examples=25, deadline=None)
 @given(orders)
-def test_books_balance_under_random_orders_against_the_market(rows):
+def test_books_balance_under_random_orders_against_the_market(rows: list[Any]) -> None:
     desk = Desk(relaxed=frozenset({"rate-limits"}))
     universe = desk.exchange.universe
     future = next(one for one in universe.all if one.is_future and one.name == "INFY")

@@ -17,7 +17,19 @@ WORKED = [
 @pytest.mark.parametrize(
     ("exchange", "product", "side", "turnover", "brokerage", "tax", "charge", "sebi", "gst", "stamp", "total"), WORKED
 )
-def test_worked_values(exchange, product, side, turnover, brokerage, tax, charge, sebi, gst, stamp, total):
+def test_worked_values(
+    exchange: str,
+    product: str,
+    side: int,
+    turnover: int,
+    brokerage: float,
+    tax: float,
+    charge: float,
+    sebi: float,
+    gst: float,
+    stamp: float,
+    total: float,
+) -> None:
     """Equal to the worked table but for GST, which leaves the IPFT out: at most 0.0003 on the largest."""
     one = order_charges(exchange, product, side, turnover * RUPEE)
 
@@ -26,25 +38,27 @@ def test_worked_values(exchange, product, side, turnover, brokerage, tax, charge
     assert float(one.total) / RUPEE == pytest.approx(total, abs=3e-4)
 
 
-def executed(turnover_rupees: str, side: int = BUY, product: str = "MIS", symbol: str = "INFY", **more: object):
+def executed(
+    turnover_rupees: str, side: int = BUY, product: str = "MIS", symbol: str = "INFY", square_off: bool = False
+) -> ExecutedOrder:
     turnover = round(float(turnover_rupees) * RUPEE)
-    return ExecutedOrder("NSE", symbol, product, side, turnover, **more)
+    return ExecutedOrder("NSE", symbol, product, side, turnover, square_off)
 
 
-def test_brokerage_is_capped_per_order_and_not_per_trade():
+def test_brokerage_is_capped_per_order_and_not_per_trade() -> None:
     note = note_charges([executed("100000"), executed("100000")])
 
     assert note.brokerage == 40 * RUPEE
 
 
-def test_components_are_rounded_once_over_the_note():
+def test_components_are_rounded_once_over_the_note() -> None:
     # SEBI: 0.003 and 0.003 are 0.006, which rounds to 0.01; each alone would round to 0.
     note = note_charges([executed("3000"), executed("3000")])
 
     assert note.sebi == 100
 
 
-def test_stt_is_rounded_for_each_symbol_kind_and_side():
+def test_stt_is_rounded_for_each_symbol_kind_and_side() -> None:
     # 0.025 % of 1,600 is 0.40: two orders of one symbol make 0.80 and round to 1; of two symbols 0.40 each round to 0.
     same = note_charges([executed("1600", SELL), executed("1600", SELL)])
     different = note_charges([executed("1600", SELL), executed("1600", SELL, symbol="SBIN")])
@@ -52,14 +66,14 @@ def test_stt_is_rounded_for_each_symbol_kind_and_side():
     assert (same.stt, different.stt) == (RUPEE, 0)
 
 
-def test_stamp_duty_is_the_buyers_and_rounds_half_up_to_the_rupee():
+def test_stamp_duty_is_the_buyers_and_rounds_half_up_to_the_rupee() -> None:
     # 0.003 % of 50,000 is 1.50
     note = note_charges([executed("50000"), executed("50000", SELL)])
 
     assert note.stamp == 2 * RUPEE
 
 
-def test_gst_leaves_the_investor_protection_fund_out():
+def test_gst_leaves_the_investor_protection_fund_out() -> None:
     # 18 % of (20 + 306.99 per crore of 1 crore + 10)
     note = note_charges([executed("10000000")])
 
@@ -67,14 +81,14 @@ def test_gst_leaves_the_investor_protection_fund_out():
     assert note.gst == round(0.18 * (20 + 306.99 + 10) * 100) * 100
 
 
-def test_square_off_and_depository_charges_stand_alone():
+def test_square_off_and_depository_charges_stand_alone() -> None:
     note = note_charges([executed("1000", SELL, square_off=True)], holdings_sold=2)
 
     assert (note.square_off, note.dp) == (59 * RUPEE, 2 * 153_400)
     assert note.total == sum(getattr(note, name) for name in note.__struct_fields__)
 
 
-def test_each_exchange_has_its_own_note():
+def test_each_exchange_has_its_own_note() -> None:
     bse = ExecutedOrder("BSE", "INFY", "MIS", BUY, 3000 * RUPEE)
 
     # 0.003 rounds to nothing on each note

@@ -239,7 +239,17 @@ def test_books_answer_without_a_token(served: Served) -> None:
     books = served("GET", "/_sandbox/books", token=None).json()
 
     assert (books["opening_cash"], books["cash"], books["unit"]) == (1_000_000, 1_000_000, "INR")
-    assert set(books["charges"]) == set(["total", "brokerage", "stt", "exchange", "sebi", "gst", "stamp", "dp", "square_off"])
+    assert set(books["charges"]) == {
+        "total",
+        "brokerage",
+        "stt",
+        "exchange",
+        "sebi",
+        "gst",
+        "stamp",
+        "dp",
+        "square_off",
+    }
 
 
 def limits(**options: Any) -> tuple[Limits, Callable[[float], None]]:
@@ -291,9 +301,50 @@ paths = st.sampled_from(
         if route.path[:2] != ("_sandbox", "clock") and route.path[0] != "session"
     ]
 )
-words = st.sampled_from(["NSE", "INFY", "BUY", "10", "MIS", "LIMIT", "MARKET", "1500", "-1", "DAY", "regular", "minute", "2026-11-20", "NaN", "1e999", "�"])
+words = st.sampled_from(
+    [
+        "NSE",
+        "INFY",
+        "BUY",
+        "10",
+        "MIS",
+        "LIMIT",
+        "MARKET",
+        "1500",
+        "-1",
+        "DAY",
+        "regular",
+        "minute",
+        "2026-11-20",
+        "NaN",
+        "1e999",
+        "�",
+    ]
+)
 names = st.sampled_from(
-    ["exchange", "tradingsymbol", "transaction_type", "quantity", "product", "order_type", "price", "trigger_price", "validity", "tag", "i", "from", "to", "market_protection", "variety", "old_product", "new_product", "position_type", "disclosed_quantity", "validity_ttl", "autoslice"]
+    [
+        "exchange",
+        "tradingsymbol",
+        "transaction_type",
+        "quantity",
+        "product",
+        "order_type",
+        "price",
+        "trigger_price",
+        "validity",
+        "tag",
+        "i",
+        "from",
+        "to",
+        "market_protection",
+        "variety",
+        "old_product",
+        "new_product",
+        "position_type",
+        "disclosed_quantity",
+        "validity_ttl",
+        "autoslice",
+    ]
 )
 forms = st.lists(st.tuples(names, words | st.text(max_size=20)), max_size=12)
 json_values = st.recursive(

@@ -1,7 +1,6 @@
 """The program: its first line, its end, its refusals, and that it outlives nobody."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -52,7 +51,17 @@ def test_it_ends_within_a_second_of_a_signal_with_status_zero(number: signal.Sig
 def test_the_first_line_says_where_and_how() -> None:
     with launch(extra=DATE) as sandbox:
         info = sandbox.info
-        assert set(info) == set(["rest", "ws", "login_url", "api_key", "api_secret", "user_id", "access_token", "pid", "date"])
+        assert set(info) == {
+            "rest",
+            "ws",
+            "login_url",
+            "api_key",
+            "api_secret",
+            "user_id",
+            "access_token",
+            "pid",
+            "date",
+        }
         assert not str(info["rest"]).endswith("/")
         assert info["pid"] == sandbox.process.pid
         assert requests.get(str(info["login_url"]), timeout=5).status_code == 200
@@ -141,7 +150,7 @@ def test_three_sockets_and_no_fourth() -> None:
         assert caught.value.response.status_code == 429
 
         sockets.pop().close()
-        eventually(lambda: sockets.append(open_socket(sandbox)) or True)
+        sockets.append(eventually(lambda: open_socket(sandbox)))
         for socket in sockets:
             socket.close()
 
@@ -232,10 +241,10 @@ def _bars(prints: dict[int, tuple[int, int]]) -> list[list[object]]:
 
 def test_no_descriptor_is_left_behind() -> None:
     with launch(extra=DATE) as sandbox:
-        count = len(os.listdir(f"/proc/{sandbox.process.pid}/fd"))
+        count = len(list(Path(f"/proc/{sandbox.process.pid}/fd").iterdir()))
         for _ in range(5):
             with open_socket(sandbox) as socket:
                 socket.send('{"a":"subscribe","v":[408065]}')
                 binary(socket)
 
-        eventually(lambda: len(os.listdir(f"/proc/{sandbox.process.pid}/fd")) <= count)
+        eventually(lambda: len(list(Path(f"/proc/{sandbox.process.pid}/fd").iterdir())) <= count)

@@ -9,7 +9,7 @@ from kiteconnect import KiteTicker
 from sandbox.book import Books
 from sandbox.instruments import Universe
 from sandbox.tape import Market
-from sandbox.wire import CHUNK, Chunks, error_text, frame
+from sandbox.wire import CHUNK, Chunks, Mode, error_text, frame
 
 FRIDAY = date(2026, 11, 20)
 UNIVERSE = Universe(FRIDAY)
@@ -24,14 +24,14 @@ def ticker() -> KiteTicker:
     return KiteTicker("key", "token")
 
 
-def packets_of(key: str, mode: str, start: int, stop: int) -> bytes:
+def packets_of(key: str, mode: Mode, start: int, stop: int) -> bytes:
     chunks = Chunks(MARKET.paths)
     return frame(stop - start, chunks.packets(MARKET.tape(UNIVERSE.by_key[key], FRIDAY), mode, start, stop))
 
 
 @pytest.mark.parametrize("mode", ["ltp", "quote", "full"])
 @pytest.mark.parametrize("key", ["NSE:INFY", "NFO:INFY26NOVFUT", "BSE:SBIN"])
-def test_tradable_packets_say_what_the_tape_says(ticker, key, mode):
+def test_tradable_packets_say_what_the_tape_says(ticker: KiteTicker, key: str, mode: Mode) -> None:
     tape = MARKET.tape(UNIVERSE.by_key[key], FRIDAY)
     start, stop = CHUNK - 3, CHUNK + 3  # across two chunks
     data = packets_of(key, mode, start, stop)
@@ -59,7 +59,7 @@ def test_tradable_packets_say_what_the_tape_says(ticker, key, mode):
 
 
 @pytest.mark.parametrize("mode", ["ltp", "quote", "full"])
-def test_index_packets_have_their_own_layout(ticker, mode):
+def test_index_packets_have_their_own_layout(ticker: KiteTicker, mode: Mode) -> None:
     tape = MARKET.tape(UNIVERSE.by_key["NSE:NIFTY 50"], FRIDAY)
     data = packets_of("NSE:NIFTY 50", mode, 10, 12)
 
@@ -72,7 +72,7 @@ def test_index_packets_have_their_own_layout(ticker, mode):
         assert [tick["ohlc"][name] * RUPEE for name in ("open", "high", "low", "close")] == pytest.approx(prices)
 
 
-def test_the_depth_on_the_wire_is_the_book_that_orders_meet(ticker):
+def test_the_depth_on_the_wire_is_the_book_that_orders_meet(ticker: KiteTicker) -> None:
     tape = MARKET.tape(UNIVERSE.by_key["NSE:INFY"], FRIDAY)
     book = Books(Chunks(MARKET.paths)).after(tape, 500)
     depth = ticker._parse_binary(packets_of("NSE:INFY", "full", 500, 501))[0]["depth"]
@@ -85,5 +85,5 @@ def test_the_depth_on_the_wire_is_the_book_that_orders_meet(ticker):
     assert [level.price for level in book.bids] == sorted({level.price for level in book.bids}, reverse=True)
 
 
-def test_an_errors_data_is_a_string():
+def test_an_errors_data_is_a_string() -> None:
     assert error_text("no") == '{"type":"error","data":"no"}'
