@@ -205,7 +205,7 @@ class TradingDay:
         self._tell(RISK, active, Lane.CONTROL)
         self._release_clock()
         self._trading = True
-        self._log("info", "day.trading", market_time=ist(self._world.clock.now_ns()).isoformat(timespec="seconds"))
+        self._log("info", "day.trading", at=ist(self._world.clock.now_ns()).isoformat(timespec="seconds"))
         return True
 
     def _release_clock(self) -> None:

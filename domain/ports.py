@@ -53,6 +53,10 @@ class SessionPort(Protocol):
 class Broker(Protocol):
     """Orders and books at the broker. Each instance serves one worker: it owns its HTTP session."""
 
+    def pace(self, *, urgent: bool, timeout_seconds: float) -> bool:
+        """Take the turn for the next place or cancel below the broker's rates, exits first; False: none in time."""
+        ...
+
     def place(self, order: PlaceOrder, on_sent: Callable[[], None] | None = None) -> PostOutcome:
         """One POST, never retried. Never raises for what the broker or the network did: that is the outcome.
 
