@@ -1,8 +1,7 @@
 """What trading costs: Zerodha's tariff of autumn 2026, in exact fractions (kite-facts 7.1).
 
-Two uses. `order_charges` is what `/charges/orders` answers: one order, unrounded. `note_charges` is what the books
-are debited:
-one contract note per day and segment group, each component rounded once.
+Two uses. `order_charges` is what `/charges/orders` answers: one order, unrounded. `note_charges` is what the books are
+debited: one contract note per day and segment group, each component rounded once.
 """
 
 from collections import defaultdict

@@ -1,10 +1,8 @@
 """The exchange and the broker's order desk: orders come in, live their life in status rows, meet the book and fill.
 
 The engine is synchronous. Time, timers and the way out for updates are handed in: `now` gives market time,
-`schedule(seconds,
-action)` runs an action after a wall delay, `publish(text)` sends an order update. `run_to(now)` uncovers the tape up
-to an
-instant and does what falls due on the way, in market order.
+`schedule(seconds, action)` runs an action after a wall delay, `publish(text)` sends an order update. `run_to(now)`
+uncovers the tape up to an instant and does what falls due on the way, in market order.
 """
 
 import random
@@ -13,25 +11,24 @@ from datetime import date
 from functools import partial
 
 from sandbox import orders as status
-from sandbox.book import Book, Books, crosses
+from sandbox.book import Books
 from sandbox.instruments import Instrument, Universe
-from sandbox.money import UNITS_PER_RUPEE
+from sandbox.matching import Matcher
 from sandbox.orders import Order, trade_of
-from sandbox.portfolio import Portfolio, margin_for
+from sandbox.portfolio import Portfolio
 from sandbox.refusal import Refusal, order_refused
+from sandbox.rms import claim, margin_of, reserve
 from sandbox.rules import (
     CLOSED,
     NO_PROTECTION,
     ModifyRequest,
     PlaceRequest,
     Quote,
-    auto_protection,
     check_place,
     check_prices,
     check_quantity,
     circuit_limits,
     in_session,
-    protected_limit,
 )
 from sandbox.tape import DayTape, Market
 from sandbox.trading_days import (
@@ -93,7 +90,7 @@ class Engine:
         self._relaxed = relaxed
         self._protect = market_protection_required and "market-protection" not in relaxed
         self._latency = random.Random(seed)
-        self._resting: dict[int, list[Order]] = {}
+        self._matcher = Matcher(self)
         self._trades: list[bytes] = []
         self._trade_ids = 0
         self._seen_ns = now()
@@ -172,6 +169,43 @@ class Engine:
         self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._cancel_now(order))
         return order_id
 
+    # What the matcher tells
+
+    def filled(self, order: Order, quantity: int, price: int, now: int) -> None:
+        """Book an execution and tell of it."""
+        self._trade_ids += 1
+        order.filled += quantity
+        order.fill_value += quantity * price
+        order.exchange_update_ns = now
+        trade = trade_of(order, f"{self.day:%d%m}{self._trade_ids:08d}", quantity, price, now)
+        order.trades.append(trade)
+        self._trades.append(trade.encoded)
+        self.portfolio.trade(
+            self.day.toordinal(),
+            order.order_id,
+            order.instrument,
+            order.product,
+            order.side,
+            quantity,
+            price,
+            square_off=order.square_off,
+        )
+        self._reserve_again(order)
+        if order.pending == 0:
+            order.working = False
+            self._turn(order, status.COMPLETE, tell=True)
+        else:
+            order.record()
+            self._tell(order, status.UPDATE)
+
+    def triggered(self, order: Order) -> None:
+        """A stop order's trigger has been reached: it is an ordinary order now."""
+        self._turn(order, status.OPEN, tell=True)
+
+    def expired(self, order: Order, message: str | None) -> None:
+        """An order's rest goes back."""
+        self._finish_cancel(order, message)
+
     # Time
 
     def run_to(self, now_ns: int) -> None:
@@ -183,10 +217,10 @@ class Engine:
             if self._due[0][0] > now_ns:
                 break
             when, action = self._due.pop(0)
-            self._match_to(when - 1)
+            self._matcher.match_to(when - 1)
             self._seen_ns = when
             action()
-        self._match_to(now_ns)
+        self._matcher.match_to(now_ns)
         self._seen_ns = max(self._seen_ns, now_ns)
 
     def _timetable(self, day: date) -> list[tuple[int, Callable[[], None]]]:
@@ -208,7 +242,7 @@ class Engine:
         self.portfolio.start_day(lambda instrument: self.market.close(instrument, previous))
         self.day = day
         self.orders.clear()
-        self._resting.clear()
+        self._matcher.clear()
         self._trades = []
         self.requests_today = 0
         self.market.forget_before(day)
@@ -269,7 +303,8 @@ class Engine:
         if order.done:
             return
         self._turn(order, status.VALIDATION_PENDING)
-        problem = self._rms_problem(order)
+        last = self.quote(order.instrument).last_price
+        problem = claim(order, self.portfolio, self._live.values(), last, self._relaxed)
         if problem is not None:
             order.status_message, order.status_message_raw = problem
             order.cancelled = 0
@@ -277,42 +312,6 @@ class Engine:
             return
         self._turn(order, status.OPEN_PENDING)
         self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._reach_exchange(order, self._now()))
-
-    def _rms_problem(self, order: Order) -> tuple[str, str] | None:
-        net = self.portfolio.net(order.book_key)
-        others = sum(
-            other.pending
-            for other in self._live.values()
-            if other.book_key == order.book_key and other.side == order.side
-            if other is not order and other.status != status.PUT_RECEIVED
-        )
-        if order.product == "CNC" and order.side == SELL and "holdings" not in self._relaxed:
-            if order.quantity + others > self.portfolio.sellable(order.book_key):
-                text = (
-                    "RMS:Rule: Check holdings including BTST for entity account across exchange across segment "
-                    "across product"
-                )
-                return "Insufficient stock holding in your account. Check your holdings.", text
-            return None
-        free = max(-order.side * net - others, 0)
-        order.extra_quantity = max(order.quantity - free, 0)
-        needed = self._margin(order)
-        if needed and "margin" not in self._relaxed:
-            available = self.portfolio.available()
-            if needed > available:
-                required, left = needed / UNITS_PER_RUPEE, available / UNITS_PER_RUPEE
-                return (
-                    (
-                        f"Insufficient funds. Required margin is {required:.2f} but available margin is {left:.2f}. "
-                        "Check the orderbook for open orders."
-                    ),
-                    (
-                        f"RMS:Margin Exceeds,Required:{required:.2f}, Available:{left:.2f} for entity account-"
-                        f"{self._user_id} across exchange across segment across product "
-                    ),
-                )
-        self._reserve(order, needed)
-        return None
 
     def _reach_exchange(self, order: Order, now: int) -> None:
         """Acknowledged by the exchange: rests, waits for its trigger, or fills at once."""
@@ -322,7 +321,7 @@ class Engine:
         if not order.square_off and "session" not in self._relaxed and not self._trading(instrument, now):
             order.status_message = "16278 : The markets have not been opened for trading"
             order.status_message_raw = order.status_message
-            self._reserve(order, 0)
+            reserve(order, self.portfolio, 0)
             self._turn(order, status.REJECTED, tell=True)
             return
         order.exchange_order_id = f"11{int(order.order_id[6:]):014d}"
@@ -331,169 +330,19 @@ class Engine:
         if order.validity == "TTL":
             order.expires_ns = now + order.validity_ttl * 60 * NS
         if order.triggered:
-            self._enter_book(order, now)
+            self._matcher.enter_book(order, now)
             self._turn(order, status.OPEN, tell=True)
             self._schedule_fill(order)
         else:
             order.next_print = self.tape(instrument).printed(now)
             self._turn(order, status.TRIGGER_PENDING, tell=True)
-        self._resting.setdefault(instrument.token, []).append(order)
+        self._matcher.add(order)
 
     def _schedule_fill(self, order: Order) -> None:
         if order.square_off:
-            self._meet_book(order, self._seen_ns)
+            self._matcher.meet_book(order, self._seen_ns)
         else:
-            self._schedule(self._delay(_FILL_SECONDS), lambda: self._meet_book(order, self._now()))
-
-    def _enter_book(self, order: Order, now: int) -> None:
-        """Turn a market order into its protected limit, and take a place in the queue."""
-        instrument = order.instrument
-        tape = self.tape(instrument)
-        printed = tape.printed(now)
-        order.next_print = printed
-        if order.order_type in {"MARKET", "SL-M"}:
-            self._protect_order(order, int(tape.price[printed - 1]) if printed else tape.previous_close)
-        order.limit = order.price
-        if printed:
-            self._queue(order, self.books.after(tape, printed - 1))
-
-    def _protect_order(self, order: Order, reference: int) -> None:
-        percent = order.market_protection
-        if order.order_type == "SL-M":
-            reference = order.trigger_price or reference
-        if percent in {-1, 0}:
-            percent = auto_protection(order.instrument, reference)
-        quote = Quote(reference, *circuit_limits(order.instrument, self.tape(order.instrument).previous_close))
-        order.price = protected_limit(order.instrument, order.side, reference, percent, quote)
-        order.order_type = "LIMIT"
-        order.market_protection = 0
-        if not order.square_off:
-            order.tags = [*order.tags, "mktp", f"mktp:{percent:.2f}"]
-
-    def _queue(self, order: Order, book: Book) -> None:
-        """A resting order stands behind what the book shows at its price."""
-        order.sweeping = crosses(order.side, order.limit, book.opposite(order.side)[0].price)
-        order.queue_ahead = 0
-        for level in book.same(order.side):
-            if level.price == order.limit:
-                order.queue_ahead = level.quantity
-        deepest = book.same(order.side)[-1]
-        if crosses(-order.side, order.limit, deepest.price) and order.limit != deepest.price:
-            order.queue_ahead = deepest.quantity  # beyond the shown levels: as long a queue as at the deepest shown
-
-    def _meet_book(self, order: Order, now: int) -> None:
-        """First meeting with the book: take what crosses; an IOC order's rest goes back."""
-        if order.done or not order.working:
-            return
-        tape = self.tape(order.instrument)
-        printed = tape.printed(now)
-        if printed:
-            # Prints since it arrived are met one by one, so that a fast clock skips none.
-            if order.next_print < printed:
-                self._match_order(order, tape, printed)
-            if order.pending and order.sweeping:
-                self._sweep(order, tape, self.books.after(tape, printed - 1), now)
-        if order.validity == "IOC" and order.pending:
-            self._finish_cancel(order, None)
-
-    def _sweep(self, order: Order, tape: DayTape, book: Book, now: int) -> None:
-        for price, quantity in self.books.take(tape, book, order.side, order.limit, order.pending):
-            self._fill(order, quantity, price, now)
-
-    # Matching against new prints
-
-    def _match_to(self, now_ns: int) -> None:
-        if not self._resting:
-            return
-        for token in list(self._resting):
-            orders = [order for order in self._resting[token] if not order.done]
-            if not orders:
-                del self._resting[token]
-                continue
-            self._resting[token] = orders
-            tape = self.tape(orders[0].instrument)
-            printed = tape.printed(now_ns)
-            for order in orders:
-                if order.working and order.next_print < printed:
-                    self._match_order(order, tape, printed)
-                if order.expires_ns and order.expires_ns <= now_ns and not order.done:
-                    self._finish_cancel(order, "Order validity has expired.")
-
-    def _match_order(self, order: Order, tape: DayTape, printed: int) -> None:
-        """Show one order every print up to `printed`."""
-        while order.next_print < printed and not order.done:
-            index = order.next_print
-            order.next_print += 1
-            if not order.triggered:
-                self._watch_trigger(order, tape, index)
-            elif self._touches(order, tape, index):
-                self._meet_print(order, tape, index)
-
-    def _touches(self, order: Order, tape: DayTape, index: int) -> bool:
-        """A cheap first look: can this print or the book after it concern the order at all?"""
-        if order.side == BUY:
-            return bool(tape.price[index] <= order.limit or tape.ask[index] <= order.limit)
-        return bool(tape.price[index] >= order.limit or tape.bid[index] >= order.limit)
-
-    def _watch_trigger(self, order: Order, tape: DayTape, index: int) -> None:
-        if (int(tape.price[index]) - order.trigger_price) * order.side < 0:
-            return
-        now = tape.time_ns(index)
-        order.triggered = True
-        order.exchange_update_ns = now
-        if order.order_type == "SL-M":
-            self._protect_order(order, int(tape.price[index]))
-        order.limit = order.price
-        book = self.books.after(tape, index)
-        self._queue(order, book)
-        self._turn(order, status.OPEN, tell=True)
-        if order.sweeping:
-            self._sweep(order, tape, book, now)
-
-    def _meet_print(self, order: Order, tape: DayTape, index: int) -> None:
-        now = tape.time_ns(index)
-        book = self.books.after(tape, index)
-        crossed = crosses(order.side, order.limit, book.opposite(order.side)[0].price)
-        if order.sweeping and crossed:
-            self._sweep(order, tape, book, now)
-            return
-        order.sweeping = False
-        price = int(tape.price[index])
-        if crossed or (price != order.limit and crosses(order.side, order.limit, price)):
-            self._fill(order, order.pending, order.limit, now)
-        elif price == order.limit:
-            volume = int(tape.quantity[index])
-            behind = max(volume - order.queue_ahead, 0)
-            order.queue_ahead = max(order.queue_ahead - volume, 0)
-            lot = order.instrument.lot
-            if behind >= lot:
-                self._fill(order, min(order.pending, behind // lot * lot), order.limit, now)
-
-    def _fill(self, order: Order, quantity: int, price: int, now: int) -> None:
-        self._trade_ids += 1
-        order.filled += quantity
-        order.fill_value += quantity * price
-        order.exchange_update_ns = now
-        trade = trade_of(order, f"{self.day:%d%m}{self._trade_ids:08d}", quantity, price, now)
-        order.trades.append(trade)
-        self._trades.append(trade.encoded)
-        self.portfolio.trade(
-            self.day.toordinal(),
-            order.order_id,
-            order.instrument,
-            order.product,
-            order.side,
-            quantity,
-            price,
-            square_off=order.square_off,
-        )
-        self._reserve(order, self._margin(order))
-        if order.pending == 0:
-            order.working = False
-            self._turn(order, status.COMPLETE, tell=True)
-        else:
-            order.record()
-            self._tell(order, status.UPDATE)
+            self._schedule(self._delay(_FILL_SECONDS), lambda: self._matcher.meet_book(order, self._now()))
 
     def _cancel_now(self, order: Order) -> None:
         if not order.done:
@@ -505,7 +354,7 @@ class Engine:
         order.status_message = message
         if order.exchange_order_id is not None:
             order.exchange_update_ns = max(self._seen_ns, order.exchange_update_ns or 0)
-        self._reserve(order, 0)
+        reserve(order, self.portfolio, 0)
         self._turn(order, status.CANCELLED, tell=True)
 
     def _check_change(self, order: Order, change: ModifyRequest) -> None:
@@ -561,30 +410,22 @@ class Engine:
         if order.triggered:
             back_to = status.OPEN
             if loses_priority:
-                self._enter_book(order, now)
+                self._matcher.enter_book(order, now)
         order.extra_quantity = max(order.extra_quantity + quantity - old_quantity, 0)
-        self._reserve(order, self._margin(order))
+        self._reserve_again(order)
         order.record_status(back_to)
         self._tell(order, status.UPDATE)
         if order.triggered:
-            self._meet_book(order, now)
+            self._matcher.meet_book(order, now)
 
     # Small parts
 
     def _trading(self, instrument: Instrument, now: int) -> bool:
         return in_session(instrument, day_of(now), seconds_of(now))
 
-    def _margin(self, order: Order) -> int:
-        """What an order's unfilled, position-increasing part blocks."""
-        quantity = min(order.pending, order.extra_quantity)
-        if quantity == 0 or order.square_off:
-            return 0
-        price = order.price or order.trigger_price or self.quote(order.instrument).last_price
-        return margin_for(order.instrument, order.product, quantity * price).total
-
-    def _reserve(self, order: Order, amount: int) -> None:
-        self.portfolio.reserved += amount - order.reserved
-        order.reserved = amount
+    def _reserve_again(self, order: Order) -> None:
+        last = self.quote(order.instrument).last_price
+        reserve(order, self.portfolio, margin_of(order, last))
 
     def _turn(self, order: Order, to: str, *, tell: bool = False) -> None:
         order.record_status(to)

@@ -1,8 +1,8 @@
 """The exchange's own books: cash, lots, realised and unrealised profit, charges, all exact integers of 1/10,000 rupee.
 
-Full-payment view: every purchase is paid whole, every sale is received whole. So, whatever happens,
-cash + positions at market = opening cash + realised + unrealised - charges.
-Lots are matched first in, first out, per (exchange, tradingsymbol, product).
+Full-payment view: every purchase is paid whole, every sale is received whole. So, whatever happens, cash + positions
+at market = opening cash + realised + unrealised - charges. Lots are matched first in, first out, per (exchange,
+tradingsymbol, product).
 """
 
 from collections import deque

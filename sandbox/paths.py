@@ -1,8 +1,7 @@
 """Price paths before any trade: a daily chain of closes and, inside a day, a fair value per second.
 
-Everything is drawn from (seed, path name, date) alone, so the same seed gives the same market whatever is asked
-first. Log
-prices are floats; they turn into integer ticks in `tape`.
+Everything is drawn from (seed, path name, date) alone, so the same seed gives the same market whatever is asked first.
+Log prices are floats; they turn into integer ticks in `tape`.
 """
 
 import zlib

@@ -1,8 +1,7 @@
 """Positions and holdings as Kite shows them, reset from day to day, and the funds they leave.
 
 The formulas are those that reproduce Kite's published samples (kite-facts 2.3). Values are 1/10,000 rupee inside. The
-ledger
-keeps the exact books; this is the broker's view of them.
+ledger keeps the exact books; this is the broker's view of them.
 """
 
 from collections.abc import Callable

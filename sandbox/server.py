@@ -1,8 +1,8 @@
 """The ASGI application: REST and WebSocket at the root of one port, and the pump that keeps market time flowing.
 
 Plain ASGI rather than a framework: Kite's content types carry no charset, 404 and 405 wear Kite's envelope, form
-bodies are read
-leniently, a refused handshake has a JSON body. A framework would have to be talked out of its own ideas on each.
+bodies are read leniently, a refused handshake has a JSON body. A framework would have to be talked out of its own
+ideas on each.
 """
 
 import asyncio

@@ -1,9 +1,8 @@
 """The WebSocket side: subscriptions, snapshots, tick frames, heartbeats and order updates (kite-facts 5).
 
 A connection remembers, per instrument, how many prints it has been sent; at each beat it gets every print since, so a
-slow
-reader or a fast clock makes frames longer and loses nothing. Everything leaves through `Connection.send_frame` and
-`Connection.send_text`, one place each.
+slow reader or a fast clock makes frames longer and loses nothing. Everything leaves through `Connection.send_frame`
+and `Connection.send_text`, one place each.
 """
 
 import asyncio

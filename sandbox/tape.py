@@ -1,8 +1,7 @@
 """The tape: at most one trade print per instrument per market second, and the bars that aggregate exactly those prints.
 
-A `DayTape` is one instrument on one day, wholly drawn in advance from (seed, instrument, date); time only uncovers
-it. Prices
-are 1/10,000 rupee. The last print of a day is the close, and is the next day's previous close.
+A `DayTape` is one instrument on one day, wholly drawn in advance from (seed, instrument, date); time only uncovers it.
+Prices are 1/10,000 rupee. The last print of a day is the close, and is the next day's previous close.
 """
 
 from collections import OrderedDict

@@ -1,8 +1,7 @@
 """The exchange's calendar as the sandbox sees it: trading days, and sessions per kind of instrument.
 
 Times are seconds since IST midnight, or integer nanoseconds UTC. Dates are IST dates. A year without a holiday table
-falls
-back to Monday to Friday, so that the sandbox always has a session to offer.
+falls back to Monday to Friday, so that the sandbox always has a session to offer.
 """
 
 from datetime import UTC, date, datetime, timedelta, timezone

@@ -1,8 +1,7 @@
 """Kite's binary tick packets, encoded in bulk from a tape (kite-facts 5), and the text frames beside them.
 
 A `Chunk` holds 1,024 prints of one tape: the five-level book after each, and each print's packet in every mode,
-already with
-its two-byte length in front, so that a frame is a count and slices. Prices go out as paise.
+already with its two-byte length in front, so that a frame is a count and slices. Prices go out as paise.
 """
 
 import struct
