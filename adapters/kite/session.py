@@ -179,7 +179,9 @@ class KiteSession:
             given = self._credentials
             found.append(_Stored(given.api_key, given.user_id, given.access_token, now, expiry_after(now)))
         # A login well after now is of another market time: a sandbox was started again on an earlier day.
-        return [stored for stored in found if stored.opened <= now + CLOCK_SLACK and now < stored.expires]
+        # The one in use is usually the one on file: each token is asked about once.
+        valid = (stored for stored in found if stored.opened <= now + CLOCK_SLACK and now < stored.expires)
+        return list({stored.access_token: stored for stored in valid}.values())
 
     def _accepted(self, stored: _Stored) -> bool:
         outcome, reply = self._ask("GET", "/user/profile", authorised=True)
