@@ -145,10 +145,9 @@ def note_charges(orders: Iterable[ExecutedOrder], holdings_sold: int = 0) -> Cha
     """The charges of one day.
 
     One contract note per segment group (exchange). On it brokerage, exchange charge, SEBI fee and GST are summed
-    exactly and
-    rounded once, half up, to the paisa; stamp duty is summed and rounded once, half up, to the rupee; STT is rounded
-    half up to
-    the rupee for each (symbol, kind, side). `holdings_sold` counts the scrips sold from holdings that day.
+    exactly and rounded once, half up, to the paisa; stamp duty is summed and rounded once, half up, to the rupee; STT
+    is rounded half up to the rupee for each (symbol, kind, side). `holdings_sold` counts the scrips sold from holdings
+    that day.
     """
     groups: dict[str, list[ExecutedOrder]] = defaultdict(list)
     for order in orders:
