@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from domain.bars import Bar
 from domain.messages.broker import PlaceOrder
-from domain.messages.journal import IntentAccepted, JournalEvent, OrderClosed, OrderState, TradeBooked
+from domain.messages.journal import (
+    IntentAccepted,
+    JournalEvent,
+    OrderAcknowledged,
+    OrderClosed,
+    OrderState,
+    SendingClaimed,
+    TradeBooked,
+)
 from domain.messages.market import BarsBackfilled, PriceChanged
 from domain.messages.orders import OrderIntent
 from domain.strategy.runner import RunnerSettings, Strategy, StrategyRunner
@@ -61,7 +69,8 @@ def filled(intent: OrderIntent, quantity: int | None = None, time: Nanos | None 
         intent.reference_price, when, when,
     )  # fmt: skip
     ended = OrderClosed(tag, "1", intent.strategy, OrderState.COMPLETE, done, "", when)
-    return [accepted(intent), trade, ended]
+    sent: list[JournalEvent] = [SendingClaimed(tag, when), OrderAcknowledged(tag, "1", intent.strategy, when)]
+    return [accepted(intent), *sent, trade, ended]
 
 
 def fill_all(runner: StrategyRunner, intents: Sequence[OrderIntent], now: Nanos) -> list[OrderIntent]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 import pytest
@@ -17,7 +17,7 @@ from domain.messages.market import BarsBackfilled
 from domain.messages.orders import OrderIntent
 from domain.strategies.pulse import Pulse
 from domain.strategy.exits import better, exit_reason
-from domain.strategy.rule import Book, NoState, RuleStrategy, SessionNow, Targets
+from domain.strategy.rule import Book, RuleStrategy, SessionNow, Targets
 from domain.strategy.sizing import FixedQuantity, FixedValue, Sizing, size
 from domain.values import RUPEE, SECOND, Side
 from tests.market.making import INFY, SBIN
@@ -33,39 +33,7 @@ from tests.strategy.playing import (
     play,
     warmed,
 )
-
-
-class Digits(RuleStrategy, frozen=True):
-    """Wants what the last digit of the close says: 1 long, 2 short, 0 flat, anything else: leave it."""
-
-    stop: float = 0.0
-    target: float = 0.0
-    trail: float = 0.0
-
-    @staticmethod
-    def decide(
-        now: Columns, before: Columns, book: Book, session: SessionNow, state: NoState, params: DigitsParameters
-    ) -> tuple[Targets, NoState]:
-        digit = round(now.close) % 10
-        wanted = {0: 0, 1: book.size, 2: -book.size}.get(digit, book.quantity + book.pending)
-        return Targets(wanted, params.stop, params.target, params.trail), state
-
-
-class SlowDigits(Digits, frozen=True):
-    """The same with a warm-up."""
-
-    def indicators(self) -> Mapping[str, Indicator]:
-        return {"average": indicator("SMA", timeperiod=3)}
-
-
-class Columns(NamedTuple):
-    close: float
-
-
-class DigitsParameters(NamedTuple):
-    stop: float
-    target: float
-    trail: float
+from tests.strategy.rules import Digits, SlowDigits
 
 
 class Counting(RuleStrategy, frozen=True):
