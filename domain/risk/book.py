@@ -147,12 +147,14 @@ class RiskBook:
         self._ids: dict[str, str] = {}
         self._positions: dict[LineKey, int] = {}
         self._names: dict[int, tuple[str, E4]] = {}
+        self._held_names: dict[int, tuple[str, E4]] = {}
         self._seen: set[str] = set()
         self._day_orders = 0
         self._recent: list[Nanos] = []
         self._marks: dict[int, E4] = {}
         self._frozen: dict[str, str] = {}
-        self._lines: dict[LineKey, Exposure] | None = None
+        self._lines: dict[LineKey, Exposure] = {}
+        self._dirty: set[LineKey] = set()
 
     # What it is told
 
@@ -193,7 +195,6 @@ class RiskBook:
             case _:
                 pass
         self._seq = record.seq
-        self._lines = None
         return True
 
     def apply_all(self, records: Iterable[JournalRecord]) -> int:
@@ -206,6 +207,7 @@ class RiskBook:
         if self.is_known(intent.intent_id):
             raise ValueError(f"intent {intent.intent_id} is held or journaled already")
         self._put(_held(intent, margin, now))
+        self._held_names[intent.token] = intent.instrument, intent.reference_price
 
     def release(self, intent_id: str) -> bool:
         """Give up a hold whose intent never reached the journal; False where it has, or is not known."""
@@ -264,9 +266,18 @@ class RiskBook:
 
     def exposures(self) -> Mapping[LineKey, Exposure]:
         """Every line that has a position or an open order."""
-        if self._lines is None:
-            self._lines = dict(self._added_up())
+        for key in self._dirty:
+            line = self._added_up(key)
+            if line == Exposure():
+                self._lines.pop(key, None)
+            else:
+                self._lines[key] = line
+        self._dirty.clear()
         return self._lines
+
+    def lines(self) -> list[tuple[LineKey, Exposure]]:
+        """The same, ordered by strategy, token and product, so that equal books are walked alike."""
+        return sorted(self.exposures().items(), key=lambda item: _sortable(item[0]))
 
     def exposure(self, strategy: str, token: int, product: Product) -> Exposure:
         """One line; all zero where there is nothing."""
@@ -281,11 +292,9 @@ class RiskBook:
 
         `extra` is one more order, as its line and signed units.
         """
-        lines = {key: line for key, line in self.exposures().items() if key[1] == token}
-        more_key, more = extra if extra is not None else (None, 0)
-        if more_key is not None:
-            lines.setdefault(more_key, Exposure())
-        return sum(line.worst(more if key == more_key else 0) for key, line in lines.items())
+        key, more = extra if extra is not None else (None, 0)
+        others = sum(line.worst() for other, line in self.exposures().items() if other[1] == token and other != key)
+        return others if key is None else others + self.exposure(*key).worst(more)
 
     def gross_exposure(self, leave_out: int | None = None) -> E4:
         """Worst-case value of all instruments at their newest prices, but for `leave_out`."""
@@ -369,6 +378,7 @@ class RiskBook:
         for order in state.orders:
             book._put(order)
         book._positions = {(strategy, token, product): units for strategy, token, product, units in state.positions}
+        book._dirty.update(book._positions)
         book._names = {token: (name, price) for token, name, price in state.names}
         book._seen = set(state.seen_ids)
         book._recent = list(state.recent)
@@ -400,6 +410,7 @@ class RiskBook:
             self._positions[key] = units
         else:
             self._positions.pop(key, None)
+        self._dirty.add(key)
         self._names[trade.token] = trade.instrument, trade.price
         order = self._by_tag(trade.tag)
         if order is not None:
@@ -412,13 +423,14 @@ class RiskBook:
         self._orders[order.intent_id] = order
         if order.tag:
             self._ids[order.tag] = order.intent_id
-        self._lines = None
+        self._dirty.add(order.key)
 
     def _change(
         self, tag: str, *, standing: Standing | None = None, seen: int | None = None, booked: int | None = None
     ) -> None:
         order = self._by_tag(tag)
         if order is not None:
+            self._dirty.add(order.key)
             self._orders[order.intent_id] = msgspec.structs.replace(
                 order,
                 standing=order.standing if standing is None else standing,
@@ -430,15 +442,11 @@ class RiskBook:
         order = self._orders.pop(intent_id, None)
         if order is not None:
             self._ids.pop(order.tag, None)
-            self._lines = None
+            self._dirty.add(order.key)
 
     def _named(self, token: int) -> tuple[str, E4]:
         """Instrument and newest price that the journal or a hold names for the token."""
-        named = self._names.get(token)
-        if named is None:
-            held = (order for order in self._holds() if order.token == token)
-            named = next(((order.instrument, order.reference_price) for order in held), ("", 0))
-        return named
+        return self._names.get(token) or self._held_names.get(token, ("", 0))
 
     def _holds(self) -> Iterator[OpenOrder]:
         return (order for order in self._orders.values() if order.standing is Standing.HELD)
@@ -446,25 +454,18 @@ class RiskBook:
     def _ids_journaled(self) -> Iterator[str]:
         return (order.intent_id for order in self._orders.values() if order.standing is not Standing.HELD)
 
-    def _added_up(self) -> Iterator[tuple[LineKey, Exposure]]:
-        orders: dict[LineKey, list[OpenOrder]] = {}
-        for order in self._orders.values():
-            orders.setdefault(order.key, []).append(order)
-        for key in sorted(orders.keys() | self._positions.keys(), key=_sortable):
-            mine = orders.get(key, [])
-            buys = [order for order in mine if order.side is Side.BUY]
-            sells = [order for order in mine if order.side is Side.SELL]
-            yield (
-                key,
-                Exposure(
-                    position=self._positions.get(key, 0)
-                    + sum(order.side.sign * (order.filled - order.booked) for order in mine),
-                    buys=sum(order.remaining for order in buys),
-                    sells=sum(order.remaining for order in sells),
-                    opening_buys=sum(order.remaining for order in buys if not order.reduce_only),
-                    opening_sells=sum(order.remaining for order in sells if not order.reduce_only),
-                ),
-            )
+    def _added_up(self, key: LineKey) -> Exposure:
+        mine = [order for order in self._orders.values() if order.key == key]
+        buys = [order for order in mine if order.side is Side.BUY]
+        sells = [order for order in mine if order.side is Side.SELL]
+        return Exposure(
+            position=self._positions.get(key, 0)
+            + sum(order.side.sign * (order.filled - order.booked) for order in mine),
+            buys=sum(order.remaining for order in buys),
+            sells=sum(order.remaining for order in sells),
+            opening_buys=sum(order.remaining for order in buys if not order.reduce_only),
+            opening_sells=sum(order.remaining for order in sells if not order.reduce_only),
+        )
 
 
 def _held(intent: OrderIntent, margin: E4, now: Nanos) -> OpenOrder:

@@ -23,7 +23,7 @@ def flatten_intents(
     """
     wanted = set(tokens)
     intents = []
-    for (strategy, token, product), line in book.exposures().items():
+    for (strategy, token, product), line in book.lines():
         if token not in wanted or product is not Product.MIS or not strategy or not line.exits():
             continue
         numbers = _free_numbers(book, f"flat:{strategy}:{token}:{book.day}:")

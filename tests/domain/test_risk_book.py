@@ -182,7 +182,8 @@ def test_a_new_day_counts_its_orders_anew_and_keeps_positions_and_open_orders() 
     assert book.day == NEXT_DAY.isoformat()
     assert book.orders_today() == 0
     assert line(book) == Exposure(position=4, buys=6, opening_buys=6)
-    assert book.is_known("s1:1")
+    book.apply_all(journal(traded(6), closed(10), after=book.seq))
+    assert book.is_known("s1:1"), "it was open when the day began"
     assert not book.is_known("b")
 
 
