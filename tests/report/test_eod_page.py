@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from adapters.report import EodWriter, read_json, report_paths
 from adapters.report.chart import _ticks, equity_chart
-from adapters.report.page import ROWS_MAX, render
+from adapters.report.page import CHARGE_NAMES, ROWS_MAX, render
 from adapters.report.text import inr, long_date, percent, short, signed
+from domain.costs import COMPONENTS
 from domain.report.books import Difference, read_books
 from domain.report.document import as_json
 from domain.report.eod import DayEvent, EodReport, EquityPoint, build
@@ -79,6 +80,10 @@ def test_the_page_needs_no_network_and_no_script() -> None:
     assert "default-src 'none'" in page
     assert not re.search(r"https?://|src=|<script|<link|@import|url\((?!#)", page)
     assert len(page) < 100_000
+
+
+def test_every_charge_has_a_name_for_people() -> None:
+    assert set(CHARGE_NAMES) == set(COMPONENTS)
 
 
 def test_what_others_wrote_is_escaped() -> None:

@@ -10,13 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.messages.journal import JournalRecord
+from domain.messages.journal import JournalEvent, JournalRecord, SendingClaimed
 from domain.report.books import read_books
 from domain.report.document import as_json
 from domain.report.eod import EodReport, EquityPoint, build, drawdown
 from domain.report.orders import OrderFacts
-from domain.values import RUPEE
-from tests.report.sample_day import day_facts, journal, order_facts, snapshot, stated_books
+from domain.values import RUPEE, Side
+from tests.report.sample_day import (
+    INFY,
+    a_trade,
+    accepted,
+    an_intent,
+    at,
+    day_facts,
+    journal,
+    order_facts,
+    snapshot,
+    stated_books,
+)
 
 GOLDEN = Path(__file__).with_name("golden") / "eod.json"
 REWRITE = "PATANG_REWRITE_GOLDEN"
@@ -88,6 +99,23 @@ def test_slippage_is_what_fills_cost_beyond_the_price_decided_at() -> None:
     # 50 INFY bought 0.20 dearer; 20 SBIN bought back 0.05 dearer; everything else at its price.
     assert report.slippage == 50 * 2_000 + 20 * 500
     assert [row.slippage for row in report.order_list if row.slippage] == [100_000, 10_000]
+
+
+@pytest.mark.parametrize(
+    ("side", "fill", "expected"),
+    [(Side.BUY, 1_010, 50), (Side.BUY, 990, -50), (Side.SELL, 990, 50), (Side.SELL, 1_010, -50)],
+)
+def test_a_dearer_buy_and_a_cheaper_sale_are_paid_away(side: Side, fill: int, expected: int) -> None:
+    facts = OrderFacts()
+    events: list[JournalEvent] = [
+        accepted("T1", an_intent("ma_cross", INFY, side, 5, 1_000, at("10:00"))),
+        SendingClaimed("T1", at("10:00")),
+        a_trade("1", "O1", "T1", "ma_cross", INFY, side, 5, fill, at("10:00")),
+    ]
+    for seq, event in enumerate(events, start=1):
+        facts.apply(JournalRecord(seq, event))
+
+    assert facts.slippage() == facts.rows()[0].slippage == expected
 
 
 def test_orders_are_counted_where_they_reached_the_broker_and_states_where_they_ended() -> None:

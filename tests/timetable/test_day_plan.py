@@ -73,6 +73,12 @@ def test_a_short_special_session_is_squared_off_before_its_own_close() -> None:
     ]
 
 
+def test_a_square_off_at_the_very_close_is_moved_before_it() -> None:
+    at_close = replace(SETTINGS, square_off={EQUITY: dt.time(15, 30)}, square_off_warning={})
+
+    assert "20 15:20 square_off equity" in planned(FRIDAY, (EQUITY,), at_close)
+
+
 def test_the_report_waits_for_the_last_session() -> None:
     late = replace(SETTINGS, end_of_day=dt.time(15, 20))
 
