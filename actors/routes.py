@@ -114,8 +114,8 @@ ROUTES: Final[Mapping[type, Route]] = {
     # feed
     market.FrameReceived: Route(_to(FEED), Lane.DATA),
     market.TextReceived: Route(_to(FEED), Lane.EVENT),
-    market.LinkOpened: Route(_to(FEED), Lane.EVENT),
-    market.LinkClosed: Route(_to(FEED), Lane.EVENT),
+    market.LinkOpened: Route(_to(FEED), Lane.CONTROL),
+    market.LinkClosed: Route(_to(FEED), Lane.CONTROL),
     market.FeedConnected: Route(_to(MARKET, ORDERS, RISK, REPORTER)),
     market.FeedDisconnected: Route(_to(MARKET, RISK, REPORTER)),
     market.Subscribe: Route(_to(FEED)),
@@ -166,7 +166,7 @@ ROUTES: Final[Mapping[type, Route]] = {
     control.Alert: Route(_to(ALERTS, REPORTER)),
     control.StrategyFrozen: Route(_to(RISK, ALERTS, REPORTER)),
     control.SessionLost: Route(_to(SESSION, RISK), Lane.CONTROL),
-    control.SessionOpened: Route(_to(RISK, REPORTER), Lane.CONTROL),
+    control.SessionOpened: Route(_to(RISK), Lane.CONTROL),
 }
 
 QUERIES: Final = frozenset({control.Report})

@@ -1,0 +1,268 @@
+"""The table of routes against the messages there are, and against what their receivers handle."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from enum import Enum
+
+import msgspec
+import numpy as np
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+
+from actors import routes
+from actors.alerts import Alerts, as_alert
+from actors.feed import Feed
+from actors.gateway import OrderWorker, ReadWorker
+from actors.history import HistoryWorker
+from actors.market_data import MarketData
+from actors.orders import OrderSupervisor
+from actors.portfolio import Portfolio
+from actors.reporter import Reporter
+from actors.risk import RiskGate
+from actors.routes import MESSAGE_MODULES, QUERIES, ROUTES, Route, Routes, Topology
+from actors.runtime import Actor, Lane
+from actors.runtime.mailbox import Entry, Mailbox, MailboxSpec
+from actors.session import Session
+from actors.strategy import StrategyActor
+from actors.timetable import Timetable
+from domain.bars import Bar
+from domain.messages import broker, control, journal, market, orders
+from domain.messages.control import JobDue, JobKind, SetTradingState, TradingState
+from domain.messages.journal import JournalRecord
+from domain.messages.market import PriceChanged
+from domain.report.memory import DayMemory
+from domain.strategy import messages as strategy_messages
+from domain.ticks import TICK_DTYPE
+from tests.actors.stage import Stage
+
+STRATEGY = "s1"
+TOPOLOGY = Topology(strategies=(STRATEGY,), by_token={1: (STRATEGY,)})
+
+ACTORS: Mapping[str, type[Actor]] = {
+    routes.SESSION: Session,
+    routes.PORTFOLIO: Portfolio,
+    routes.RISK: RiskGate,
+    routes.ORDERS: OrderSupervisor,
+    routes.gateway_entry(0): OrderWorker,
+    routes.GATEWAY_EXIT: OrderWorker,
+    routes.GATEWAY_READ: ReadWorker,
+    routes.HISTORY: HistoryWorker,
+    routes.MARKET: MarketData,
+    routes.FEED: Feed,
+    routes.strategy_name(STRATEGY): StrategyActor,
+    routes.REPORTER: Reporter,
+    routes.TIMETABLE: Timetable,
+    routes.ALERTS: Alerts,
+}
+
+ELSEWHERE: Mapping[type[Actor], tuple[types.FunctionType, ...]] = {
+    Reporter: (typing.cast("types.FunctionType", DayMemory.witness),),
+    Alerts: (typing.cast("types.FunctionType", as_alert),),
+}
+"""Where an actor's `receive` hands what it does not name to a function with a table of its own."""
+
+PARTS: Mapping[type, str] = {
+    broker.PlaceOrder: "inside SubmitOrder and IntentAccepted",
+    broker.Accepted: "an outcome, inside OrderPosted and CancelPosted",
+    broker.Rejected: "an outcome, as Accepted",
+    broker.Unresolved: "an outcome, as Accepted",
+    broker.NotSent: "an outcome, as Accepted",
+    broker.BrokerOrder: "a row, inside OrderUpdateReceived and OrderBookRead",
+    broker.BrokerTrade: "a row, inside TradesRead and OrderBookRead",
+    broker.BrokerPosition: "a row, inside AccountRead",
+    broker.BrokerHolding: "a row, inside AccountRead",
+    broker.Funds: "a figure, inside AccountRead",
+    broker.SessionFacts: "returned by the session port; SessionOpened is what travels",
+    control.PositionView: "a row, inside PortfolioSnapshot",
+    journal.OrderRecord: "what the journal answers; never told",
+    **dict.fromkeys(typing.get_args(journal.JournalEvent), "an event, inside JournalRecord"),
+}
+"""Structs of the message modules that never travel by themselves, and where they are."""
+
+
+def messages_of(modules: Iterable[types.ModuleType]) -> set[type]:
+    """The Structs that a module defines itself."""
+    return {
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Struct) and value.__module__ == module.__name__
+    }
+
+
+def sample(kind: object) -> object:
+    """A value of the type, with strategy `s1` and token 1 wherever a text or a number is wanted."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return sample(args[0])
+    if origin is tuple:
+        return ()
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return kind(**{field.name: sample(field.type) for field in msgspec.structs.fields(kind)})
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind))
+    if origin is np.ndarray:
+        return np.zeros(0, TICK_DTYPE)
+    plain: Mapping[object, object] = {int: 1, str: STRATEGY, bool: False, bytes: b"", float: 1.0, type(None): None}
+    return plain[kind]
+
+
+def samples(kind: type) -> list[object]:
+    """One message of the type, or one per variant where the table tells variants apart."""
+    one = sample(kind)
+    if isinstance(one, JobDue):
+        return [replace(one, kind=each) for each in JobKind]
+    if isinstance(one, JournalRecord):
+        return [replace(one, event=sample(each)) for each in typing.get_args(journal.JournalEvent)]
+    return [one]
+
+
+def handles(actor: type[Actor], message: object) -> bool:
+    """Whether a case of the actor's tables names this message (its guards, which ask for state, left out)."""
+    return any(_matches(function, message) for function in (actor.receive, *ELSEWHERE.get(actor, ())))
+
+
+def _matches(function: object, message: object) -> bool:
+    assert isinstance(function, types.FunctionType)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    table = next((node for node in ast.walk(tree) if isinstance(node, ast.Match)), None)
+    if table is None:
+        return False
+    cases = [
+        ast.match_case(pattern=case.pattern, guard=None, body=[ast.Return(ast.Constant(True))])
+        for case in table.cases
+        if not (isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None)
+    ]
+    check = ast.parse("def check(message):\n    pass\n    return False")
+    definition = check.body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    definition.body[0] = ast.Match(subject=ast.Name("message", ast.Load()), cases=cases)
+    scope = dict(vars(sys.modules[function.__module__]))
+    exec(compile(ast.fix_missing_locations(check), "cases", "exec"), scope)  # noqa: S102 - the actor's own patterns
+    return bool(scope["check"](message))
+
+
+def faults(table: Mapping[type, Route], kinds: Iterable[type]) -> list[str]:
+    """What is wrong with a table for these message types, in words."""
+    found = [f"{kind.__name__} has no route" for kind in kinds if kind not in table]
+    for kind, route in table.items():
+        for message in samples(kind):
+            receivers = route.to(TOPOLOGY, message)
+            if not receivers:
+                found.append(f"{kind.__name__} has no receiver")
+            found += [
+                f"{name} has no case for {message}"
+                for name in receivers
+                if name not in ACTORS or not handles(ACTORS[name], message)
+            ]
+    return found
+
+
+def travelling() -> set[type]:
+    return messages_of((*MESSAGE_MODULES, strategy_messages)) - PARTS.keys() - QUERIES
+
+
+# SubmitOrder is told to a worker that the order supervisor names: entries are spread over several.
+NAMED_BY_SENDER = {orders.SubmitOrder}
+
+
+def test_every_message_has_a_receiver_and_every_receiver_a_case_for_it() -> None:
+    table = {kind: route for kind, route in ROUTES.items() if kind not in NAMED_BY_SENDER}
+
+    assert faults(table, travelling() - NAMED_BY_SENDER) == []
+
+
+def test_workers_for_entries_and_exits_take_orders_and_every_actor_that_is_asked_answers() -> None:
+    assert ROUTES[orders.SubmitOrder].to(TOPOLOGY, sample(orders.SubmitOrder)) == ()
+    assert handles(ACTORS[routes.gateway_entry(0)], sample(orders.SubmitOrder))
+    assert handles(ACTORS[routes.GATEWAY_EXIT], sample(orders.SubmitOrder))
+    for name in (routes.PORTFOLIO, routes.RISK, routes.ORDERS, routes.FEED, routes.SESSION, routes.MARKET):
+        assert handles(ACTORS[name], control.Report()), name
+
+
+def test_the_table_has_no_rows_for_what_does_not_exist() -> None:
+    assert set(ROUTES) == travelling()
+    assert not set(ROUTES) & set(PARTS)
+
+
+class Unheard(Struct, frozen=True, tag=True):
+    """A new message that somebody forgot to handle."""
+
+    token: int
+
+
+def test_a_forgotten_route_receiver_or_case_is_found() -> None:
+    assert faults({}, [Unheard]) == ["Unheard has no route"]
+    assert faults({Unheard: Route(lambda _t, _m: ())}, [Unheard]) == ["Unheard has no receiver"]
+    assert faults({Unheard: Route(lambda _t, _m: (routes.RISK,))}, []) == ["risk has no case for Unheard(token=1)"]
+    assert faults({Unheard: Route(lambda _t, _m: ("nobody",))}, []) == ["nobody has no case for Unheard(token=1)"]
+    wrong_kind = JobDue(kind=JobKind.SQUARE_OFF, subject="s1", due=1, fired=1)
+    assert not handles(Portfolio, wrong_kind)
+
+
+@pytest.mark.parametrize(
+    ("message", "receivers"),
+    [
+        (PriceChanged(1, 1, 1, 1, 1, 1, 1), ("strategy.s1", "risk", "portfolio")),
+        (PriceChanged(2, 1, 1, 1, 1, 1, 1), ("risk", "portfolio")),
+        (orders.Denied("i", "s1", orders.DenyReason.HALTED, "", 1), ("strategy.s1", "reporter")),
+        (orders.Denied("i", "gone", orders.DenyReason.HALTED, "", 1), ("reporter",)),
+        (orders.IntentVoided("i", "gone", ""), ("risk",)),
+        (journal.JournalAdvanced(1), ("risk", "portfolio", "strategy.s1")),
+        (JobDue(JobKind.SQUARE_OFF, "equity", 1, 1), ("risk",)),
+        (JobDue(JobKind.DRILL_CRASH_STRATEGY, "s1", 1, 1), ("strategy.s1", "alerts", "reporter")),
+    ],
+)
+def test_who_hears_depends_on_who_trades_what(message: object, receivers: tuple[str, ...]) -> None:
+    assert ROUTES[type(message)].to(TOPOLOGY, message) == receivers
+
+
+# -- lanes -------------------------------------------------------------------------------------------------------------
+
+
+def test_only_prices_and_snapshots_conflate() -> None:
+    assert {kind for kind, route in ROUTES.items() if route.key is not None} == {
+        PriceChanged,
+        control.PortfolioSnapshot,
+    }
+
+
+def test_lanes() -> None:
+    lanes = {lane: {kind for kind, route in ROUTES.items() if route.lane is lane} for lane in Lane}
+
+    assert lanes[Lane.CONTROL] == {
+        control.SetTradingState,
+        control.FreezeStrategy,
+        control.TradingStateChanged,
+        control.SessionLost,
+        control.SessionOpened,
+        orders.CancelOrder,
+        market.LinkOpened,
+        market.LinkClosed,
+    }
+    assert lanes[Lane.DATA] == {market.FrameReceived, market.TickBatch, PriceChanged, control.PortfolioSnapshot}
+
+
+def test_the_kill_switch_overtakes_what_is_queued_prices_conflate_and_bars_do_not(stage: Stage) -> None:
+    table, context, waiting = Routes(TOPOLOGY), stage.context("market"), Mailbox(MailboxSpec())
+    for price in (100, 101, 102):
+        table.publish(context, PriceChanged(1, price, 0, 0, 0, 0, 0))
+        table.publish(context, market.BarClosed(Bar(1, 60, price, 1, 1, 1, 1, 1), 0))
+    table.publish(context, SetTradingState(TradingState.HALTED, "stop", "operator"))
+
+    for told in context.told:
+        if told.to in ("risk", "strategy.s1"):
+            waiting.put(Entry(told.message, None, told.lane, (told.to, told.key) if told.key is not None else None, 0))
+
+    taken = [entry.message for entry in waiting.clear()]
+    assert isinstance(taken[0], SetTradingState)
+    assert [m.bar.start for m in taken if isinstance(m, market.BarClosed)] == [100, 101, 102]
+    assert [m.last_price for m in taken if isinstance(m, PriceChanged)] == [102, 102]  # one per receiver, the newest

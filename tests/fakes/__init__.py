@@ -1,0 +1,1 @@
+"""Small real implementations of ports, in memory. Imported as `tests.fakes.…`."""
