@@ -18,7 +18,7 @@ class SequenceGap(PatangError):
         self.seq = seq
 
 
-class SnapshotUnreadable(PatangError):
+class SnapshotUnreadable(PatangError, ValueError):
     """A stored projection is not one that this program reads. Nothing is lost: fold the journal from the start."""
 
 
