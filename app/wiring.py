@@ -17,7 +17,6 @@ root (one_for_one)
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from actors.alerts import Alerts
@@ -60,8 +59,8 @@ from actors.runtime import (
 from actors.session import Session
 from actors.strategy import StrategyActor, StrategyActorSettings
 from actors.timetable import Timetable
+from app.ports import Ports
 from app.strategies import TRADED_CLASSES, Cast, Configured
-from app.world import World
 from config.sections.trading import TimesByClass
 from domain.ports import Scheduler
 from domain.risk import RiskLimits
@@ -78,7 +77,7 @@ STRATEGY_SUPERVISOR: Final = "supervise."
 """Prefix of the supervisor of one strategy."""
 
 
-def build_tree(world: World, cast: Cast, scheduler: Scheduler, writer: ReportWriter) -> SupervisorSpec:
+def build_tree(ports: Ports, cast: Cast, scheduler: Scheduler, writer: ReportWriter) -> SupervisorSpec:
     """The whole tree. Factories make fresh actors with fresh HTTP sessions for every incarnation."""
     routes = Routes(cast.topology)
     return SupervisorSpec(
@@ -87,27 +86,27 @@ def build_tree(world: World, cast: Cast, scheduler: Scheduler, writer: ReportWri
         intensity=30,
         period_seconds=60.0,
         children=(
-            _session(world, routes),
-            *_gateway(world, routes, cast),
-            _portfolio(world, routes, cast),
-            _risk(world, routes, cast),
-            _orders(world, routes),
-            _reporter(world, routes, cast, writer),
-            _alerts(world),
-            _market(world, routes, cast),
+            _session(ports, routes),
+            *_gateway(ports, routes, cast),
+            _portfolio(ports, routes, cast),
+            _risk(ports, routes, cast),
+            _orders(ports, routes),
+            _reporter(ports, routes, cast, writer),
+            _alerts(ports),
+            _market(ports, routes, cast),
             SupervisorSpec(
                 id="strategies",
                 strategy=Strategy.ONE_FOR_ONE,
-                children=tuple(_strategy(world, routes, each) for each in cast.strategies),
+                children=tuple(_strategy(ports, routes, each) for each in cast.strategies),
             ),
-            _timetable(world, routes, cast, scheduler),
+            _timetable(ports, routes, cast, scheduler),
         ),
     )
 
 
-def timetable_settings(world: World, cast: Cast) -> TimetableSettings:
+def timetable_settings(ports: Ports, cast: Cast) -> TimetableSettings:
     """The day's jobs as configured."""
-    schedule, drills = world.settings.schedule, world.settings.drills
+    schedule, drills = ports.settings.schedule, ports.settings.drills
     return TimetableSettings(
         square_off_warning=_times(schedule.square_off_warning),
         square_off=_times(schedule.square_off),
@@ -119,9 +118,9 @@ def timetable_settings(world: World, cast: Cast) -> TimetableSettings:
     )
 
 
-def risk_limits(world: World) -> RiskLimits:
+def risk_limits(ports: Ports) -> RiskLimits:
     """The risk gate's limits as configured."""
-    risk = world.settings.risk
+    risk = ports.settings.risk
     return RiskLimits(
         max_quantity_per_order=risk.max_quantity_per_order,
         max_value_per_order=risk.max_value_per_order,
@@ -142,25 +141,25 @@ def _times(times: TimesByClass) -> dict[SessionClass, dt.time]:
     return {each: times.of(each) for each in TRADED_CLASSES}
 
 
-def _session(world: World, routes: Routes) -> ChildSpec:
+def _session(ports: Ports, routes: Routes) -> ChildSpec:
     backoff = Backoff(min_seconds=0.5, max_seconds=30.0)
     return ChildSpec(
         id=SESSION,
-        factory=lambda context: Session(context, routes, world.session, world.clock, backoff),
+        factory=lambda context: Session(context, routes, ports.session, ports.clock, backoff),
         ready=Ready.EXPLICIT,
         start_timeout_seconds=60.0,
         backoff=QUICK,
     )
 
 
-def _gateway(world: World, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
-    workers = world.settings.orders.workers
+def _gateway(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
+    workers = ports.settings.orders.workers
 
     def order_worker(name: str) -> ChildSpec:
         return ChildSpec(
             id=name,
             factory=lambda context: OrderWorker(
-                context, routes, world.account.broker(), world.journal, world.clock, pacing_deadline_seconds=3.0
+                context, routes, ports.broker(), ports.journal, ports.clock, pacing_deadline_seconds=3.0
             ),
             # An order in flight is never handed out twice: the order supervisor goes and looks instead.
             in_flight=InFlight.DEAD_LETTER,
@@ -171,14 +170,14 @@ def _gateway(world: World, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
 
     reads = ChildSpec(
         id=GATEWAY_READ,
-        factory=lambda context: ReadWorker(context, routes, world.account.broker(), world.clock),
+        factory=lambda context: ReadWorker(context, routes, ports.broker(), ports.clock),
         in_flight=InFlight.REDELIVER_ONCE,
         heartbeat_seconds=45.0,
         backoff=QUICK,
     )
     history = ChildSpec(
         id=HISTORY,
-        factory=lambda context: HistoryWorker(context, routes, world.account.history(), cast.instruments),
+        factory=lambda context: HistoryWorker(context, routes, ports.history(), cast.instruments),
         in_flight=InFlight.REDELIVER_ONCE,
         heartbeat_seconds=60.0,
         backoff=QUICK,
@@ -187,27 +186,27 @@ def _gateway(world: World, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
     return (*entries, order_worker(GATEWAY_EXIT), reads, history)
 
 
-def _portfolio(world: World, routes: Routes, cast: Cast) -> ChildSpec:
+def _portfolio(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     by_key = {instrument.key: instrument for instrument in cast.instruments.values()}
     return ChildSpec(
         id=PORTFOLIO,
-        factory=lambda context: Portfolio(context, routes, world.journal, world.clock, by_key, publish_seconds=0.25),
+        factory=lambda context: Portfolio(context, routes, ports.journal, ports.clock, by_key, publish_seconds=0.25),
         heartbeat_seconds=10.0,
         backoff=QUICK,
     )
 
 
-def _risk(world: World, routes: Routes, cast: Cast) -> ChildSpec:
+def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     settings = RiskSettings(
-        run=world.run,
-        limits=risk_limits(world),
-        mis_cutoff=_times(world.settings.risk.mis_cutoff),
-        intent_valid_seconds=world.settings.orders.intent_valid_seconds,
+        run=ports.run,
+        limits=risk_limits(ports),
+        mis_cutoff=_times(ports.settings.risk.mis_cutoff),
+        intent_valid_seconds=ports.settings.orders.intent_valid_seconds,
     )
     return ChildSpec(
         id=RISK,
         factory=lambda context: RiskGate(
-            context, routes, world.journal, world.clock, world.calendar, cast.instruments, settings
+            context, routes, ports.journal, ports.clock, ports.calendar, cast.instruments, settings
         ),
         # An intent may be decided twice: its id makes the second approval a duplicate in the journal.
         in_flight=InFlight.REDELIVER_ONCE,
@@ -216,8 +215,8 @@ def _risk(world: World, routes: Routes, cast: Cast) -> ChildSpec:
     )
 
 
-def _orders(world: World, routes: Routes) -> ChildSpec:
-    orders = world.settings.orders
+def _orders(ports: Ports, routes: Routes) -> ChildSpec:
+    orders = ports.settings.orders
     protection = -1 if orders.market_protection == "auto" else round(orders.market_protection * 100)
     settings = OrderSettings(
         poll_seconds=orders.reconcile_seconds,
@@ -230,7 +229,7 @@ def _orders(world: World, routes: Routes) -> ChildSpec:
     )
     return ChildSpec(
         id=ORDERS,
-        factory=lambda context: OrderSupervisor(context, routes, world.journal, world.clock, settings),
+        factory=lambda context: OrderSupervisor(context, routes, ports.journal, ports.clock, settings),
         ready=Ready.EXPLICIT,
         start_timeout_seconds=RECONCILE_SECONDS,
         in_flight=InFlight.REDELIVER_ONCE,
@@ -240,8 +239,8 @@ def _orders(world: World, routes: Routes) -> ChildSpec:
     )
 
 
-def _market(world: World, routes: Routes, cast: Cast) -> SupervisorSpec:
-    feed = world.settings.feed
+def _market(ports: Ports, routes: Routes, cast: Cast) -> SupervisorSpec:
+    feed = ports.settings.feed
     wanted: dict[tuple[int, int], int] = {}
     for strategy in cast.strategies:
         for instrument in strategy.instruments:
@@ -258,7 +257,7 @@ def _market(world: World, routes: Routes, cast: Cast) -> SupervisorSpec:
             jitter=feed.backoff_jitter,
         ),
     )
-    port = world.feed()
+    port = ports.feed()
     tokens = tuple(cast.instruments)
     # Ticks are never dropped for want of room: a bar would be wrong. The alert tells of a reader that lags.
     roomy = MailboxSpec(capacity=100_000, overflow=Overflow.GROW)
@@ -274,8 +273,8 @@ def _market(world: World, routes: Routes, cast: Cast) -> SupervisorSpec:
                     context,
                     routes,
                     cast.instruments,
-                    world.calendar,
-                    world.clock,
+                    ports.calendar,
+                    ports.clock,
                     wanted,
                     settings=data_settings,
                 ),
@@ -286,7 +285,7 @@ def _market(world: World, routes: Routes, cast: Cast) -> SupervisorSpec:
             ),
             ChildSpec(
                 id=FEED,
-                factory=lambda context: Feed(context, routes, port, world.clock, feed_settings, tokens),
+                factory=lambda context: Feed(context, routes, port, ports.clock, feed_settings, tokens),
                 ready=Ready.EXPLICIT,
                 start_timeout_seconds=60.0,
                 heartbeat_seconds=10.0,
@@ -297,7 +296,7 @@ def _market(world: World, routes: Routes, cast: Cast) -> SupervisorSpec:
     )
 
 
-def _strategy(world: World, routes: Routes, configured: Configured) -> SupervisorSpec:
+def _strategy(ports: Ports, routes: Routes, configured: Configured) -> SupervisorSpec:
     return SupervisorSpec(
         id=f"{STRATEGY_SUPERVISOR}{configured.id}",
         strategy=Strategy.ONE_FOR_ONE,
@@ -314,9 +313,9 @@ def _strategy(world: World, routes: Routes, configured: Configured) -> Superviso
                     configured.id,
                     configured.strategy,
                     configured.instruments,
-                    world.journal,
-                    world.calendar,
-                    world.clock,
+                    ports.journal,
+                    ports.calendar,
+                    ports.clock,
                     StrategyActorSettings(runner=configured.runner),
                 ),
                 heartbeat_seconds=10.0,
@@ -326,41 +325,40 @@ def _strategy(world: World, routes: Routes, configured: Configured) -> Superviso
     )
 
 
-def _reporter(world: World, routes: Routes, cast: Cast, writer: ReportWriter) -> ChildSpec:
+def _reporter(ports: Ports, routes: Routes, cast: Cast, writer: ReportWriter) -> ChildSpec:
     settings = ReporterSettings(
-        env=world.env,
+        env=ports.env,
         strategies=tuple(s.id for s in cast.strategies),
-        run=world.run,
-        equity_step=int(world.settings.reports.equity_interval_seconds * SECOND),
+        run=ports.run,
+        equity_step=int(ports.settings.reports.equity_interval_seconds * SECOND),
     )
-    books: Callable[[], Mapping[str, object] | None] | None = None if world.control is None else world.books
     return ChildSpec(
         id=REPORTER,
-        factory=lambda context: Reporter(context, routes, world.journal, world.clock, writer, settings, books),
+        factory=lambda context: Reporter(context, routes, ports.journal, ports.clock, writer, settings, ports.books),
         in_flight=InFlight.REDELIVER_ONCE,
         heartbeat_seconds=30.0,
         backoff=QUICK,
     )
 
 
-def _alerts(world: World) -> ChildSpec:
+def _alerts(ports: Ports) -> ChildSpec:
     return ChildSpec(
         id=ALERTS,
-        factory=lambda context: Alerts(context, world.log),
+        factory=lambda context: Alerts(context, ports.log),
         backoff=QUICK,
     )
 
 
-def _timetable(world: World, routes: Routes, cast: Cast, scheduler: Scheduler) -> ChildSpec:
-    settings = timetable_settings(world, cast)
+def _timetable(ports: Ports, routes: Routes, cast: Cast, scheduler: Scheduler) -> ChildSpec:
+    settings = timetable_settings(ports, cast)
     return ChildSpec(
         id=TIMETABLE,
         factory=lambda context: Timetable(
             context,
             routes,
             scheduler,
-            world.clock,
-            lambda day: plan(world.calendar, day, cast.sessions, settings),
+            ports.clock,
+            lambda day: plan(ports.calendar, day, cast.sessions, settings),
             settings.session_expiry,
         ),
         backoff=QUICK,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,7 +32,7 @@ from domain.values import ist
 
 if TYPE_CHECKING:
     from config.schema import Settings
-    from domain.ports import FeedPort
+    from domain.ports import Broker, FeedPort, History
 
 ACCOUNT_FLAG: Final = "account"
 """Journal flag: which account (at the sandbox: which of its lives) the journal belongs to."""
@@ -169,9 +170,18 @@ class World:
         self.clock.refresh()
         return True
 
-    def books(self) -> dict[str, object] | None:
-        """The sandbox's own books; None elsewhere."""
-        return None if self.control is None else self.control.books()
+    @property
+    def books(self) -> Callable[[], Mapping[str, object]] | None:
+        """How to ask the sandbox for its own books; None elsewhere."""
+        return None if self.control is None else self.control.books
+
+    def broker(self) -> Broker:
+        """Orders and books for one worker, with an HTTP session of its own."""
+        return self.account.broker()
+
+    def history(self) -> History:
+        """Candles for one worker, with an HTTP session of its own."""
+        return self.account.history()
 
     def close(self) -> None:
         """Give everything back, the sandbox last."""

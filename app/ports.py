@@ -1,0 +1,79 @@
+"""What the actor tree is built from: every door to the world, for one run. `app.world` opens the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from config.schema import Settings
+from domain.ports import Broker, Calendar, Clock, EventLog, FeedPort, History, Journal, SessionPort
+
+
+class Ports(Protocol):
+    """Everything outside the actors.
+
+    run    names this process's life
+    books  the exchange's own books where it states them; None elsewhere
+    """
+
+    @property
+    def env(self) -> str:
+        """The environment's name."""
+        ...
+
+    @property
+    def run(self) -> str:
+        """Names this process's life."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """The checked settings."""
+        ...
+
+    @property
+    def log(self) -> EventLog:
+        """Where events go."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Market time."""
+        ...
+
+    @property
+    def monotonic(self) -> Clock:
+        """Monotonic time."""
+        ...
+
+    @property
+    def calendar(self) -> Calendar:
+        """Trading days and hours."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """The order journal."""
+        ...
+
+    @property
+    def session(self) -> SessionPort:
+        """The broker's login."""
+        ...
+
+    @property
+    def books(self) -> Callable[[], Mapping[str, object] | None] | None:
+        """How to ask the exchange for its own books, where it tells them."""
+        ...
+
+    def broker(self) -> Broker:
+        """A broker for one worker and incarnation."""
+        ...
+
+    def history(self) -> History:
+        """A source of candles for one worker and incarnation."""
+        ...
+
+    def feed(self) -> FeedPort:
+        """The ticker."""
+        ...
