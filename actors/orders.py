@@ -7,6 +7,7 @@ and look where an answer is missing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -51,6 +52,9 @@ from domain.orders.watch import overdue_intents, overdue_sends, stuck_market_ord
 from domain.ports import Clock, Journal
 from domain.values import SECOND, Nanos, ist
 
+ANSWER_PATIENCE_SECONDS: Final = 100.0
+"""A read without an answer for so long was lost with its worker (which is given up on after two of its deadlines)."""
+
 
 class OrderSettings(Struct, frozen=True):
     """How the order supervisor behaves. Seconds are wall seconds but where market time is named.
@@ -94,7 +98,7 @@ class OrderSupervisor(Actor):
         self._settings = settings
         self._next_worker = 0
         self._request = 0
-        self._book_pending = False
+        self._book_awaited_until: Nanos = 0
         self._book_due: Nanos = 0
         self._trades_due: dict[str, Nanos] = {}
         self._sent_mono: dict[str, Nanos] = {}
@@ -205,19 +209,22 @@ class OrderSupervisor(Actor):
         self._sent_mono[order.tag] = self.context.runtime.monotonic.now_ns()
 
     def _void(self, intent_id: str, strategy: str, why: str) -> None:
-        now = self._clock.now_ns()
         self._routes.publish(self.context, IntentVoided(intent_id=intent_id, strategy=strategy, why=why))
-        self._routes.publish(self.context, Alert(level="critical", name="journal.unavailable", text=why, time=now))
+        self._alert("journal.unavailable", why)
 
     # -- facts -----------------------------------------------------------------------------------------------------
 
     def _posted(self, posted: OrderPosted) -> None:
-        self._sent_mono.pop(posted.tag, None)
         record = self._journal.record(posted.tag)
         if record is None:
             self.context.log("error", "order.outcome_of_unknown_tag", tag=posted.tag)
             return
-        self._commit(after_post(record, posted.outcome, self._clock.now_ns()))
+        events = after_post(record, posted.outcome, self._clock.now_ns())
+        if not self._commit(events):
+            # A refusal is told this once and stands in no order book: keep it until it can be made durable.
+            self.context.after(1.0, posted)
+            return
+        self._sent_mono.pop(posted.tag, None)
         self.context.log(
             "debug" if not isinstance(posted.outcome, NotSent) else "info",
             "order.posted",
@@ -238,7 +245,12 @@ class OrderSupervisor(Actor):
                     "warning", "order.external", order_id=row.order_id, instrument=f"{row.exchange}:{row.symbol}"
                 )
             return
-        self._commit(after_update(record, row, self._clock.now_ns(), found_by))
+        try:
+            self._commit(after_update(record, row, self._clock.now_ns(), found_by))
+        except IllegalTransition as error:
+            # The broker shows more than ours allows (a journal put back from a copy, say): a person must look.
+            self._alert("order.illegal_transition", f"the broker shows order {row.order_id}: {error}")
+            return
         after = self._journal.record(record.tag)
         if after is not None and needs_trades(after):
             self._want_trades((after,))
@@ -279,17 +291,16 @@ class OrderSupervisor(Actor):
         wanted = tuple(record.order_id for record in records if record.order_id not in self._trades_due)
         if not wanted:
             return
-        never = 1 << 62
-        self._trades_due.update(dict.fromkeys(wanted, never))
+        self._trades_due.update(dict.fromkeys(wanted, self._mono_after(ANSWER_PATIENCE_SECONDS)))
         self._routes.publish(self.context, ReadTrades(order_ids=wanted))
 
     # -- reconciliation --------------------------------------------------------------------------------------------
 
     def _read_book(self) -> None:
         self._book_due = self._mono_after(self._settings.poll_seconds)
-        if self._book_pending:
+        if self.context.runtime.monotonic.now_ns() < self._book_awaited_until:
             return
-        self._book_pending = True
+        self._book_awaited_until = self._mono_after(ANSWER_PATIENCE_SECONDS)
         self._request += 1
         self._routes.publish(self.context, ReadOrderBook(request=self._request, with_trades=True))
 
@@ -297,7 +308,7 @@ class OrderSupervisor(Actor):
         self._book_due = min(self._book_due, self._mono_after(seconds))
 
     def _book_read(self, read: OrderBookRead) -> None:
-        self._book_pending = False
+        self._book_awaited_until = 0
         if read.error:
             self.context.log("warning", "order.book_unread", why=read.error)
             self._book_due = self._mono_after(1.0)
@@ -347,9 +358,7 @@ class OrderSupervisor(Actor):
     def _difference(self, difference: DifferenceFound) -> None:
         self._commit([difference])
         text = f"{difference.name} in {difference.subject}: ours {difference.ours}, the broker's {difference.theirs}"
-        self._routes.publish(
-            self.context, Alert(level="critical", name="reconcile.difference", text=text, time=difference.time)
-        )
+        self._alert("reconcile.difference", text)
 
     # -- timers ----------------------------------------------------------------------------------------------------
 
@@ -411,21 +420,21 @@ class OrderSupervisor(Actor):
 
     # -- commit, then tell -----------------------------------------------------------------------------------------
 
-    def _commit(self, events: Sequence[JournalEvent]) -> None:
+    def _commit(self, events: Sequence[JournalEvent]) -> bool:
+        """False where nothing could be made durable; an alert has been told then."""
         if not events:
-            return
+            return True
         try:
             self._tell(self._journal.commit(events))
         except IllegalTransition as error:
             # Two facts crossed (an outcome and the poll that found the order first): what is journaled stands.
             self.context.log("warning", "order.illegal_transition", why=str(error))
         except JournalUnavailable as error:
-            now = self._clock.now_ns()
-            self._routes.publish(
-                self.context, Alert(level="critical", name="journal.unavailable", text=str(error), time=now)
-            )
-            # The fact is not lost: the broker still has it, and the next read of the book brings it again.
+            self._alert("journal.unavailable", str(error))
+            # What the broker's books show is not lost: the next read of the book brings it again.
             self._read_book_soon(1.0)
+            return False
+        return True
 
     def _tell(self, records: Sequence[JournalRecord]) -> None:
         for record in records:
@@ -433,10 +442,11 @@ class OrderSupervisor(Actor):
             self._routes.publish(self.context, record)
             if isinstance(record.event, OrderQuarantined):
                 event = record.event
-                text = f"order {event.tag} of {event.strategy} is unresolved: {event.text}"
-                self._routes.publish(
-                    self.context, Alert(level="critical", name="order.unresolved", text=text, time=event.time)
-                )
+                self._alert("order.unresolved", f"order {event.tag} of {event.strategy} is unresolved: {event.text}")
+
+    def _alert(self, name: str, text: str) -> None:
+        alert = Alert(level="critical", name=name, text=text, time=self._clock.now_ns())
+        self._routes.publish(self.context, alert)
 
     def _log(self, record: JournalRecord) -> None:
         event = record.event
