@@ -1,10 +1,12 @@
 """The risk gate's thinking: limits, checks in order, what is held and open, and how positions are flattened.
 
-`limits` are the figures, `book` what the journal and our own holds say, `checks` one small function per way to be
-denied, `gate` asks them in order, `loss` watches the day's result, `flatten` makes the exits of a square-off.
+`limits` are the figures, `exposure` is one order and one line, `book` what the journal and our own holds say, `checks`
+one small function per way to be denied, `gate` asks them in order, `loss` watches the day's result, `flatten` makes the
+exits of a square-off.
 """
 
-from domain.risk.book import OpenOrder, RiskBook, Standing
+from domain.risk.book import RiskBook
+from domain.risk.exposure import Exposure, LineKey, OpenOrder, Standing
 from domain.risk.facts import Approval, MarketFacts, funds
 from domain.risk.flatten import flatten_intents
 from domain.risk.gate import check
@@ -13,6 +15,8 @@ from domain.risk.loss import breached, day_pnl
 
 __all__ = [
     "Approval",
+    "Exposure",
+    "LineKey",
     "MarketFacts",
     "OpenOrder",
     "RiskBook",

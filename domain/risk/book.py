@@ -10,7 +10,6 @@ voids them by raising the risk epoch), prices, and frozen strategies (whoever fr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
 from typing import Final
 
 import msgspec
@@ -30,95 +29,11 @@ from domain.messages.journal import (
 )
 from domain.messages.orders import OrderIntent
 from domain.portfolio.sequence import SnapshotUnreadable, is_next
+from domain.risk.exposure import Exposure, LineKey, OpenOrder, Standing, held_order
 from domain.risk.limits import RiskLimits
 from domain.values import E4, MINUTE, Instrument, Nanos, Product, Side
 
 _FORMAT: Final = 1
-
-LineKey = tuple[str, int, Product]
-"""(strategy, token, product). The strategy is empty for what was traded outside."""
-
-
-class Standing(Enum):
-    """HELD: approved, not journaled yet. LIVE: journaled and not final. UNRESOLVED: nothing is proved of it."""
-
-    HELD = "held"
-    LIVE = "live"
-    UNRESOLVED = "unresolved"
-
-
-class OpenOrder(Struct, frozen=True):
-    """One order that may still trade.
-
-    reference_price  what the decision was made at; values the order until the market gives a price
-    margin_held  for the whole quantity; released as it fills, and with the order
-    seen         units that cumulative updates showed as filled
-    booked       units whose trades are booked
-    time         when it was held, then when it was journaled
-    """
-
-    intent_id: str
-    tag: str
-    strategy: str
-    token: int
-    instrument: str
-    product: Product
-    side: Side
-    quantity: int
-    reduce_only: bool
-    reference_price: E4
-    margin_held: E4
-    valid_until: Nanos
-    standing: Standing
-    time: Nanos
-    seen: int = 0
-    booked: int = 0
-
-    @property
-    def key(self) -> LineKey:
-        """The line it belongs to."""
-        return self.strategy, self.token, self.product
-
-    @property
-    def filled(self) -> int:
-        """Units known to be filled, one way or the other."""
-        return max(self.seen, self.booked)
-
-    @property
-    def remaining(self) -> int:
-        """Units that may still fill."""
-        return max(self.quantity - self.filled, 0)
-
-    @property
-    def margin(self) -> E4:
-        """Margin still held for what remains, rounded up; the position carries the rest."""
-        return -(-self.margin_held * self.remaining // self.quantity)
-
-
-class Exposure(Struct, frozen=True):
-    """One line as it stands and as it could come to stand, in signed units.
-
-    position  provisional
-    buys, sells  units of open orders that may still fill
-    opening_buys, opening_sells  those of them that are not reduce-only
-    """
-
-    position: int = 0
-    buys: int = 0
-    sells: int = 0
-    opening_buys: int = 0
-    opening_sells: int = 0
-
-    def worst(self, extra: int = 0) -> int:
-        """The largest position, unsigned, that the line may reach; `extra` is one more order, signed."""
-        high = self.position + self.buys + max(extra, 0)
-        low = self.position - self.sells + min(extra, 0)
-        return max(abs(high), abs(low))
-
-    def exits(self) -> int:
-        """Units that may still be closed: the position less what open orders against it may close already."""
-        pending = self.sells if self.position > 0 else self.buys
-        return max(abs(self.position) - pending, 0)
 
 
 class _State(Struct, frozen=True):
@@ -206,7 +121,7 @@ class RiskBook:
         self.expire_holds(now)
         if self.is_known(intent.intent_id):
             raise ValueError(f"intent {intent.intent_id} is held or journaled already")
-        self._put(_held(intent, margin, now))
+        self._put(held_order(intent, margin, now))
         self._held_names[intent.token] = intent.instrument, intent.reference_price
 
     def release(self, intent_id: str) -> bool:
@@ -398,7 +313,7 @@ class RiskBook:
         newest = max([accepted.time, *self._recent[-1:]])
         self._recent = sorted(time for time in [*self._recent, accepted.time] if time > newest - MINUTE)
         self._forget(intent.intent_id)
-        held = _held(intent, accepted.margin_held, accepted.time)
+        held = held_order(intent, accepted.margin_held, accepted.time)
         self._put(msgspec.structs.replace(held, tag=accepted.tag, standing=Standing.LIVE))
         price = intent.reference_price or self._named(intent.token)[1]
         self._names[intent.token] = intent.instrument, price
@@ -466,25 +381,6 @@ class RiskBook:
             opening_buys=sum(order.remaining for order in buys if not order.reduce_only),
             opening_sells=sum(order.remaining for order in sells if not order.reduce_only),
         )
-
-
-def _held(intent: OrderIntent, margin: E4, now: Nanos) -> OpenOrder:
-    return OpenOrder(
-        intent_id=intent.intent_id,
-        tag="",
-        strategy=intent.strategy,
-        token=intent.token,
-        instrument=intent.instrument,
-        product=intent.product,
-        side=intent.side,
-        quantity=intent.quantity,
-        reduce_only=intent.reduce_only,
-        reference_price=intent.reference_price,
-        margin_held=margin,
-        valid_until=intent.valid_until,
-        standing=Standing.HELD,
-        time=now,
-    )
 
 
 def _sortable(key: LineKey) -> tuple[str, int, str]:

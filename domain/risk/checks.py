@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from domain.messages.control import TradingState
 from domain.messages.orders import DenyReason, OrderIntent
-from domain.risk.book import LineKey, RiskBook
+from domain.risk.book import RiskBook
+from domain.risk.exposure import LineKey
 from domain.risk.facts import MarketFacts
 from domain.risk.limits import RiskLimits, exactly
 from domain.values import E4, MINUTE, SECOND, Instrument, InstrumentKind, Nanos, OrderKind, Product, Side, ist, rupees

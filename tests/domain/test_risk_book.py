@@ -12,8 +12,7 @@ from domain.messages.journal import (
     OrderState,
 )
 from domain.portfolio import SequenceGap, SnapshotUnreadable
-from domain.risk import RiskBook, Standing
-from domain.risk.book import Exposure
+from domain.risk import Exposure, RiskBook, Standing
 from domain.values import MINUTE, RUPEE, SECOND, Product, Side
 from tests.domain.builders import (
     GOLD_FUTURE,

@@ -1,0 +1,115 @@
+"""One open order, and one line of what is held and what it could come to."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+
+from domain.messages.orders import OrderIntent
+from domain.values import E4, Nanos, Product, Side
+
+LineKey = tuple[str, int, Product]
+"""(strategy, token, product). The strategy is empty for what was traded outside."""
+
+
+class Standing(Enum):
+    """HELD: approved, not journaled yet. LIVE: journaled and not final. UNRESOLVED: nothing is proved of it."""
+
+    HELD = "held"
+    LIVE = "live"
+    UNRESOLVED = "unresolved"
+
+
+class OpenOrder(Struct, frozen=True):
+    """One order that may still trade.
+
+    reference_price  what the decision was made at; values the order until the market gives a price
+    margin_held  for the whole quantity; released as it fills, and with the order
+    seen         units that cumulative updates showed as filled
+    booked       units whose trades are booked
+    time         when it was held, then when it was journaled
+    """
+
+    intent_id: str
+    tag: str
+    strategy: str
+    token: int
+    instrument: str
+    product: Product
+    side: Side
+    quantity: int
+    reduce_only: bool
+    reference_price: E4
+    margin_held: E4
+    valid_until: Nanos
+    standing: Standing
+    time: Nanos
+    seen: int = 0
+    booked: int = 0
+
+    @property
+    def key(self) -> LineKey:
+        """The line it belongs to."""
+        return self.strategy, self.token, self.product
+
+    @property
+    def filled(self) -> int:
+        """Units known to be filled, one way or the other."""
+        return max(self.seen, self.booked)
+
+    @property
+    def remaining(self) -> int:
+        """Units that may still fill."""
+        return max(self.quantity - self.filled, 0)
+
+    @property
+    def margin(self) -> E4:
+        """Margin still held for what remains, rounded up; the position carries the rest."""
+        return -(-self.margin_held * self.remaining // self.quantity)
+
+
+class Exposure(Struct, frozen=True):
+    """One line as it stands and as it could come to stand, in signed units.
+
+    position  provisional
+    buys, sells  units of open orders that may still fill
+    opening_buys, opening_sells  those of them that are not reduce-only
+    """
+
+    position: int = 0
+    buys: int = 0
+    sells: int = 0
+    opening_buys: int = 0
+    opening_sells: int = 0
+
+    def worst(self, extra: int = 0) -> int:
+        """The largest position, unsigned, that the line may reach; `extra` is one more order, signed."""
+        high = self.position + self.buys + max(extra, 0)
+        low = self.position - self.sells + min(extra, 0)
+        return max(abs(high), abs(low))
+
+    def exits(self) -> int:
+        """Units that may still be closed: the position less what open orders against it may close already."""
+        pending = self.sells if self.position > 0 else self.buys
+        return max(abs(self.position) - pending, 0)
+
+
+def held_order(intent: OrderIntent, margin: E4, now: Nanos) -> OpenOrder:
+    """An approved intent that is not journaled yet."""
+    return OpenOrder(
+        intent_id=intent.intent_id,
+        tag="",
+        strategy=intent.strategy,
+        token=intent.token,
+        instrument=intent.instrument,
+        product=intent.product,
+        side=intent.side,
+        quantity=intent.quantity,
+        reduce_only=intent.reduce_only,
+        reference_price=intent.reference_price,
+        margin_held=margin,
+        valid_until=intent.valid_until,
+        standing=Standing.HELD,
+        time=now,
+    )
