@@ -242,6 +242,28 @@ def test_a_stamp_holds_for_these_requirements_and_this_interpreter_alone(tmp_pat
     assert (moved_interpreter, no_interpreter, back, other_pins) == (False, False, True, False)
 
 
+def test_a_failed_addition_takes_the_old_stamp_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else going back to the former pins would take a half-changed environment for whole."""
+    root = a_checkout(tmp_path)
+    require(root, "tool", "1.0", kind=Kind.DEVELOPMENT)
+    venv = an_environment(root / ".venv", runtime_thing="1.0", tool="1.0")
+    for kind in Kind:
+        bootstrap_build.stamp(root, venv, kind)
+    former = (root / Kind.DEVELOPMENT.value).read_text()
+    require(root, "tool", "2.0", kind=Kind.DEVELOPMENT)
+
+    def fail(*_: object) -> None:
+        raise bootstrap.BootstrapError("half-way")
+
+    monkeypatch.setattr(bootstrap_build, "install", fail)
+    with pytest.raises(bootstrap.BootstrapError):
+        bootstrap_build.make(root, venv, Kind.DEVELOPMENT)
+    (root / Kind.DEVELOPMENT.value).write_text(former)
+
+    assert not bootstrap.is_whole(venv, root, Kind.DEVELOPMENT)
+    assert bootstrap.is_whole(venv, root, Kind.RUNTIME)
+
+
 def test_an_environment_that_does_not_run_as_itself_ends_in_a_sentence(tmp_path: Path) -> None:
     """Without the guard this would hand over to itself for ever."""
     root = a_checkout(tmp_path)

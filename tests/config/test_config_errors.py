@@ -195,6 +195,11 @@ WRONG_FILES = (
         "allowed: https:// or wss://, or an address of this machine",
     ),
     Wrong(
+        "a socket in the clear",
+        "kite:\n  rest_url: https://example.com\n  ws_url: ws://example.com\n",
+        "FILE:3: kite.ws_url: found the text 'ws://example.com'; allowed: https:// or wss://, or an address of this machine",
+    ),
+    Wrong(
         "one address without the other",
         "kite:\n  rest_url: http://127.0.0.1:8000\n",
         f"{line_of('config/sandbox.yaml', 'ws_url')}: kite.ws_url: found null; allowed: an address, since kite.rest_url has one",

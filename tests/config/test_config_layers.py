@@ -221,6 +221,26 @@ def test_a_strategy_can_be_changed_replaced_or_removed(tmp_path: Path) -> None:
     assert replaced["cross"].parameters == {}
 
 
+def test_set_changes_a_strategy_s_kind_alone(tmp_path: Path) -> None:
+    result = load("sandbox", None, ["strategies.cross.kind=own:New"], {}, a_project(tmp_path, sandbox=CROSS))
+
+    assert result.settings.strategies["cross"].kind == "own:New"
+    assert result.settings.strategies["cross"].capital == e4(5)
+
+
+def test_entries_may_stop_at_the_very_minute_of_the_square_off() -> None:
+    risk = loaded("sandbox", "risk.mis_cutoff.equity=15:15").settings.risk
+
+    assert risk.mis_cutoff.equity == time(15, 15)
+
+
+@pytest.mark.parametrize(
+    ("units", "shown"), [(0, 0), (10_000, 1), (125_000, "12.5"), (1, "0.0001"), (100_100, "10.01")]
+)
+def test_rupees_are_shown_without_idle_zeros(units: int, shown: int | str) -> None:
+    assert rupees(units) == shown
+
+
 def test_the_example_in_the_documentation_does_what_it_says(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     example = page.partition("```yaml\n")[2].partition("```")[0]
