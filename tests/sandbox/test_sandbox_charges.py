@@ -74,11 +74,11 @@ def test_stamp_duty_is_the_buyers_and_rounds_half_up_to_the_rupee() -> None:
 
 
 def test_gst_leaves_the_investor_protection_fund_out() -> None:
-    # 18 % of (20 + 306.99 per crore of 1 crore + 10)
-    note = note_charges([executed("10000000")])
+    # a hundred crores: 18 % of (20 + 30,699 + 1,000); the fund's 1 rupee would add 18 paise
+    note = note_charges([executed("1000000000")])
 
-    assert note.exchange == 307 * RUPEE
-    assert note.gst == round(0.18 * (20 + 306.99 + 10) * 100) * 100
+    assert note.exchange == 30_700 * RUPEE
+    assert note.gst == round(0.18 * 31_719 * RUPEE)
 
 
 def test_square_off_and_depository_charges_stand_alone() -> None:

@@ -260,6 +260,50 @@ def test_an_exit_needs_no_margin() -> None:
     assert desk.row(desk.do(quantity=15, transaction_type="SELL"))["status"] == "COMPLETE"
 
 
+def test_two_exits_cannot_both_claim_the_same_position() -> None:
+    """The first exit is free; the second would open a short, and there is no money for that."""
+    desk = Desk(opening_cash=5000)
+    desk.do(quantity=15)
+    first = desk.do(quantity=15, transaction_type="SELL", order_type="LIMIT", price=a_price(desk, 2))
+    second = desk.do(quantity=15, transaction_type="SELL", order_type="LIMIT", price=a_price(desk, 2))
+
+    assert desk.row(first)["status"] == "OPEN"
+    assert desk.row(second)["status"] == "REJECTED"
+
+
+def test_an_order_on_its_way_when_the_session_ends_stays_cancelled(desk: Desk) -> None:
+    order = desk.place(product="CNC", quantity=1)
+    desk.exchange.clock.advance((15 * 3600 + 15 * 60 - 36_000) * 10**9)
+    desk.engine.run_to(desk.exchange.clock.now_ns())
+    desk.settle()
+
+    assert desk.statuses(order) == ["PUT ORDER REQ RECEIVED", "CANCELLED"]
+
+
+def test_a_resting_order_fills_whole_when_the_other_side_comes_to_its_price(desk: Desk) -> None:
+    """A print at the ask, equal to our bid: the book has crossed us, so no queue stands in between."""
+    tape = desk.engine.tape(desk.exchange.universe.by_key["NSE:INFY"])
+    start = tape.printed(desk.exchange.clock.now_ns())
+    at = next(
+        i
+        for i in range(start + 1, tape.count)
+        if tape.price[i] == tape.ask[i] and tape.ask[i] < tape.ask[i - 1] and tape.quantity[i] < 10**6
+    )
+    desk.forward((tape.time_ns(at) - desk.exchange.clock.now_ns()) / 1e9 - 0.5)
+    order = desk.engine.find(desk.do(order_type="LIMIT", price=rupees(int(tape.ask[at])), quantity=500))
+    order.queue_ahead = 10**6
+
+    desk.forward((tape.time_ns(at) - desk.exchange.clock.now_ns()) / 1e9)
+
+    assert [(trade.quantity, trade.time_ns) for trade in order.trades] == [(500, tape.time_ns(at))]
+
+
+def test_the_freeze_quantity_itself_is_allowed() -> None:
+    desk = Desk(opening_cash=10**9)
+
+    assert desk.place(quantity=100_000) in desk.engine.orders
+
+
 def test_delivery_cannot_be_sold_short(desk: Desk) -> None:
     row = desk.row(desk.do(product="CNC", transaction_type="SELL"))
 
