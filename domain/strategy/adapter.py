@@ -120,13 +120,15 @@ class RuleEvents(EventStrategy, frozen=True):
         targets = leg.targets
         if not (targets.stop or targets.target or targets.trail) or view.busy(price.token):
             return ()
+        if price.event_time == leg.event:
+            return ()  # this second's exit was refused: once a second is often enough
         last = price.last_price / RUPEE
         leg.best = better(held, last, leg.best)
         reason = exit_reason(held, last, leg.best, targets)
         if not reason:
             return ()
-        leg.targets, leg.reversing = Targets(0), False
-        leg.event, leg.reference = price.event_time, price.last_price
+        # The targets stay in force: an exit that is refused is tried again.
+        leg.event, leg.reference, leg.reversing = price.event_time, price.last_price, False
         return [_exit(price.token, held, abs(held), leg, reason)]
 
     def on_fill(self, view: View, fill: Fill) -> Sequence[IntentDraft]:

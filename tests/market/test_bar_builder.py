@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.bars import Bar
 from domain.market.bar_builder import BarBuilder
-from domain.market.buckets import DAY_SECONDS, bar_end, bar_start, finished_until
+from domain.market.buckets import DAY_SECONDS, Hours, bar_end, bar_start, finished_until
 from domain.values import SECOND
 from tests.market.making import CLOSES, DAY, INFY, OPENS, Packet, Print, aggregates, feed, packets
 
@@ -147,6 +147,16 @@ def test_an_exchange_time_past_the_end_closes_the_bar_though_the_print_is_old() 
     bars = feed(builder, [sent[1]._replace(exchange=OPENS + 60)])
 
     assert bars == aggregates([Print(0, 1_000, 10), Print(59, 1_010, 10)])
+
+
+def test_the_last_bar_ends_with_the_session_though_its_interval_does_not() -> None:
+    short = Hours(OPENS, OPENS + 375 * 60)
+    builder = BarBuilder(INFY, 3_600, short)
+    prints = [Print(374 * 60, 1_000, 10)]
+
+    assert feed(builder, packets(prints)) == []
+    assert builder.close_until(short.closes - 1) is None
+    assert builder.close_until(short.closes) == aggregates(prints, interval=3_600)[0]
 
 
 @pytest.mark.parametrize("second", [-1, SESSION_SECONDS, SESSION_SECONDS + 900])

@@ -253,6 +253,26 @@ def test_history_that_lags_behind_the_market_is_asked_again() -> None:
     assert live(told) == whole[2:4]
 
 
+def test_a_second_gap_while_the_first_is_being_repaired() -> None:
+    desk = a_desk()
+    prints = a_market(8, 420)
+    whole = aggregates(prints)
+    desk.begin(at(0), 0)
+    told: list[DeskMessage] = []
+    for epoch, (start, end) in enumerate([(0, 70), (100, 130), (160, 420)], 1):
+        part = [each for each in packets(prints) if start <= each.traded - OPENS < end]
+        told += [message for each in part for message in desk.ticks(batch([each], epoch), 0)]
+    [first] = of(LoadHistory, told)
+
+    told += desk.loaded(answer(first, whole), at(420), 0)
+    [_, second] = of(LoadHistory, told)
+    told += desk.loaded(answer(second, whole), at(420), 0)
+
+    assert [(each.start, each.end) for each in (first, second)] == [(at(60), at(120)), (at(120), at(180))]
+    assert [bar.start for each in told for bar in _bars(each)] == [bar.start for bar in whole[:-1]]
+    assert all(bar.complete for each in told for bar in _bars(each))
+
+
 def test_a_silent_instrument_closes_when_the_others_have_moved_on() -> None:
     desk = a_desk(wanted={(INFY, 60): 0, (SBIN, 60): 0})
     desk.begin(at(0), 0)

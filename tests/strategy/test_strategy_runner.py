@@ -50,6 +50,16 @@ class Counting(RuleStrategy, frozen=True):
         return Targets(0), seen[4]
 
 
+class Anchors(Counting, frozen=True):
+    """The same average from both anchors."""
+
+    def indicators(self) -> Mapping[str, Indicator]:
+        return {
+            "session": indicator("SMA", timeperiod=3, anchor="session"),
+            "series": indicator("SMA", timeperiod=3),
+        }
+
+
 CALLS: list[tuple[object, ...]] = []
 
 
@@ -309,6 +319,40 @@ def test_a_stop_is_watched_between_bars_and_ends_the_position_once() -> None:
     assert intent.intent_id == f"it:{at(131)}:{INFY}.stop"
     assert runner.price(a_price(134, 90), at(134)) == []
     assert runner.ledger.quantity(INFY) == 0
+
+
+def test_a_stop_that_is_refused_is_tried_again_a_second_later() -> None:
+    runner = warmed(a_runner(Digits(stop=95.0)))
+    play(runner, [a_bar(0, 105), a_bar(1, 101)])
+    [refused] = runner.price(a_price(131, 95), at(131))
+    runner.refused(refused.intent_id)
+
+    made = [runner.price(a_price(second, 94), at(second)) for second in (131, 132)]
+
+    assert [sides(each) for each in made] == [[], [("SELL", 100, True)]]
+
+
+def test_a_trail_begins_anew_with_every_position() -> None:
+    runner = warmed(a_runner(Digits(trail=5.0)))
+    play(runner, [a_bar(0, 105), a_bar(1, 101)])
+    runner.price(a_price(121, 130), at(121))
+    fill_all(runner, runner.price(a_price(122, 125), at(122)), at(122))
+    runner.price(a_price(123, 101), at(123))
+    play(runner, [a_bar(2, 101)])
+
+    assert runner.ledger.quantity(INFY) == 100
+    assert runner.price(a_price(181, 101), at(181)) == []
+
+
+def test_a_session_indicator_starts_over_every_day_and_a_series_one_does_not() -> None:
+    runner = warmed(a_runner(Anchors()), [a_bar(minute, 100, backfilled=True) for minute in range(400)])
+    next_day = 1_440
+
+    play(runner, [a_bar(next_day + minute, 110) for minute in range(4)])
+
+    rows = [(call[0].session, call[0].series) for call in CALLS]  # type: ignore[attr-defined]
+    assert rows == [(110.0, 110.0)]  # minute 2 has no row before it
+    assert CALLS[0][2] == Book(0, 0, 100, 0.0, 0)
 
 
 def test_a_trail_follows_the_best_price_since_entry() -> None:
