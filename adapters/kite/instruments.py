@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import hashlib
@@ -29,6 +30,9 @@ DUMP_DEADLINE_SECONDS: Final = 60.0
 
 CURRENCY_UNITS: Final = 1000
 """Units per lot of a currency contract; Kite counts currency and commodity quantities in lots [not verified]."""
+
+CACHES_KEPT: Final = 5
+"""Files in the cache's folder: every day, and every start of a sandbox on another port, writes one."""
 
 _FORMAT: Final = 1
 
@@ -181,12 +185,16 @@ def _read(path: Path, source: str, day: dt.date) -> _Cached | None:
 def _write(path: Path, content: bytes) -> None:
     """Atomically, and best effort: without a cache the next start is slower, nothing else."""
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(content)
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
+        try:
+            aside.write_bytes(content)
+            aside.replace(path)
+        except OSError:
+            aside.unlink(missing_ok=True)
+        caches = sorted(path.parent.glob("instruments-*.bin"), key=lambda file: file.stat().st_mtime)
+        for old in caches[:-CACHES_KEPT]:
+            old.unlink(missing_ok=True)
 
 
 class Catalog:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from adapters.kite.connection import Connection
 
 MODES: Final = frozenset({"ltp", "quote", "full"})
+SHORTEST_SECONDS: Final = 0.5
 
 _State: TypeAlias = Literal["new", "connected", "gone"]
 
@@ -42,13 +43,22 @@ _order: Final = lax_decoder(OrderRow)
 
 
 class FeedTimes(Struct, frozen=True):
-    """Wall seconds. The broker sends at least a heartbeat about every second; pings find a peer that is gone."""
+    """Wall seconds. The broker sends at least a heartbeat about every second; pings find a peer that is gone.
+
+    Autobahn gathers its timers in fifths of a second, and pings without pause below that: half a second is the least.
+    """
 
     connect_seconds: float = 10.0
     handshake_seconds: float = 10.0
     close_seconds: float = 1.0
     ping_every_seconds: float = 5.0
     ping_answer_seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse what would make the reactor spin."""
+        for name in self.__struct_fields__:
+            if getattr(self, name) < SHORTEST_SECONDS:
+                raise ValueError(f"{name} is {getattr(self, name)}: at least {SHORTEST_SECONDS} seconds")
 
 
 class KiteFeed:
