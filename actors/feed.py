@@ -61,6 +61,7 @@ class _Link:
         self._feed = feed
         self._orders = orders
         self._port = port
+        self.muted = False
 
     def connected(self, epoch: int) -> None:
         self._feed.tell(LinkOpened(epoch=epoch), Lane.CONTROL)
@@ -76,6 +77,8 @@ class _Link:
         self._feed.tell(TextReceived(epoch=epoch, payload=payload, received_time=received_ns))
 
     def disconnected(self, epoch: int, reason: str, login_needed: bool) -> None:
+        if self.muted:
+            return
         self._feed.tell(LinkClosed(epoch=epoch, reason=reason, login_needed=login_needed), Lane.CONTROL)
 
 
@@ -107,6 +110,7 @@ class Feed(Actor):
         self._attempt = 0
         self._last_heard: Nanos = 0
         self._frames = 0
+        self._link: _Link | None = None
 
     def started(self) -> None:
         """Connect, and watch the connection."""
@@ -141,15 +145,17 @@ class Feed(Actor):
         return None
 
     def stopping(self) -> None:
-        """Close the socket."""
+        """Close the socket, and hear no more of it."""
+        if self._link is not None:
+            self._link.muted = True
         self._port.disconnect(self._epoch)
 
     def _connect(self) -> None:
         self._epoch += 1
         self._opening = True
         self._last_heard = self.context.runtime.monotonic.now_ns()
-        link = _Link(self.context.me, self.context.address(ORDERS), self._port)
-        self._port.connect(self._epoch, link)
+        self._link = _Link(self.context.me, self.context.address(ORDERS), self._port)
+        self._port.connect(self._epoch, self._link)
 
     def _opened(self) -> None:
         self._connected, self._opening, self._attempt = True, False, 0

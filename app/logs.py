@@ -255,13 +255,11 @@ class _ConsoleSink:
         level, event = str(fields.pop("level")), str(fields.pop("event"))
         actor = fields.pop("actor", None)
         fields.pop("incarnation", None)
-        trace = fields.pop("traceback", None)
+        fields.pop("traceback", None)  # in the file: a person at the terminal wants the one line
         keys = " ".join(f"{key}={_shown(value)}" for key, value in fields.items())
         when = f"{str(market)[11:19]} ({wall})" if market else wall
         who = f"{actor}: " if actor else ""
         line = f"{when} {level:<8} {who}{event}" + (f"  {keys}" if keys else "")
-        if trace:
-            line += "\n" + str(trace).rstrip()
         paint = self._COLOURS.get(level, "") if self._colour else ""
         self._stream.write(f"{paint}{line}\x1b[0m\n" if paint else line + "\n")
 

@@ -86,17 +86,19 @@ class Cast(Struct, frozen=True):
 def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
     """The enabled strategies, and the instruments they name. Raises ConfigError with the key's place.
 
-    `sandbox.instruments` bounds how many instruments are traded in all, in the order they are named.
+    In the sandbox `sandbox.instruments` says how many are traded in all: the first of those named, and beyond them
+    further shares, spread over the strategies.
     """
     settings = loaded.settings
     room = settings.sandbox.instruments if loaded.env == "sandbox" else None
+    more = _further_shares(settings.strategies, catalog, room)
     known: dict[int, Instrument] = {}
     strategies = []
     for name, each in settings.strategies.items():
         if not each.enabled:
             continue
         instruments = []
-        for number, key in enumerate(each.instruments):
+        for number, key in enumerate((*each.instruments, *more.get(name, ()))):
             instrument = catalog.by_key.get(key)
             where = f"strategies.{name}.instruments[{number}]"
             if instrument is None:
@@ -112,6 +114,22 @@ def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
     if not strategies:
         raise ConfigError("strategies: none is enabled; name at least one, as config/sandbox.yaml does")
     return Cast(strategies=tuple(strategies), instruments=known)
+
+
+def _further_shares(
+    strategies: Mapping[str, StrategySettings], catalog: Catalog, wanted: int | None
+) -> dict[str, list[str]]:
+    """Shares beyond those named, by strategy, dealt out in turn until so many are traded in all."""
+    enabled = [name for name, each in strategies.items() if each.enabled]
+    named = {key for name in enabled for key in strategies[name].instruments}
+    missing = (wanted or 0) - len(named)
+    if missing <= 0 or not enabled:
+        return {}
+    shares = (each.key for each in catalog if each.exchange == "NSE" and each.kind is InstrumentKind.EQUITY)
+    dealt: dict[str, list[str]] = {name: [] for name in enabled}
+    for number, key in enumerate(itertools.islice((key for key in shares if key not in named), missing)):
+        dealt[enabled[number % len(enabled)]].append(key)
+    return dealt
 
 
 def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: tuple[Instrument, ...]) -> Configured:

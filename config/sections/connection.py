@@ -45,7 +45,7 @@ class SandboxSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     speed: Annotated[float, Meta(gt=0, le=1000)]
     seed: Count
-    instruments: Annotated[int, Meta(ge=1, le=40)]
+    instruments: Annotated[int, Meta(ge=1, le=40)] | None
     date: date | None
     opening_cash: Rupees
     hold: bool

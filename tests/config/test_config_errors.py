@@ -73,7 +73,7 @@ WRONG_FILES = (
     Wrong(
         "decimal for a count",
         "sandbox:\n  instruments: 3.0\n",
-        "FILE:2: sandbox.instruments: found 3.0; allowed: a whole number ≥ 1 and ≤ 40",
+        "FILE:2: sandbox.instruments: found 3.0; allowed: a whole number ≥ 1 and ≤ 40 or null",
     ),
     Wrong(
         "YAML 1.1's octal",
