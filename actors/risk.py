@@ -7,8 +7,8 @@ flattens on behalf of any strategy, a frozen or crashed one included.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -38,8 +38,11 @@ from domain.ports import Calendar, Clock, Journal
 from domain.risk import MarketFacts, RiskBook, RiskLimits, breached, check, day_pnl, flatten_intents, funds
 from domain.values import IST, SECOND, Instrument, Nanos, SessionClass, ist, nanos
 
+T = TypeVar("T")
+
 STATE_FLAG: Final = "trading_state"
 FROZEN_FLAG: Final = "frozen_strategies"
+FLATTENING_FLAG: Final = "flattening"
 SNAPSHOT_EVERY: Final = 500
 """Journal records between snapshots kept: they only shorten a rebuild."""
 
@@ -111,7 +114,9 @@ class RiskGate(Actor):
         self._epoch = self._journal.raise_risk_epoch()
         self._rebuild()
         self._state = self._kept_state()
-        self._frozen = self._kept_frozen()
+        # A new process starts its strategies anew, and its day's jobs too: these two last as long as this one.
+        self._frozen = self._kept(FROZEN_FLAG, dict[str, str]) or {}
+        self._flattening = self._kept(FLATTENING_FLAG, dict[int, str]) or {}
         for strategy, why in self._frozen.items():
             self._book.freeze(strategy, why)
         self._set_gate()
@@ -254,20 +259,27 @@ class RiskGate(Actor):
         # A halt outlives the process; anything else only this process's own life.
         return kept if kept.run == self._settings.run or kept.state is TradingState.HALTED else start
 
-    def _kept_frozen(self) -> dict[str, str]:
-        text = self._journal.flag(FROZEN_FLAG)
+    def _kept(self, name: str, kind: type[T]) -> T | None:
+        """What this process kept under the name; None where nothing was, or by another process."""
+        text = self._journal.flag(name)
         if text is None:
-            return {}
-        run, frozen = msgspec.json.decode(text, type=tuple[str, dict[str, str]])
-        # A new process starts its strategies anew: a freeze lasts as long as the strategy that failed stays down.
-        return frozen if run == self._settings.run else {}
+            return None
+        run, value = msgspec.json.decode(text, type=tuple[str, msgspec.Raw])
+        return msgspec.json.decode(value, type=kind) if run == self._settings.run else None
+
+    def _keep_for_restart(self, name: str, value: object) -> None:
+        """For the next incarnation of this process. What is in force now does not wait for the disk."""
+        try:
+            self._journal.set_flag(name, msgspec.json.encode((self._settings.run, value)).decode())
+        except JournalUnavailable as error:
+            self._alert("critical", "risk.state_not_kept", str(error), self._clock.now_ns())
 
     def _freeze(self, strategy: str, why: str) -> None:
         if strategy in self._frozen:
             return
         self._frozen[strategy] = why
         self._book.freeze(strategy, why)
-        self._journal.set_flag(FROZEN_FLAG, msgspec.json.encode((self._settings.run, self._frozen)).decode())
+        self._keep_for_restart(FROZEN_FLAG, self._frozen)
         self.context.log("error", "risk.strategy_frozen", strategy=strategy, why=why)
         self._routes.publish(
             self.context, CancelOpenOrders(strategy=strategy, why=f"strategy {strategy} is frozen: {why}")
@@ -280,7 +292,7 @@ class RiskGate(Actor):
         if why is not None:
             self._set_state(TradingState.HALTED, why, "limit")
             self._alert("critical", "risk.daily_loss", why, self._clock.now_ns())
-            self._flattening.update(dict.fromkeys(self._instruments, why))
+            self._want_flat(self._instruments, why)
             self._flatten()
 
     # -- square-off ------------------------------------------------------------------------------------------------
@@ -288,10 +300,15 @@ class RiskGate(Actor):
     def _square_off(self, session: SessionClass) -> None:
         tokens = tuple(token for token, each in self._instruments.items() if each.session is session)
         why = f"square-off of {session.value}"
-        self._flattening.update(dict.fromkeys(tokens, why))
+        self._want_flat(tokens, why)
         self.context.log("info", "risk.square_off", session=session.value, instruments=len(tokens))
         self._routes.publish(self.context, SquareOff(tokens=tokens, why=why))
         self._flatten()
+
+    def _want_flat(self, tokens: Iterable[int], why: str) -> None:
+        """From here on these are flattened, by a restarted gate as well."""
+        self._flattening.update(dict.fromkeys(tokens, why))
+        self._keep_for_restart(FLATTENING_FLAG, self._flattening)
 
     def _flatten(self) -> None:
         """Make the exits that are still missing, until the lines are flat."""
