@@ -108,6 +108,7 @@ class Feed(Actor):
         self._connected = False
         self._opening = False
         self._attempt = 0
+        self._login_alerted = False
         self._last_heard: Nanos = 0
         self._frames = 0
         self._link: _Link | None = None
@@ -158,7 +159,7 @@ class Feed(Actor):
         self._port.connect(self._epoch, self._link)
 
     def _opened(self) -> None:
-        self._connected, self._opening, self._attempt = True, False, 0
+        self._connected, self._opening, self._attempt, self._login_alerted = True, False, 0, False
         self._last_heard = self.context.runtime.monotonic.now_ns()
         self._port.subscribe(self._epoch, self._tokens, self._mode)
         self.context.log("info", "feed.connected", epoch=self._epoch, tokens=len(self._tokens), mode=self._mode)
@@ -213,7 +214,8 @@ class Feed(Actor):
                 self.context,
                 FeedDisconnected(epoch=self._epoch, reason=reason, login_needed=login_needed, received_time=now),
             )
-        if login_needed and self._attempt == 1:
+        if login_needed and not self._login_alerted:
+            self._login_alerted = True
             text = "the broker's ticker refused our token: log in again"
             self._routes.publish(self.context, Alert(level="critical", name="feed.login", text=text, time=now))
         self.context.after(seconds, _Connect(attempt=self._attempt))

@@ -46,7 +46,7 @@ class Session(Actor):
                 self.context.log("error", "session.lost", why=why)
                 self._facts = None
                 self._open()
-            case JobDue():
+            case JobDue() if self._facts is not None:
                 self.context.log("info", "session.expired")
                 self._facts = None
                 self._open()
