@@ -157,7 +157,9 @@ ROUTES: Final[Mapping[type, Route]] = {
     # state, jobs, reports
     control.SetTradingState: Route(_to(RISK), Lane.CONTROL),
     control.FreezeStrategy: Route(_to(RISK), Lane.CONTROL),
-    control.TradingStateChanged: Route(_to(ORDERS, REPORTER, ALERTS), Lane.CONTROL),
+    control.TradingStateChanged: Route(
+        lambda topology, m: (ORDERS, REPORTER, ALERTS, *_all_strategies(topology, m)), Lane.CONTROL
+    ),
     control.JobDue: Route(_of_job),
     control.SquareOff: Route(_all_strategies),
     control.PortfolioSnapshot: Route(_to(RISK, REPORTER), Lane.DATA, lambda _m: "portfolio"),

@@ -7,6 +7,7 @@ what its former life may have sent is either in the journal or no longer valid.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,7 +15,7 @@ from actors.folding import JournalReader
 from actors.routes import Routes
 from actors.runtime import Actor, Context, DrillCrash
 from domain.market.buckets import Hours
-from domain.messages.control import JobDue, Report, SquareOff
+from domain.messages.control import JobDue, Report, SquareOff, TradingState, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.market import BarClosed, BarsBackfilled, PriceChanged
 from domain.messages.orders import Denied, IntentVoided, OrderIntent
@@ -27,11 +28,17 @@ from domain.values import SECOND, Instrument, Nanos, ist
 class StrategyActorSettings(Struct, frozen=True):
     """runner  how it trades.
 
-    poll_seconds  wall seconds between looks at the market clock, for strategies that want a timer
+    poll_seconds     wall seconds between looks at the market clock, for strategies that want a timer
+    wait_for_active  in the first life of the process: decide nothing before trading is ACTIVE, since it would only be
+                     denied, and some decisions (the first of a period, say) are not made twice
     """
 
     runner: RunnerSettings
     poll_seconds: float = 0.05
+    wait_for_active: bool = False
+
+
+_UNTIL_ACTIVE: Final[Nanos] = 1 << 62
 
 
 class _TimerDue(Struct, frozen=True, tag=True):
@@ -70,6 +77,8 @@ class StrategyActor(Actor):
         """Rebuild the ledger from the journal, and ask for the warm-up."""
         self._reader.catch_up()
         self._live = True
+        if self.context.incarnation == 1 and self._settings.wait_for_active:
+            self._runner.quiet_until = _UNTIL_ACTIVE
         if self.context.incarnation > 1:
             wait = int(self._settings.runner.intent_valid_seconds * SECOND)
             self._runner.quiet_until = self._clock.now_ns() + wait
@@ -81,7 +90,7 @@ class StrategyActor(Actor):
         held = {token: self._runner.ledger.quantity(token) for token in self._runner.ledger.tokens()}
         self.context.log("info", "strategy.started", seq=self._reader.last_seq, held=held)
 
-    def receive(self, message: object) -> object:
+    def receive(self, message: object) -> object:  # noqa: C901, PLR0912 - one line per message: the table of what it handles
         """Bars, prices, own orders, time."""
         now = self._clock.now_ns()
         match message:
@@ -106,6 +115,9 @@ class StrategyActor(Actor):
             case SquareOff(tokens=tokens, why=why):
                 self.context.log("info", "strategy.squared_off", tokens=tokens, why=why)
                 self._runner.square_off(tokens, now)
+            case TradingStateChanged(state=state):
+                if state is TradingState.ACTIVE and self._runner.quiet_until == _UNTIL_ACTIVE:
+                    self._runner.quiet_until = now
             case JobDue():
                 raise DrillCrash("drill: the strategy is crashed on purpose")
             case Report():

@@ -107,9 +107,9 @@ def install(root: Path, venv: Path, kind: Kind) -> None:
     uv = shutil.which("uv")
     if uv:
         say(f"installing {total} packages from {kind.value} with uv")
-        status, output = run(
-            [uv, "pip", "install", "--python", python, "--require-hashes", "-r", str(requirements)], total
-        )
+        # Compiled here, as pip does: where PYTHONDONTWRITEBYTECODE is set, every start would compile for a second.
+        options = ["--require-hashes", "--compile-bytecode"]
+        status, output = run([uv, "pip", "install", "--python", python, *options, "-r", str(requirements)], total)
         if status == 0:
             return
         if subprocess.run([python, "-c", "import pip"], check=False, capture_output=True).returncode:

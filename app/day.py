@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import FrameType
 from typing import Final, Self
 
@@ -111,6 +112,10 @@ class StopRequest:
         for number, handler in self._former.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
 
+    def ask(self) -> None:
+        """Ask for the stop without a signal."""
+        self._asked.set()
+
     def wait(self, seconds: float) -> bool:
         """Whether a stop has been asked for, after at most so long."""
         return self._asked.wait(seconds)
@@ -169,12 +174,15 @@ class TradingDay:
         """The live tree."""
         return self._system.tree()
 
-    def run(self, progress: Callable[[Nanos], None]) -> Ended:
-        """Trade. Raises StartFailed where the tree does not come up (everything is stopped again then)."""
-        with StopRequest() as stop:
+    def run(self, progress: Callable[[Nanos], None], stop: StopRequest | None = None) -> Ended:
+        """Trade. Raises StartFailed where the tree does not come up (everything is stopped again then).
+
+        stop  asked by somebody else; without it, signals ask (on the main thread only, where Python hears them)
+        """
+        with StopRequest() if stop is None else nullcontext(stop) as asked:
             try:
-                started = self._start(stop)
-                why = self._trade(stop, progress) if started else "signal"
+                started = self._start(asked)
+                why = self._trade(asked, progress) if started else "signal"
                 written = self._finish(why) if started else None
             finally:
                 self._scheduler.stop()

@@ -316,7 +316,7 @@ def _strategy(ports: Ports, routes: Routes, configured: Configured) -> Superviso
                     ports.journal,
                     ports.calendar,
                     ports.clock,
-                    StrategyActorSettings(runner=configured.runner),
+                    StrategyActorSettings(runner=configured.runner, wait_for_active=True),
                 ),
                 heartbeat_seconds=10.0,
                 backoff=QUICK,
