@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -77,12 +78,13 @@ def error(status: int, message: str, error_type: str | None = None) -> bytes:
 class ScriptedServer:
     """Answers request after request with the answers given, the last one for ever. Use it as a context manager."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.answers = list(answers)
         self.requests: list[Request] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.root = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.root = f"{'https' if tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -125,6 +127,9 @@ class ScriptedServer:
 
     def _serve(self, sock: socket.socket) -> None:
         try:
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+                self._open.append(sock)
             with sock, sock.makefile("rb") as stream:
                 while (request := _read(stream)) is not None:
                     with self._lock:

@@ -394,22 +394,18 @@ def test_thirty_reconnects_leave_no_thread_and_no_descriptor(server: SocketServe
     feed.connect(0, listener)
     assert listener.wait(lambda: listener.connected_epochs == [0])
 
-    def settled() -> tuple[int, list[str]]:
-        names = sorted(
-            thread.name for thread in threading.enumerate() if "kite" in thread.name or "resolve" in thread.name
-        )
-        return descriptors(), names
-
-    before = settled()
+    before = descriptors()
     for epoch in range(1, 31):
         feed.connect(epoch, listener)
         assert listener.wait(lambda epoch=epoch: listener.connected_epochs[-1] == epoch)  # type: ignore[misc]  # bound now
         assert server.gone.acquire(timeout=WAIT), "the server has seen the older one go"
+    # Sockets that former tests left behind may still go meanwhile: fewer is as good.
     deadline = time.monotonic() + WAIT
-    while settled() != before and time.monotonic() < deadline:
+    while descriptors() > before and time.monotonic() < deadline:
         threading.Event().wait(0.02)
 
-    assert settled() == before
+    assert descriptors() <= before
+    assert [thread.name for thread in threading.enumerate() if "kite" in thread.name] == ["kite-reactor"]
     assert listener.connected_epochs == list(range(31))
     assert listener.lost == []
 
