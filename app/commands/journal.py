@@ -37,7 +37,7 @@ def intent_row(record: OrderRecord) -> dict[str, object]:
         "product": intent.product.value,
         "kind": intent.kind.value,
         "reduce_only": intent.reduce_only,
-        "filled": record.filled_seen,
+        "filled": max(record.filled_seen, record.booked),  # trades may be read before the update that shows them
         "booked": record.booked,
         "text": record.text,
         "updated": ist(record.updated).isoformat(timespec="seconds"),

@@ -24,5 +24,7 @@ def run(*, env: Env = "sandbox", config: ConfigFile = None, sets: Sets = (), as_
         print_json({"day": day.isoformat() if day else None, "orders": at_broker})
     else:
         columns = ("time", "order_id", "state", "strategy", "instrument", "side", "quantity", "filled", "text")
-        print_table(f"Orders of {day}", columns, [[row[column] for column in columns] for row in at_broker])
+        print_table(
+            f"Orders of {day}" if day else "Orders", columns, [[row[column] for column in columns] for row in at_broker]
+        )
     return DONE
