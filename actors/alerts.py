@@ -71,7 +71,8 @@ def as_alert(message: object) -> Alert | None:
         case StrategyFrozen(strategy=strategy, why=why, time=time):
             return Alert("critical", "strategy.frozen", f"strategy {strategy} is frozen: {why}", time)
         case TradingStateChanged(state=state, why=why, who=who, time=time):
-            level = "info" if state in (TradingState.ACTIVE, TradingState.STARTING) else "critical"
+            expected = state in (TradingState.ACTIVE, TradingState.STARTING) or who == "shutdown"
+            level = "info" if expected else "critical"
             return Alert(level, f"trading.{state.value.lower()}", f"trading is {state.value}: {why} ({who})", time)
         case ReportWritten(html_path=path):
             return Alert("info", "report.written", f"the day's report is in {path}", 0)

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from msgspec import Struct
 
-from actors.routes import ALERTS, PORTFOLIO, REPORTER, RISK, Routes
+from actors.routes import ALERTS, PORTFOLIO, REPORTER, RISK, Routes, strategy_name
 from actors.runtime import (
     ChildCrashed,
     ChildGaveUp,
@@ -47,6 +47,7 @@ from domain.report.eod import EodReport
 from domain.values import Nanos, ist, rupees
 
 POLL_SECONDS: Final = 0.2
+WARM_UP_SECONDS: Final = 20.0
 CANCEL_SECONDS: Final = 1.0
 REPORT_SECONDS: Final = 1.5
 STOP_SECONDS: Final = 1.5
@@ -209,12 +210,28 @@ class TradingDay:
                 return False
         if failed:
             raise failed[0]
+        if self._world.sandbox is not None:
+            self._await_warm_up(stop)
         active = SetTradingState(state=TradingState.ACTIVE, why="everything is up", who="startup")
         self._tell(RISK, active, Lane.CONTROL)
         self._release_clock()
         self._trading = True
         self._log("info", "day.trading", at=ist(self._world.clock.now_ns()).isoformat(timespec="seconds"))
         return True
+
+    def _await_warm_up(self, stop: StopRequest) -> None:
+        """Our own sandbox's market waits until every strategy has its history: the first minutes are not wasted."""
+        deadline = time.monotonic() + WARM_UP_SECONDS
+        waiting = [strategy_name(each.id) for each in self._cast.strategies]
+        while waiting and time.monotonic() < deadline and not stop.wait(0.05):
+            waiting = [name for name in waiting if self._is_warming(name)]
+
+    def _is_warming(self, name: str) -> bool:
+        try:
+            state = self._system.address(name).ask(Report(), timeout=0.5)
+        except RuntimeFault:
+            return False
+        return isinstance(state, dict) and bool(state.get("warming"))
 
     def _release_clock(self) -> None:
         """The sandbox that we started stood still meanwhile: from here on its market runs."""

@@ -315,7 +315,8 @@ class _Intercept(logging.Handler):
         try:
             keys: dict[str, object] = {"logger": record.name, "message": record.getMessage()}
             # stamina says why it retries in extra fields alone
-            keys.update((key.removeprefix("stamina."), value) for key, value in vars(record).items() if "stamina." in key)
+            extras = ((key, value) for key, value in vars(record).items() if key.startswith("stamina."))
+            keys.update((key.removeprefix("stamina."), value) for key, value in extras)
             if record.exc_info:
                 keys["traceback"] = "".join(traceback.format_exception(*record.exc_info))
             EventLog()(_nearest(record.levelno), "library.message", **keys)

@@ -13,6 +13,7 @@ from adapters.kite.instruments import Catalog
 from config.errors import ConfigError
 from config.loader import Loaded
 from config.sections.trading import StrategySettings
+from domain.market.buckets import INTERVAL_SECONDS
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
 from domain.strategy.load import find_strategy
@@ -20,18 +21,6 @@ from domain.strategy.rule import RuleStrategy
 from domain.strategy.runner import RunnerSettings
 from domain.strategy.sizing import FixedQuantity
 from domain.values import Instrument, InstrumentKind, Product, SessionClass
-
-INTERVAL_SECONDS: Final = {
-    "minute": 60,
-    "3minute": 180,
-    "5minute": 300,
-    "10minute": 600,
-    "15minute": 900,
-    "30minute": 1800,
-    "60minute": 3600,
-    "day": 86_400,
-}
-
 
 TRADED_CLASSES: Final = (
     SessionClass.EQUITY,
@@ -45,7 +34,7 @@ TRADED_CLASSES: Final = (
 class Configured(Struct, frozen=True):
     """One strategy ready to be acted.
 
-    warm_up_bars  bars of history it wants before it decides
+    decides_on_bars, warm_up_bars   whether it wants bars, and how many of history before it decides
     """
 
     id: str
@@ -54,6 +43,7 @@ class Configured(Struct, frozen=True):
     runner: RunnerSettings
     quantity: int
     product: Product
+    decides_on_bars: bool
     warm_up_bars: int
 
     @property
@@ -103,9 +93,13 @@ def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
             instrument = catalog.by_key.get(key)
             where = f"strategies.{name}.instruments[{number}]"
             if instrument is None:
-                raise ConfigError(f"{_place(loaded, name)}{where}: {key} is not among the day's instruments")
+                raise ConfigError(
+                    f"{_place(loaded, name, 'instruments')}{where}: {key} is not among the day's instruments"
+                )
             if instrument.kind is InstrumentKind.INDEX:
-                raise ConfigError(f"{_place(loaded, name)}{where}: {key} is an index, which cannot be traded")
+                raise ConfigError(
+                    f"{_place(loaded, name, 'instruments')}{where}: {key} is an index, which cannot be traded"
+                )
             if instrument.token not in known and room is not None and len(known) >= room:
                 continue
             known[instrument.token] = instrument
@@ -137,9 +131,10 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
     try:
         found = find_strategy(each.kind)
     except ValueError as error:
-        raise ConfigError(f"{_place(loaded, name)}strategies.{name}.kind: {error}") from None
+        raise ConfigError(f"{_place(loaded, name, 'kind')}strategies.{name}.kind: {error}") from None
     strategy = loaded.parameters(name, found)
     events = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy)
+    needs = events.needs()
     product = Product(each.product)
     return Configured(
         id=name,
@@ -154,10 +149,12 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
         ),
         quantity=each.quantity,
         product=product,
-        warm_up_bars=events.needs().warm_up_bars,
+        decides_on_bars=needs.bars,
+        warm_up_bars=needs.warm_up_bars,
     )
 
 
-def _place(loaded: Loaded, name: str) -> str:
-    origin = loaded.origins.get(f"strategies.{name}.kind") or loaded.origins.get(f"strategies.{name}")
+def _place(loaded: Loaded, name: str, key: str) -> str:
+    """Where the setting was written, as the beginning of a message; empty where nobody wrote it."""
+    origin = loaded.origins.get(f"strategies.{name}.{key}")
     return "" if origin is None else f"{origin.where()}: "

@@ -245,7 +245,8 @@ def _market(ports: Ports, routes: Routes, cast: Cast) -> SupervisorSpec:
     for strategy in cast.strategies:
         for instrument in strategy.instruments:
             key = (instrument.token, strategy.interval_seconds)
-            wanted[key] = max(wanted.get(key, 0), strategy.warm_up_bars)
+            if strategy.decides_on_bars:
+                wanted[key] = max(wanted.get(key, 0), strategy.warm_up_bars)
     data_settings = MarketDataSettings(mode=feed.mode)
     feed_settings = FeedSettings(
         mode=feed.mode,
@@ -276,6 +277,7 @@ def _market(ports: Ports, routes: Routes, cast: Cast) -> SupervisorSpec:
                     ports.calendar,
                     ports.clock,
                     wanted,
+                    quoted=tuple(token for token in cast.instruments if token not in {t for t, _ in wanted}),
                     settings=data_settings,
                 ),
                 ready=Ready.EXPLICIT,

@@ -11,12 +11,13 @@ from adapters.kite.broker import KiteBroker
 from adapters.kite.history import KiteHistory
 from adapters.kite.http import Http
 from adapters.kite.instruments import KiteInstruments
-from adapters.kite.pacing import Pacer, PacingLimits
+from adapters.kite.pacing import Endpoint, Pacer, PacingLimits, Priority
 from adapters.kite.reading import Reader
 from adapters.kite.session import Credentials, KiteSession
 from adapters.kite.ticker import FeedTimes, KiteFeed
 from adapters.kite.tokens import TokenHolder
 from domain.ports import Clock, EventLog
+from domain.values import SECOND
 
 
 class Addresses(Struct, frozen=True):
@@ -79,7 +80,9 @@ class KiteAccount:
         """The login, kept in `<folder>/session.json`."""
         file = self._folder / "session.json"
         page = self._addresses.login_page
-        return KiteSession(self._http(), self._market_clock, self._credentials, file, login_page=page)
+        return KiteSession(
+            self._http(), self._market_clock, self._credentials, file, login_page=page, wait_turn=self._wait_turn
+        )
 
     def broker(self) -> KiteBroker:
         """Orders and books for one worker, with an HTTP session of its own."""
@@ -112,6 +115,10 @@ class KiteAccount:
             times=self._feed_times,
             unknown_status=self._unknown_status(),
         )
+
+    def _wait_turn(self) -> None:
+        """The login's calls count to the same limit as every other read."""
+        self.pacer.acquire(Endpoint.OTHER, Priority.ENTRY, self._monotonic.now_ns() + 2 * SECOND)
 
     def _http(self) -> Http:
         times = self._rest_times

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -78,14 +79,27 @@ class KiteSession:
     """`domain.ports.SessionPort`: puts the token into `http.tokens`, where every worker and the socket find it."""
 
     def __init__(
-        self, http: Http, market_clock: Clock, credentials: Credentials, file: Path, *, login_page: str | None = None
+        self,
+        http: Http,
+        market_clock: Clock,
+        credentials: Credentials,
+        file: Path,
+        *,
+        login_page: str | None = None,
+        wait_turn: Callable[[], None] = lambda: None,
     ) -> None:
-        """`file`: where the token is kept. `login_page`: None = `<root>/connect/login` on loopback, else Zerodha's."""
+        """Remember where to ask, and where to keep the answer.
+
+        file        where the token is kept
+        login_page  where a person logs in; None: `<root>/connect/login` on loopback, else Zerodha's
+        wait_turn   waits for a turn below the broker's rate
+        """
         self._http = http
         self._tokens = http.tokens
         self._clock = market_clock
         self._credentials = credentials
         self._file = file
+        self._wait_turn = wait_turn
         self._local = _is_loopback(http.root)
         self._login_page = login_page or (f"{http.root}/connect/login" if self._local else LOGIN_PAGE)
         self._facts: SessionFacts | None = None
@@ -222,6 +236,7 @@ class KiteSession:
     def _ask(
         self, method: str, route: str, form: dict[str, str] | None = None, *, authorised: bool = False
     ) -> tuple[Outcome, Reply]:
+        self._wait_turn()
         try:
             reply = self._http.call(method, route, form=form, authorised=authorised)
         except (NotReached, ReplyLost) as error:
