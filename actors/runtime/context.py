@@ -49,7 +49,8 @@ class Context:
         self._on_started = on_started
         self._on_ready = on_ready
         self._timers_lock = runtime.lock()
-        self._timers: set[ActorTimer] | None = set()
+        # In the order they were set: a simulation replays only what does not hang on addresses.
+        self._timers: dict[ActorTimer, None] | None = {}
 
     def log(self, level: str, event: str, /, **keys: object) -> None:
         """Log one event with this actor's name and incarnation among its keys."""
@@ -95,7 +96,7 @@ class Context:
         with self._timers_lock:
             if self._timers is None:
                 return timer  # the incarnation is over: the timer never fires
-            self._timers.add(timer)
+            self._timers[timer] = None
         timer.arm()
         return timer
 
@@ -130,7 +131,7 @@ class Context:
         """The timer is over."""
         with self._timers_lock:
             if self._timers is not None:
-                self._timers.discard(timer)
+                self._timers.pop(timer, None)
 
 
 class ActorTimer:

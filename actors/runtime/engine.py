@@ -86,8 +86,9 @@ class Engine:
         self.log = log
         self.gate = gate
         self.cells: dict[str, Cell] = {}
-        self.abandoned: set[Life] = set()
-        self.lives: set[Life] = set()
+        # Kept in order: a simulation replays only what does not hang on addresses.
+        self.abandoned: dict[Life, None] = {}
+        self.lives: dict[Life, None] = {}
         self.stop_deadline_ns: int | None = None
         self._listener = listener
         self._on_panic = on_panic
@@ -168,12 +169,12 @@ class Engine:
 
     def track(self, life: Life) -> None:
         """Know of a new incarnation, and forget those whose strands have ended."""
-        self.lives = {known for known in self.lives if known.task is not None and known.task.is_alive()}
-        self.lives.add(life)
+        self.lives = {known: None for known in self.lives if known.task is not None and known.task.is_alive()}
+        self.lives[life] = None
 
     def abandon(self, life: Life) -> int:
         """Count a thread that was given up; how many of them are alive."""
-        self.abandoned.add(life)
+        self.abandoned[life] = None
         return len(self.abandoned)
 
     def check_abandoned(self) -> None:

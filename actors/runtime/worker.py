@@ -161,7 +161,7 @@ class Worker(Node):
 
     def _ended(self, life: Life) -> None:
         """Its strand is at its end."""
-        self.engine.abandoned.discard(life)
+        self.engine.abandoned.pop(life, None)
         self.engine.gate.forget(self.id, life.context.incarnation)
         if self._life is not life:
             return
