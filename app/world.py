@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -145,6 +145,7 @@ class World:
             rest_times=RestTimes(connect_seconds=kite.connect_timeout_seconds, read_seconds=kite.read_timeout_seconds),
         )
         self.session = self.account.session()
+        stack.callback(self.session.close)
 
     def open_session(self) -> None:
         """Log in, or find the day's token good. Raises LoginNeeded, BrokerUnavailable."""
@@ -155,7 +156,8 @@ class World:
     def catalog(self) -> Catalog:
         """The day's instruments. Raises BrokerError."""
         day = ist(self.clock.now_ns()).date()
-        return Catalog(self.account.instruments().load(day))
+        with closing(self.account.instruments()) as instruments:
+            return Catalog(instruments.load(day))
 
     def feed(self) -> FeedPort:
         """The ticker, closed with this world."""

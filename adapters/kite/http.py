@@ -104,6 +104,7 @@ class Http:
                           and an order lost that way is unresolved. Shorter than common keep-alive times of servers
         certificates      file of trusted authorities; None: certifi's
         """
+        self._connection: _Connection | None = None
         address = urlsplit(root)
         if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/"):
             raise ValueError(f"{root} is not an address of the form https://host[:port]")
@@ -120,7 +121,10 @@ class Http:
         self._idle_seconds = idle_seconds
         self._certificates = certificates
         self._context: ssl.SSLContext | None = None
-        self._connection: _Connection | None = None
+
+    def __del__(self) -> None:
+        """A worker that crashed closes nothing: its connection goes when the worker does."""
+        self.close()
 
     def __repr__(self) -> str:
         """The address alone."""
