@@ -101,7 +101,6 @@ class World:
             raise ConfigError("kite.ws_url: must be set together with kite.rest_url")
         self.control: SandboxControl | None = None
         self.clock: MarketTime
-        account = f"{kite.user_id}@{rest_url}"
         if self.env == "sandbox":
             self.control = SandboxControl(rest_url)
             self.clock = SandboxMarketClock(rest_url, self.monotonic)
