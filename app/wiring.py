@@ -303,7 +303,9 @@ def _strategy(ports: Ports, routes: Routes, configured: Configured) -> Superviso
         id=f"{STRATEGY_SUPERVISOR}{configured.id}",
         strategy=Strategy.ONE_FOR_ONE,
         intensity=5,
-        period_seconds=30.0,
+        # After each restart it decides nothing while its former intents may be sent: one that fails whenever it
+        # decides fails no oftener than that.
+        period_seconds=30.0 + 10 * configured.runner.intent_valid_seconds,
         # A strategy that fails at every message is left down, alone.
         restart=Restart.TEMPORARY,
         children=(
