@@ -87,7 +87,7 @@ class KiteHistory:
                     self._price(high),
                     self._price(low),
                     self._price(close),
-                    int(volume),
+                    volume,
                     backfilled=True,
                 )
                 for stamp, opening, high, low, close, volume in _candles.decode(data).candles

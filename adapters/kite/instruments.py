@@ -103,7 +103,10 @@ def parse_dump(text: str, day: dt.date) -> tuple[list[Instrument], int]:
 
     Raises BrokerUnavailable where no row at all can be used: that is not a dump.
     """
-    rows = list(csv.DictReader(io.StringIO(text)))
+    try:
+        rows = list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise BrokerUnavailable(f"GET /instruments: the dump is not CSV: {error}") from None
     with_futures = frozenset(
         row["name"] for row in rows if row.get("segment") == "NFO-FUT" and row.get("name") is not None
     )

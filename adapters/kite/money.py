@@ -14,6 +14,9 @@ from domain.values import E4, RUPEE
 _EXACT_BELOW: Final = 2.0**51
 """Below this many 1/10,000 rupee, `round(value * 10000)` finds the right integer (two roundings of 2**-53)."""
 
+_AMOUNT_BELOW: Final = 1e15
+"""Rupees. A sum of this size is a defect, and Decimal's 28 digits are exact below it."""
+
 
 def exact(rupees: float) -> E4:
     """The amount as 1/10,000 rupee. Raises ValueError where it is finer: a rounded price would be another price."""
@@ -26,7 +29,12 @@ def exact(rupees: float) -> E4:
 
 
 def nearest(rupees: float) -> E4:
-    """The amount rounded half to even: for the broker's averages and sums, which are compared, never booked."""
+    """The amount rounded half to even: for the broker's averages and sums, which are compared, never booked.
+
+    Raises ValueError for what is no amount (infinite, or beyond any account).
+    """
+    if not abs(rupees) < _AMOUNT_BELOW:
+        raise ValueError(f"{rupees!r} rupees is out of range")
     return int((Decimal(repr(rupees)) * RUPEE).to_integral_value(rounding=ROUND_HALF_EVEN))
 
 

@@ -125,4 +125,4 @@ class PlacedData(Struct):
 class CandlesData(Struct):
     """GET /instruments/historical: [stamp, open, high, low, close, volume]."""
 
-    candles: list[tuple[str, float, float, float, float, float]]
+    candles: list[tuple[str, float, float, float, float, int]]

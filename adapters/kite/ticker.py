@@ -100,7 +100,9 @@ class KiteFeed:
 
     def connect(self, epoch: int, listener: FeedListener) -> None:
         """Close any older connection, silently, and open one for this epoch."""
-        self._reactor.call(lambda: self._connect(epoch, listener))
+        # A reactor that cannot start has no connections, so there is no thread of its own to be fenced from.
+        link = _Link(epoch, listener, self._clock, self._tokens, self._log)
+        self._reactor.call(lambda: self._connect(link), lambda why: link.lost(why, login_needed=False))
 
     def subscribe(self, epoch: int, tokens: Sequence[int], mode: str) -> None:
         """Subscribe and set the mode. Raises ValueError for an unknown mode; nothing where the epoch is not open."""
@@ -151,9 +153,8 @@ class KiteFeed:
 
     # On the reactor's thread from here on.
 
-    def _connect(self, epoch: int, listener: FeedListener) -> None:
+    def _connect(self, link: _Link) -> None:
         self._retire()
-        link = _Link(epoch, listener, self._clock, self._tokens, self._log)
         self._link = link
         token = self._tokens.current()
         if token is None:

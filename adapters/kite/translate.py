@@ -152,8 +152,7 @@ def trade(row: TradeRow) -> BrokerTrade:
 
 def position(row: PositionRow) -> BrokerPosition:
     """A net position. Values are sums of floats on the broker's side: rounded half to even."""
-    multiplier = round(row.multiplier)
-    if multiplier != row.multiplier or multiplier < 1:
+    if not row.multiplier.is_integer() or row.multiplier < 1:
         raise Untranslatable(f"position {row.exchange}:{row.tradingsymbol}: multiplier {row.multiplier!r} is not whole")
     return BrokerPosition(
         exchange=row.exchange,
@@ -166,7 +165,7 @@ def position(row: PositionRow) -> BrokerPosition:
         sell_quantity=row.sell_quantity,
         sell_value=money.nearest(row.sell_value),
         last_price=money.nearest(row.last_price),
-        multiplier=multiplier,
+        multiplier=int(row.multiplier),
     )
 
 

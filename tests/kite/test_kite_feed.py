@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,52 +17,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
+from adapters.kite.reactor import ReactorThread
 from adapters.kite.ticker import FeedTimes, KiteFeed
 from adapters.kite.tokens import TokenHolder
 from domain.messages.broker import BrokerOrder, BrokerStatus
 from tests.kite import frames
+from tests.kite.listening import QUICK, WAIT, Listener
 from tests.kite.scripted import API_KEY, TOKEN, FixedClock, ScriptedServer, a_holder
-
-WAIT = 10.0
-QUICK = FeedTimes(
-    connect_seconds=2.0, handshake_seconds=1.0, close_seconds=0.5, ping_every_seconds=1.0, ping_answer_seconds=1.0
-)
-
-
-class Listener:
-    """Remembers what it heard; `wait` returns when a condition on it holds."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self.connected_epochs: list[int] = []
-        self.frames: list[tuple[int, bytes]] = []
-        self.texts: list[tuple[int, bytes]] = []
-        self.lost: list[tuple[int, str, bool]] = []
-        self.raising = False
-
-    def connected(self, epoch: int) -> None:
-        self._note(self.connected_epochs, epoch)
-
-    def frame(self, epoch: int, payload: bytes, received_ns: int) -> None:
-        assert received_ns == 77
-        self._note(self.frames, (epoch, payload))
-
-    def text(self, epoch: int, payload: bytes, received_ns: int) -> None:
-        self._note(self.texts, (epoch, payload))
-
-    def disconnected(self, epoch: int, reason: str, login_needed: bool) -> None:
-        self._note(self.lost, (epoch, reason, login_needed))
-
-    def _note(self, where: list[Any], what: object) -> None:
-        with self._changed:
-            where.append(what)
-            self._changed.notify_all()
-        if self.raising:
-            raise RuntimeError("a listener's defect")
-
-    def wait(self, condition: Callable[[], bool]) -> bool:
-        with self._changed:
-            return self._changed.wait_for(condition, WAIT)
 
 
 class SocketServer:
@@ -437,6 +397,26 @@ def test_order_updates_errors_and_messages_are_decoded(feed_at: Feeds) -> None:
     assert feed.decode_text(b'{"type":"instruments_meta","data":{"count":1}}') is None
     odd = feed.decode_text(json.dumps({"type": "order", "data": row | {"quantity": "ten"}}).encode())
     assert isinstance(odd, str) and "not as documented" in odd
+
+
+def test_a_ticker_that_cannot_be_loaded_is_a_disconnection_and_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, feed_at: Feeds
+) -> None:
+    """On a reactor thread of its own, which never gets as far as the process's one reactor."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, "kiteconnect.ticker", None)
+    listener = Listener()
+    feed = KiteFeed(
+        "ws://127.0.0.1:1", API_KEY, a_holder(), FixedClock(77), log=lambda *_, **__: None, reactor=ReactorThread()
+    )
+    for epoch in (1, 2):
+        feed.connect(epoch, listener)
+        assert listener.wait(lambda epoch=epoch: len(listener.lost) == epoch)  # type: ignore[misc]  # bound now
+
+    assert [epoch for epoch, _, _ in listener.lost] == [1, 2]
+    assert "could not be loaded" in listener.lost[0][1]
+    assert not listener.lost[0][2]
 
 
 def test_pings_without_pause_are_refused() -> None:

@@ -19,7 +19,7 @@ from domain.messages.broker import Accepted, BrokerOrder, BrokerStatus, NotSent,
 from domain.ticks import MODE_FULL
 from domain.values import MINUTE, SECOND, Instrument, OrderKind, Product, SessionClass, Side, ist
 from sandbox.launch import RunningSandbox, launch
-from tests.kite.test_kite_feed import WAIT, Listener
+from tests.kite.listening import WAIT, Listener
 
 
 class Trader:

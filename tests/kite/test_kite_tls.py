@@ -19,8 +19,8 @@ from websockets.sync.server import serve
 
 from adapters.kite.http import Http, NotReached
 from adapters.kite.ticker import KiteFeed
+from tests.kite.listening import QUICK, Listener
 from tests.kite.scripted import API_KEY, FixedClock, ScriptedServer, a_holder, success
-from tests.kite.test_kite_feed import QUICK, Listener
 
 BORN = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 ENDS = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
