@@ -353,6 +353,14 @@ class Program:
         """Send a signal to the process alone."""
         os.kill(self.process.pid, number)
 
+    def lives(self, seconds: float) -> None:
+        """Watch it live for so long: a moment that nothing else marks. AssertionError where it ends before."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+        raise AssertionError(f"it ended by itself with {status}: {self.said()[-2000:]}")
+
     def kill(self) -> None:
         """`kill -9`."""
         self.process.kill()

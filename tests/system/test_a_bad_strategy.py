@@ -18,7 +18,7 @@ from tests.system.plant import Trader, an_exchange, assert_books_equal, assert_e
 SPEED = 40
 """After each crash it decides nothing for 30 market seconds: below a wall second at this speed."""
 if TYPE_CHECKING:
-    from app.wiring import Ports
+    from app.ports import Ports
 
 BAD = (
     'strategies.bad={kind: "tests.system.faulty:AlwaysRaises", instruments: [NSE:KOTAKBANK], interval: minute, '
