@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.routes import Topology
 from adapters.kite.instruments import Catalog
@@ -102,8 +103,10 @@ def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
                 )
             if instrument.token not in known and room is not None and len(known) >= room:
                 continue
-            known[instrument.token] = instrument
-            instruments.append(instrument)
+            # The day's list has no freeze quantities (kite-facts 3.4): they are configured by the underlying's name.
+            freeze = settings.risk.freeze_quantities.get(instrument.name, 0)
+            known[instrument.token] = replace(instrument, freeze_quantity=freeze)
+            instruments.append(known[instrument.token])
         if instruments:
             strategies.append(_configured(loaded, name, each, tuple(instruments)))
     if not strategies:

@@ -32,6 +32,7 @@ from domain.values import ist
 
 if TYPE_CHECKING:
     from config.schema import Settings
+    from domain.messages.broker import SessionFacts
     from domain.ports import Broker, FeedPort, History
 
 ACCOUNT_FLAG: Final = "account"
@@ -143,14 +144,12 @@ class World:
             ),
             rest_times=RestTimes(connect_seconds=kite.connect_timeout_seconds, read_seconds=kite.read_timeout_seconds),
         )
-        self.session = self.account.session()
+        self.session = _Redacting(self.account)
         stack.callback(self.session.close)
 
     def open_session(self) -> None:
         """Log in, or find the day's token good. Raises LoginNeeded, BrokerUnavailable."""
         self.session.open()
-        self._redact()
-        self.account.tokens.watch(self._redact)
 
     def catalog(self) -> Catalog:
         """The day's instruments. Raises BrokerError."""
@@ -189,11 +188,6 @@ class World:
         set_market_clock(None)
         self._stack.close()
 
-    def _redact(self) -> None:
-        token = self.account.tokens.current()
-        if token is not None:
-            redactor.add(token.value)
-
     def _set_aside_foreign_journal(self, account: str) -> None:
         """A sandbox that was started anew knows nothing of former orders: its trader begins with an empty journal too.
 
@@ -213,6 +207,22 @@ class World:
         archive.parent.mkdir(exist_ok=True)
         path.replace(archive)
         self.log("info", "journal.set_aside", path=str(archive), why="the sandbox was started anew")
+
+
+class _Redacting:
+    """A session whose every token the log is told to mask, those of later logins too."""
+
+    def __init__(self, account: KiteAccount) -> None:
+        self._session = account.session()
+        self._tokens = account.tokens
+
+    def open(self) -> SessionFacts:
+        """See SessionPort.open."""
+        facts = self._session.open()
+        token = self._tokens.current()
+        if token is not None:
+            redactor.add(token.value)
+        return facts
 
 
 def _reveal(secret: Secret | None) -> str:
