@@ -224,6 +224,10 @@ class _Redacting:
             redactor.add(token.value)
         return facts
 
+    def close(self) -> None:
+        """Give its connection back; the login stays."""
+        self._session.close()
+
 
 def _reveal(secret: Secret | None) -> str:
     return "" if secret is None else secret.reveal()
