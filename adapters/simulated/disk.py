@@ -1,0 +1,104 @@
+"""The journal on a disk that is slow, fills up, and is found as it was when the process was killed.
+
+It is the real SqliteJournal on a real file (in memory-backed storage); only the disk under it is bent. Every commit has
+four edges: before, being written, durable, and told to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import apsw
+
+from adapters.simulated.seam import Hazard, Process, SimLock, Watcher, Weather
+from adapters.store.journal import SqliteJournal
+from domain.messages.journal import JournalEvent, JournalRecord, OrderRecord
+from domain.values import Nanos
+
+
+class SimJournal(SqliteJournal):
+    """See the module. `open_on` makes one for a process."""
+
+    def __init__(
+        self,
+        path: Path,
+        make_lock: Callable[[], SimLock],
+        process: Process,
+        weather: Weather,
+        watcher: Watcher,
+        hazard: Hazard,
+    ) -> None:
+        self._process = process
+        self._weather = weather
+        self._watcher = watcher
+        self._hazard = hazard
+        self._ready = False
+        super().__init__(path, make_lock)
+        # A kill leaves what was written, a power cut is not modelled: waiting for the platter would only cost time.
+        self._db.pragma("synchronous", "off")
+        self._ready = True
+
+    def commit(self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
+        """See Journal.commit."""
+        self._hazard("journal.commit")
+        records = super().commit(events, risk_epoch=risk_epoch)
+        self._hazard("journal.committed")
+        return records
+
+    def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim."""
+        record = super().claim(tag, now)
+        if record is not None:
+            self._watcher.committed((record,))
+        self._hazard("journal.claimed")
+        return record
+
+    def _write(
+        self, events: Sequence[JournalEvent], folded: dict[str, OrderRecord], risk_epoch: int | None
+    ) -> list[JournalRecord]:
+        records = super()._write(events, folded, risk_epoch)
+        self._watcher.committed(records)
+        return records
+
+    def _set_flag(self, name: str, value: str) -> None:
+        super()._set_flag(name, value)
+        self._watcher.flag_kept(name, value)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with super()._transaction():
+            if self._ready:
+                self._disk_is_busy()
+            yield
+
+    def _disk_is_busy(self) -> None:
+        if self._weather.strikes("disk_full"):
+            raise apsw.FullError("database or disk is full")
+        if self._weather.strikes("slow_disk"):
+            self._process.sleep(0.1)
+
+
+class Disk:
+    """The folder that outlives our processes."""
+
+    def __init__(self, folder: Path, random: Random) -> None:
+        self.path = folder / "journal.db"
+        self._random = random
+
+    def crash(self, journal: SimJournal) -> None:
+        """The process that had it open is dead: leave on the disk what lay there at that moment, its torn tail too."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        kept = {path: path.read_bytes() for path in (self.path, wal) if path.exists()}
+        journal._db.close(force=True)  # noqa: SLF001 - what the system does with a dead process's file
+        for path, content in kept.items():
+            tail = self._random.randbytes(self._random.randrange(6000)) if path == wal else b""
+            path.write_bytes(content + tail)
+        self.path.with_name(self.path.name + "-shm").unlink(missing_ok=True)
+
+    def clean(self) -> None:
+        """Remove everything."""
+        for path in (self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))):
+            path.unlink(missing_ok=True)
