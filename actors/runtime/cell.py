@@ -16,9 +16,9 @@ import pykka
 from msgspec import Struct
 
 from actors.runtime.errors import ActorGone, AskTimeout
-from actors.runtime.mailbox import Entry, Lane, Mailbox, MailboxSpec
+from actors.runtime.mailbox import Entry, Item, Lane, Mailbox, MailboxSpec, as_entry
 from actors.runtime.messages import Crash, LeaseEnded, Ping
-from actors.runtime.seam import Runtime
+from actors.runtime.seam import Lock, Runtime
 from actors.runtime.specs import InFlight
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Address(abc.ABC):
 class CellCounts(Struct, frozen=True):
     """A mailbox in numbers, since the system was made.
 
-    depth        waiting now; high_water: the most that ever waited
+    depths       waiting now: control, events, data; high_water: the most that ever waited (to within 64)
     oldest_ns    how long the oldest has waited; None when empty
     handled      handed to an actor
     conflated    replaced by a newer one of the same key
@@ -82,7 +82,7 @@ class CellCounts(Struct, frozen=True):
     dead         dead letters
     """
 
-    depth: int
+    depths: tuple[int, int, int]
     high_water: int
     oldest_ns: int | None
     handled: int
@@ -91,23 +91,34 @@ class CellCounts(Struct, frozen=True):
     lost: int
     dead: int
 
+    @property
+    def depth(self) -> int:
+        """Waiting now, in all lanes."""
+        return sum(self.depths)
+
 
 class Lease:
-    """The inbox of one incarnation.
+    """The inbox of one incarnation, and the envelope of the message that it handed out last.
 
-    taken   messages taken so far; beats: extensions asked for. The watchdog compares them between two looks
-    busy    whether one is being handled
+    taken      messages taken so far; beats: extensions asked for. The watchdog compares them between two looks
+    in_flight  what is being handled; None between messages
+    message, reply_to  what Pykka's loop reads from an envelope: one for all messages, since only one is out at a time
+    wake       taken at first; whoever wakes the sleeping reader releases it: a semaphore, and the cheapest one there is
     """
 
-    __slots__ = ("_cell", "beats", "in_flight", "incarnation", "revoked", "taken")
+    __slots__ = ("_cell", "beats", "in_flight", "incarnation", "message", "reply_to", "revoked", "taken", "wake")
 
-    def __init__(self, cell: Cell, incarnation: int) -> None:
+    def __init__(self, cell: Cell, incarnation: int, wake: Lock) -> None:
         self._cell = cell
         self.incarnation = incarnation
         self.taken = 0
         self.beats = 0
-        self.in_flight: Entry | None = None
+        self.in_flight: Item | None = None
         self.revoked = False
+        self.message: object = None
+        self.reply_to: pykka.Future[object] | None = None
+        self.wake = wake
+        wake.acquire()
 
     def put(self, envelope: Envelope[object], /) -> None:
         """Pykka's side door (`Actor.stop()`): queues behind the events, and means this incarnation alone."""
@@ -115,8 +126,10 @@ class Lease:
 
     def get(self) -> Envelope[object]:
         """Wait for the next message. What was taken before counts as handled from here on."""
-        # An entry has what Pykka reads of an envelope; a conversion would cost more than the lookup.
-        return cast("Envelope[object]", self._cell.take(self))
+        while not self._cell.take(self):
+            self.wake.acquire()
+        # It has what Pykka reads of an envelope; making one for each message would cost more than the lookup.
+        return cast("Envelope[object]", self)
 
     def empty(self) -> bool:
         """Whether Pykka's teardown has nothing to throw away; always so once revoked."""
@@ -128,19 +141,25 @@ class Cell(Address):
 
     on_alert  called (on the sender's strand, outside the lock) when there are new dead letters or the mailbox
               is high; must only enqueue
+
+    Plain tells append without a lock, then look whether there is more to do: a reader sleeps, or nobody will ever
+    read. The reader takes under the lock, and looks once more after it has said that it will sleep, so one of the two
+    always sees the other.
     """
 
     __slots__ = (
+        "_attend",
         "_closed",
-        "_condition",
         "_dead_told",
+        "_free",
         "_handled",
         "_high",
+        "_keyed",
         "_lock",
         "_now_ns",
         "_on_alert",
         "_runtime",
-        "_waiting",
+        "_sleeper",
         "dead",
         "dead_kind",
         "lost",
@@ -150,13 +169,15 @@ class Cell(Address):
     def __init__(self, name: str, spec: MailboxSpec, runtime: Runtime, on_alert: Callable[[Cell], None]) -> None:
         super().__init__(name)
         self.mailbox = Mailbox(spec)
+        self._free = self.mailbox.free
         self._runtime = runtime
         self._lock = runtime.lock()
-        self._condition = runtime.condition(self._lock)
+        self._keyed = runtime.lock()
         self._now_ns = runtime.monotonic.now_ns
         self._on_alert = on_alert
-        self._waiting = False
+        self._sleeper: Lease | None = None
         self._closed: str | None = None
+        self._attend = False  # there is a sleeper, or it is closed
         self._handled = 0
         self._high = False
         self._dead_told = 0
@@ -168,7 +189,13 @@ class Cell(Address):
 
     def tell(self, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
         """See `Address.tell`."""
-        self.put(message, lane, key, None)
+        queue = self._free[lane]
+        if key is None and queue is not None:
+            queue.append((message, self._now_ns(), lane))
+            if self._attend or len(queue) >= self.mailbox.alert_at:
+                self._follow_up(lane)
+        else:
+            self.put(message, lane, key, None)
 
     def ask(self, message: object, timeout: float, lane: Lane = Lane.EVENT) -> object:
         """See `Address.ask`."""
@@ -189,44 +216,73 @@ class Cell(Address):
     ) -> None:
         """Queue one message; `life`: only for that incarnation."""
         entry = Entry(message, reply_to, lane, key, self._now_ns(), life)
+        # Keyed messages need order among their tellers only; the reader keeps out of their way by itself.
+        lock = self._lock if key is None else self._keyed
+        lock.acquire()
+        try:
+            high = self.mailbox.put(entry)
+        finally:
+            lock.release()
+        if high or self._attend:
+            self._follow_up(lane, high=high)
+
+    def _follow_up(self, lane: Lane, *, high: bool = False) -> None:
+        """After a put: wake the reader, or find that nobody will read; tell where the lane is high."""
         with self._lock:
-            if self._closed is None:
-                alert = self.mailbox.put(entry)
-                if self._waiting:
-                    self._waiting = False
-                    self._condition.notify()
-                if not alert:
-                    return
+            self._wake()
+            if self._closed is not None:
+                self._bury_all()
+            elif high or self.mailbox.noticed(lane):
                 self._high = True
-            else:
-                self._bury(entry)
-        self._on_alert(self)
+            alert = self._high or self.dead != self._dead_told
+        if alert:
+            self._on_alert(self)
+
+    def _wake(self) -> None:
+        sleeper, self._sleeper = self._sleeper, None
+        self._attend = self._closed is not None
+        if sleeper is not None:
+            sleeper.wake.release()
 
     # -- owning ----------------------------------------------------------------------------------------------------
 
     def open(self, incarnation: int) -> Lease:
         """A lease for a new incarnation. The one before must have been revoked."""
+        lease = Lease(self, incarnation, self._runtime.lock())
         with self._lock:
             self._closed = None
-            return Lease(self, incarnation)
+            self._attend = False
+        return lease
 
-    def take(self, lease: Lease) -> Entry:
-        """The next message for the lease, waiting for it; the end marker once it is revoked."""
-        mailbox = self.mailbox
-        with self._lock:
+    def take(self, lease: Lease) -> bool:
+        """Hand the lease its next message, or its end once it is revoked. False: it is to sleep until woken."""
+        lock, mailbox = self._lock, self.mailbox
+        lock.acquire()
+        try:
             lease.in_flight = None
             while not lease.revoked:
-                entry = mailbox.take()
-                if entry is not None:
-                    if entry.life and entry.life != lease.incarnation:
-                        continue
-                    entry.deliveries += 1
-                    lease.taken += 1
-                    lease.in_flight = entry
-                    return entry
-                self._waiting = True
-                self._condition.wait()
-        return Entry(_LEASE_ENDED, None, Lane.CONTROL, None, 0)
+                item = mailbox.pop()
+                if item is None:
+                    # From here on tellers wake us; what they told just before, they told without.
+                    self._sleeper, self._attend = lease, True
+                    item = mailbox.pop()
+                    if item is None:
+                        return False
+                    self._sleeper, self._attend = None, False
+                if isinstance(item, tuple):
+                    lease.message, lease.reply_to = item[0], None
+                elif not item.life or item.life == lease.incarnation:
+                    item.deliveries += 1
+                    lease.message, lease.reply_to = item.message, item.reply_to
+                else:
+                    continue  # for an incarnation that is over
+                lease.taken += 1
+                lease.in_flight = item
+                return True
+            lease.message, lease.reply_to = _LEASE_ENDED, None
+            return True
+        finally:
+            lock.release()
 
     def revoke(self, lease: Lease, policy: InFlight | None, error: Exception | None) -> None:
         """End the lease, once. What was in flight follows `policy` (None: it was handled to its end).
@@ -238,15 +294,15 @@ class Cell(Address):
                 return
             lease.revoked = True
             self._handled += lease.taken
-            entry, lease.in_flight = lease.in_flight, None
+            item, lease.in_flight = lease.in_flight, None
             for own in self.mailbox.remove_life(lease.incarnation):
                 if own.reply_to is not None:
                     gone = ActorGone(f"{self.name}#{lease.incarnation} is over")
                     own.reply_to.set_exception((ActorGone, gone, None))
-            if entry is not None and policy is not None:
-                self._settle(entry, policy, error, lease.incarnation)
-            self._waiting = False
-            self._condition.notify_all()
+            if item is not None and policy is not None:
+                self._settle(as_entry(item, deliveries=1), policy, error, lease.incarnation)
+            if self._sleeper is lease:
+                self._wake()
             alert = self.dead != self._dead_told
         if alert:
             self._on_alert(self)
@@ -255,8 +311,8 @@ class Cell(Address):
         """Nobody will read here any more: questions are answered with ActorGone, the rest are dead letters."""
         with self._lock:
             self._closed = reason
-            for entry in self.mailbox.clear():
-                self._bury(entry)
+            self._attend = True
+            self._bury_all()
             alert = self.dead != self._dead_told
         if alert:
             self._on_alert(self)
@@ -274,7 +330,7 @@ class Cell(Address):
             oldest = self.mailbox.oldest_ns()
             live = lease.taken if lease is not None and not lease.revoked else 0
             return CellCounts(
-                depth=self.mailbox.depth,
+                depths=self.mailbox.depths,
                 high_water=self.mailbox.high_water,
                 oldest_ns=None if oldest is None else self._now_ns() - oldest,
                 handled=self._handled + live,
@@ -295,6 +351,10 @@ class Cell(Address):
         elif policy is InFlight.REDELIVER_ONCE and entry.deliveries < 2 and self._closed is None:
             self.mailbox.put_back(entry)
         else:
+            self._bury(entry)
+
+    def _bury_all(self) -> None:
+        for entry in self.mailbox.clear():
             self._bury(entry)
 
     def _bury(self, entry: Entry) -> None:

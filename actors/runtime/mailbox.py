@@ -1,16 +1,24 @@
-"""A mailbox: three lanes, conflation by key, a bound. Pure bookkeeping; the cell around it holds the lock."""
+"""A mailbox: three lanes, conflation by key, a bound.
+
+Tellers never wait for the reader. What the two sides share are deques, sets and dicts of which each single operation is
+indivisible (the interpreter lock sees to that), in an order that leaves no gap; see `put_keyed` and `pop`. Everything
+else belongs to whoever holds the cell's lock. Keys must be hashed and compared by built-in code (numbers, texts,
+tuples of them), so that these operations stay indivisible.
+"""
 
 from __future__ import annotations
 
 import enum
 from collections import deque
 from collections.abc import Hashable
-from typing import Annotated
+from typing import Annotated, Final, TypeAlias
 
 import pykka
 from msgspec import Meta, Struct
 
-_DROPPED = -1
+_DROPPED: Final = -1
+_HIGH_WATER_LOOKS: Final = 63
+"""The reader looks how full it is at every 64th message: the mark is exact to so many."""
 
 
 class Lane(enum.IntEnum):
@@ -33,7 +41,7 @@ class Overflow(enum.Enum):
 
 
 class MailboxSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """capacity  messages: the bound of the data lane, and the depth of all lanes together that raises the alert.
+    """capacity  messages: the bound of the data lane, and the depth of any one lane that raises the alert.
 
     Control, events and keyed data are never dropped: keyed data is bounded by the number of its keys, and control
     and events are worth more than the memory. Past the bound they raise `MailboxHigh` instead.
@@ -43,8 +51,8 @@ class MailboxSpec(Struct, frozen=True, forbid_unknown_fields=True):
     overflow: Overflow = Overflow.REFUSE_DATA
 
 
-class Entry(Struct, eq=False):
-    """One message waiting. Has the two attributes that Pykka's loop reads from an envelope.
+class Entry(Struct, eq=False, gc=False):
+    """One message that is more than told: asked, keyed, bound to an incarnation, or given back.
 
     reply_to    where the answer goes; None for a tell
     stamp_ns    monotonic time it was put (a conflated entry keeps its place and its stamp)
@@ -61,97 +69,155 @@ class Entry(Struct, eq=False):
     deliveries: int = 0
 
 
+class _Place(Struct, eq=False, gc=False):
+    """Where in its lane a key stands; the newest message of the key is looked up when its turn has come."""
+
+    key: Hashable
+    lane: int
+    stamp_ns: int
+
+
+Told: TypeAlias = tuple[object, int, int]
+"""A plain tell: message, stamp, lane. Most messages are: one tuple each is all they cost."""
+
+Item: TypeAlias = Told | Entry
+
+
 class Mailbox:
-    """Lanes of entries. Not thread-safe by itself."""
+    """Lanes of messages.
+
+    free      the lanes to which a plain tell may simply be appended, by number; None where it needs `put`
+    alert_at  the depth of one lane at which the teller calls `noticed`
+    """
 
     __slots__ = (
-        "_alert_at",
         "_bounded",
         "_capacity",
-        "_data",
-        "_keyed",
+        "_conflated",
+        "_emptied",
+        "_high_water",
         "_lanes",
+        "_latest",
+        "_lives",
+        "_outrun",
+        "_placed",
         "_plain",
-        "conflated",
-        "depth",
+        "_taken",
+        "alert_at",
         "dropped",
-        "high_water",
+        "free",
     )
 
     def __init__(self, spec: MailboxSpec) -> None:
         self._capacity = spec.capacity
         self._bounded = spec.overflow is Overflow.REFUSE_DATA
-        self._lanes: tuple[deque[Entry], deque[Entry], deque[Entry]] = (deque(), deque(), deque())
-        self._keyed: tuple[dict[Hashable, Entry], ...] = ({}, {}, {})
-        self._plain: deque[Entry] = deque()  # unkeyed data told, in order: whom to drop, without searching
-        self._data = 0
-        self._alert_at = spec.capacity
-        self.depth = 0
-        self.high_water = 0
-        self.conflated = 0
+        self._lanes: tuple[deque[Item | _Place], ...] = (deque(), deque(), deque())
+        self.free = (self._lanes[0], self._lanes[1], None if self._bounded else self._lanes[2])
+        self._latest: tuple[dict[Hashable, tuple[object, int]], ...] = ({}, {}, {})
+        self._placed: tuple[set[Hashable], ...] = (set(), set(), set())
+        self._plain: deque[Entry] = deque()  # unkeyed data of a bounded lane, in order: whom to drop, without searching
+        self._lives: dict[int, int] = {}
+        self._emptied = 0
+        self._conflated = 0
+        self._outrun = 0
+        self._taken = 0
+        self._high_water = 0
+        self.alert_at = spec.capacity
         self.dropped = 0
 
+    # -- telling -----------------------------------------------------------------------------------------------------
+
     def put(self, entry: Entry) -> bool:
-        """Queue the entry. True when the depth has just reached the alert level."""
-        lane = entry.lane
+        """Queue the entry; with the cell's lock. True when its lane has just reached the alert level."""
+        lane = self._lanes[entry.lane]
         if entry.key is not None:
-            keyed = self._keyed[lane]
-            waiting = keyed.get(entry.key)
-            if waiting is not None:
-                waiting.message = entry.message
-                waiting.life = entry.life
-                self.conflated += 1
-                return False
-            keyed[entry.key] = entry
-        self._lanes[lane].append(entry)
-        self.depth += 1
-        if lane == Lane.DATA:
-            self._data += 1
-            if self._bounded:
-                if entry.key is None and entry.reply_to is None:
-                    self._plain.append(entry)
-                if self._data > self._capacity:
-                    self._make_way()
-        self.high_water = max(self.high_water, self.depth)
-        if self.depth >= self._alert_at:
-            self._alert_at *= 2
-            return True
-        return False
+            return self.put_keyed(entry)
+        if entry.life:
+            self._lives[entry.life] = self._lives.get(entry.life, 0) + 1
+        lane.append(entry)
+        if self._droppable(entry):
+            self._plain.append(entry)
+            if len(lane) - self._emptied > self._capacity:
+                self._make_way()
+        return self.noticed(entry.lane)
+
+    def put_keyed(self, entry: Entry) -> bool:
+        """Queue or replace; one teller at a time, whatever the reader does meanwhile. As `put`.
+
+        First the message, then, if the key has no place in the lane, a place. The reader gives up the place before it
+        takes the message. So a message whose teller found a place is taken with it; at worst there is a second place,
+        and nothing at it.
+        """
+        lane, key = entry.lane, entry.key
+        self._latest[lane][key] = (entry.message, entry.life)
+        placed = self._placed[lane]
+        if key in placed:
+            self._conflated += 1
+            return False
+        placed.add(key)
+        self._lanes[lane].append(_Place(key, lane, entry.stamp_ns))
+        return self.noticed(lane)
 
     def put_back(self, entry: Entry) -> None:
         """Return an entry that was taken to the head of its lane. A newer one under the same key stays as well."""
+        if entry.life:
+            self._lives[entry.life] = self._lives.get(entry.life, 0) + 1
         self._lanes[entry.lane].appendleft(entry)
-        self.depth += 1
-        if entry.key is not None:
-            self._keyed[entry.lane].setdefault(entry.key, entry)
-        if entry.lane == Lane.DATA:
-            self._data += 1
-            if self._bounded and entry.key is None and entry.reply_to is None:
-                self._plain.appendleft(entry)
+        if self._droppable(entry):
+            self._plain.appendleft(entry)
 
-    def take(self) -> Entry | None:
-        """The next entry, or None. Running empty arms the alert anew."""
-        if self.depth:
-            for lane in self._lanes:
-                while lane:
-                    entry = lane.popleft()
-                    if entry.lane == _DROPPED:
-                        continue
-                    self._forget(entry)
+    def noticed(self, lane: int) -> bool:
+        """Whether the lane has reached the alert level, which then doubles."""
+        depth = len(self._lanes[lane])
+        if depth < self.alert_at:
+            return False
+        while self.alert_at <= depth:
+            self.alert_at *= 2
+        return True
+
+    # -- taking, with the cell's lock --------------------------------------------------------------------------------
+
+    def pop(self) -> Item | None:
+        """The next item, or None. Running empty arms the alert anew."""
+        taken = self._taken
+        if not taken & _HIGH_WATER_LOOKS:
+            self._look()
+        for lane in self._lanes:
+            while lane:
+                item = lane.popleft()
+                if item.__class__ is tuple:
+                    self._taken = taken + 1
+                    return item
+                entry = self._entry(item)  # type: ignore[arg-type] # no tuple, as just seen
+                if entry is not None:
+                    self._taken = taken + 1
                     return entry
-        self._alert_at = self._capacity
+        self.alert_at = self._capacity
         return None
 
-    def oldest_ns(self) -> int | None:
-        """The stamp of the entry that has waited longest, or None."""
-        heads = [next((e.stamp_ns for e in lane if e.lane != _DROPPED), None) for lane in self._lanes]
-        return min((stamp for stamp in heads if stamp is not None), default=None)
+    def take(self) -> Entry | None:
+        """As `pop`, a plain tell as an entry too."""
+        item = self.pop()
+        return None if item is None else as_entry(item)
 
     def remove_life(self, life: int) -> list[Entry]:
         """Take out, and return, what only that incarnation may have."""
-        removed = [entry for lane in self._lanes for entry in lane if entry.life == life and entry.lane != _DROPPED]
-        if removed:
-            self._refill([entry for entry in self.clear() if entry.life != life])
+        if not self._lives.get(life) and not self._keyed_lives(life):
+            return []
+        removed: list[Entry] = []
+        for number, lane in enumerate(self._lanes):
+            kept: list[Item | _Place] = []
+            for _ in range(len(lane)):  # tellers may add behind meanwhile
+                item = lane.popleft()
+                if isinstance(item, _Place) and self._latest[number].get(item.key, (None, 0))[1] == life:
+                    entry = self._entry(item)
+                    removed += [] if entry is None else [entry]
+                elif isinstance(item, Entry) and item.life == life:
+                    self._settle_life(life)
+                    removed.append(item)
+                else:
+                    kept.append(item)
+            lane.extendleft(reversed(kept))
         return removed
 
     def clear(self) -> list[Entry]:
@@ -161,20 +227,78 @@ class Mailbox:
             entries.append(entry)
         return entries
 
-    def _refill(self, entries: list[Entry]) -> None:
-        for entry in reversed(entries):
-            self.put_back(entry)
+    # -- looking, with the cell's lock -------------------------------------------------------------------------------
 
-    def _forget(self, entry: Entry) -> None:
-        self.depth -= 1
-        if entry.key is not None:
-            keyed = self._keyed[entry.lane]
-            if keyed.get(entry.key) is entry:
-                del keyed[entry.key]
-        if entry.lane == Lane.DATA:
-            self._data -= 1
-            if self._bounded and entry.key is None and entry.reply_to is None:
-                self._plain.popleft()
+    @property
+    def depths(self) -> tuple[int, int, int]:
+        """Messages waiting, lane by lane."""
+        control, event, data = map(len, self._lanes)
+        return control, event, data - self._emptied
+
+    @property
+    def depth(self) -> int:
+        """Messages waiting."""
+        return sum(self.depths)
+
+    @property
+    def conflated(self) -> int:
+        """Messages replaced by a newer one of the same key."""
+        return self._conflated + self._outrun
+
+    @property
+    def high_water(self) -> int:
+        """The most that ever waited, to within 64."""
+        self._look()
+        return self._high_water
+
+    def oldest_ns(self) -> int | None:
+        """The stamp of the message that has waited longest, or None."""
+        stamps = [stamp for lane in self._lanes if (stamp := _first_stamp(lane)) is not None]
+        return min(stamps, default=None)
+
+    # -- helpers -----------------------------------------------------------------------------------------------------
+
+    def _entry(self, item: Entry | _Place) -> Entry | None:
+        """What the item stands for, now that it is out of its lane; None if for nothing."""
+        if isinstance(item, _Place):
+            self._placed[item.lane].discard(item.key)
+            found = self._latest[item.lane].pop(item.key, None)
+            if found is None:
+                # A second place: its message was taken at the first, and one before that was replaced uncounted.
+                self._outrun += 1
+                return None
+            return Entry(found[0], None, item.lane, item.key, item.stamp_ns, found[1])
+        if item.lane == _DROPPED:
+            self._emptied -= 1
+            return None
+        if item.life:
+            self._settle_life(item.life)
+        if self._droppable(item):
+            self._plain.popleft()
+        return item
+
+    def _droppable(self, entry: Entry) -> bool:
+        return (
+            self._bounded
+            and entry.lane == Lane.DATA
+            and entry.key is None
+            and entry.reply_to is None
+            and not entry.life
+        )
+
+    def _settle_life(self, life: int) -> None:
+        left = self._lives[life] - 1
+        if left:
+            self._lives[life] = left
+        else:
+            del self._lives[life]
+
+    def _keyed_lives(self, life: int) -> bool:
+        return any(found[1] == life for latest in self._latest for found in tuple(latest.values()))
+
+    def _look(self) -> None:
+        depth = self.depth
+        self._high_water = max(self._high_water, depth)
 
     def _make_way(self) -> None:
         if not self._plain:
@@ -182,12 +306,29 @@ class Mailbox:
         oldest = self._plain.popleft()
         oldest.lane = _DROPPED
         oldest.message = None
-        self._data -= 1
-        self.depth -= 1
+        self._emptied += 1
         self.dropped += 1
         # The emptied entries between keyed ones that nobody takes must not grow without bound.
         data = self._lanes[Lane.DATA]
-        if len(data) > 2 * self._capacity + 2 and len(data) > 2 * self._data:
-            live = [entry for entry in data if entry.lane != _DROPPED]
-            data.clear()
-            data.extend(live)
+        if len(data) > 2 * self._capacity + 2 and self._emptied > len(data) // 2:
+            items = [data.popleft() for _ in range(len(data))]
+            data.extendleft([i for i in reversed(items) if not (isinstance(i, Entry) and i.lane == _DROPPED)])
+            self._emptied = 0
+
+
+def as_entry(item: Item, deliveries: int = 0) -> Entry:
+    """The item as an entry. deliveries: of a plain tell, which does not count them itself."""
+    if isinstance(item, Entry):
+        return item
+    message, stamp_ns, lane = item
+    return Entry(message, None, lane, None, stamp_ns, 0, deliveries)
+
+
+def _first_stamp(lane: deque[Item | _Place]) -> int | None:
+    for index in range(len(lane)):
+        item = lane[index]
+        if isinstance(item, tuple):
+            return item[1]
+        if item.lane != _DROPPED:
+            return item.stamp_ns
+    return None

@@ -26,6 +26,7 @@ class TreeNode(Struct, frozen=True):
     uptime_seconds: float | None = None
     last_failure: str | None = None
     depth: int = 0
+    depths: tuple[int, int, int] = (0, 0, 0)
     high_water: int = 0
     oldest_age_seconds: float | None = None
     handled: int = 0

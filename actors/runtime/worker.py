@@ -205,6 +205,7 @@ class Worker(Node):
             uptime_seconds=None if up is None or self.state is not State.UP else (self.engine.now_ns() - up) / _NS,
             last_failure=self.last_failure,
             depth=counts.depth,
+            depths=counts.depths,
             high_water=counts.high_water,
             oldest_age_seconds=None if counts.oldest_ns is None else counts.oldest_ns / _NS,
             handled=counts.handled,

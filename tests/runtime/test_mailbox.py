@@ -153,11 +153,11 @@ def test_nothing_is_lost_or_doubled_but_what_the_counters_say(
             mailbox.put_back(last)
             out, last = out - 1, None
 
-        waiting = sum(e.lane >= 0 for q in mailbox._lanes for e in q)
+        waiting = sum(isinstance(e, tuple) or e.lane >= 0 for q in mailbox._lanes for e in q)
         assert mailbox.depth == waiting == put - out - mailbox.conflated - mailbox.dropped
 
     rest = mailbox.clear()
     assert len(rest) == put - out - mailbox.conflated - mailbox.dropped
     assert len(set(map(id, rest))) == len(rest)
-    assert mailbox.depth == mailbox._data == len(mailbox._plain) == 0
-    assert not any(mailbox._keyed)
+    assert mailbox.depth == mailbox._emptied == len(mailbox._plain) == 0
+    assert not any(mailbox._latest) and not any(mailbox._placed)
