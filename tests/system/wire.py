@@ -29,15 +29,14 @@ class Cable:
         self.connections = 0
         self._spawn(self._accept)
 
-    def cut(self) -> int:
-        """Break what is connected; how many connections that were."""
+    def cut(self) -> None:
+        """Break what is connected."""
         with self._lock:
             ends, self._ends = self._ends, []
         for end in ends:
             with suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 end.shutdown(socket.SHUT_RDWR)
-        return len(ends) // 2
 
     def close(self) -> None:
         """Cut, and take no more connections."""
