@@ -97,6 +97,10 @@ class Auth:
         self._tokens.pop(token, None)
         self._refresh.pop(token, None)
 
+    def revoke_all(self) -> None:
+        """Every access token dies, as in the morning; a new login gives another."""
+        self._tokens.clear()
+
     def renew(self, form: Mapping[str, str]) -> dict[str, object]:
         """POST /session/refresh_token: individuals have no refresh token, so every one is refused."""
         refresh = form.get("refresh_token", "")

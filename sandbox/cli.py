@@ -8,18 +8,23 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import NoReturn
 
 import msgspec
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox.auth import API_KEY, API_SECRET, USER_ID
 from sandbox.clock import RATE_MAX
 from sandbox.exchange import Options
+from sandbox.fault_plan import Faults
+from sandbox.faults import AnyFault, parse, parse_spec
 from sandbox.instruments import SHARE_COUNT
 from sandbox.paths import FIRST_DAY, LAST_DAY
+from sandbox.postback import parse_url
 from sandbox.rules import RELAXABLE
-from sandbox.server import Application
+from sandbox.server import Application, Extras
 from sandbox.trading_days import IST, is_trading_day, last_trading_day
 
 STOP_SECONDS = 0.3
@@ -30,6 +35,7 @@ def main(argv: list[str]) -> int:
     """Run the sandbox until SIGTERM or SIGINT. Exit status: 0 after a signal, 1 cannot listen, 2 bad usage."""
     arguments = _parser().parse_args(argv)
     options = _options(arguments)
+    extras = _extras(arguments)
     try:
         listener = socket.create_server((arguments.host, arguments.port), backlog=512)
     except OSError as error:
@@ -40,7 +46,7 @@ def main(argv: list[str]) -> int:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)  # uvicorn hands the signal back after its own shutdown
-        asyncio.run(_serve(listener, arguments.host, options, arguments.exit_with_parent))
+        asyncio.run(_serve(listener, arguments.host, options, extras, arguments.exit_with_parent))
     return 0
 
 
@@ -70,12 +76,20 @@ class _Server(uvicorn.Server):
         self.force_exit = True
 
 
-async def _serve(listener: socket.socket, host: str, options: Options, parent: int | None) -> None:
-    application = Application(options)
+class _Http(H11Protocol):
+    """uvicorn's protocol, which leaves its transport in the connection's state: faults need more than ASGI offers."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+async def _serve(listener: socket.socket, host: str, options: Options, extras: Extras, parent: int | None) -> None:
+    application = Application(options, extras)
     config = uvicorn.Config(
         application,
         ws="websockets-sansio",
-        http="h11",
+        http=_Http,
         loop="asyncio",
         lifespan="off",
         log_config=None,
@@ -91,6 +105,8 @@ async def _serve(listener: socket.socket, host: str, options: Options, parent: i
         asyncio.create_task(application.pump()),
         asyncio.create_task(_end_with_parent(server, parent)),
     ]
+    if application.postbacks is not None:
+        beside.append(asyncio.create_task(application.postbacks.run()))
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -175,6 +191,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--opening-cash", type=int, default=1_000_000, help="rupees (default 1000000)")
     parser.add_argument("--redirect-url", default="http://127.0.0.1/", help="where a login redirects to")
+    parser.add_argument(
+        "--faults", default=None, metavar="on|FILE|SPEC", help="enable faults, and set those of a JSON file or a spec"
+    )
+    parser.add_argument("--postback-url", default=None, metavar="URL", help="post order updates there")
+    parser.add_argument("--as-hosted", action="store_true", help="behave as Zerodha's hosted sandbox: /oms, LIMIT only")
     parser.add_argument("--exit-with-parent", type=int, default=None, metavar="PID", help="exit when this process ends")
     parser.add_argument("--json", action="store_true", help="accepted for symmetry: the first line is JSON always")
     return parser
@@ -209,6 +230,37 @@ def _options(arguments: argparse.Namespace) -> Options:
         opening_cash=arguments.opening_cash,
         redirect_url=arguments.redirect_url,
     )
+
+
+def _extras(arguments: argparse.Namespace) -> Extras:
+    """Faults, postbacks and the hosted mode; exits 2 with one line for what makes no sense."""
+    target = None
+    if arguments.postback_url is not None:
+        try:
+            target = parse_url(arguments.postback_url)
+        except ValueError as error:
+            _refuse(f"--postback-url: {error}")
+    return Extras(faults=_faults(arguments.faults), postback=target, hosted=arguments.as_hosted)
+
+
+def _faults(text: str | None) -> tuple[AnyFault, ...] | None:
+    if text is None:
+        return None
+    if text == "on":
+        return ()
+    try:
+        if text.lstrip()[:1] in ("[", "{"):
+            faults = parse(text)
+        elif text.endswith(".json"):
+            faults = parse(Path(text).read_bytes())
+        else:
+            faults = parse_spec(text)
+        Faults(0, lambda: 0, faults)
+    except OSError as error:
+        _refuse(f"--faults: {text}: {error.strerror}")
+    except ValueError as error:
+        _refuse(f"--faults: {error}")
+    return tuple(faults)
 
 
 def _day(text: str | None) -> date:

@@ -10,10 +10,19 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from sandbox.envelope import JSON_TYPE, Reply, Request, failure, parse_query
+import msgspec
+from msgspec import Struct
+
+from sandbox.envelope import JSON_TYPE, Reply, Request, failure, parse_query, plain
 from sandbox.exchange import Exchange, Options
+from sandbox.fault_plan import Faults
+from sandbox.faults import AnyFault
+from sandbox.faulty import Call, Mischief
+from sandbox.hosted import check_order, check_socket, inner_path
+from sandbox.postback import Postbacks, Target
 from sandbox.refusal import Refusal
 from sandbox.routes import find
+from sandbox.routes_faults import control_faults
 from sandbox.stream import Connection, Hub
 from sandbox.trading_days import NS
 
@@ -28,14 +37,34 @@ _BEAT_SECONDS_MAX = 0.25
 log = logging.getLogger("sandbox")
 
 
+class Extras(Struct, frozen=True):
+    """What a server does beyond an exchange.
+
+    faults    faults in force from the start; None: faults are not enabled at all
+    postback  where order updates are posted to
+    hosted    whether it behaves as Zerodha's hosted sandbox does
+    """
+
+    faults: tuple[AnyFault, ...] | None = None
+    postback: Target | None = None
+    hosted: bool = False
+
+
 class Application:
     """One exchange behind ASGI. Make it inside the event loop that serves it."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, extras: Extras | None = None) -> None:
         self.hub = Hub()
         self._loop = asyncio.get_running_loop()
         self._clock_changed = asyncio.Event()
-        self.exchange = Exchange(options, self._schedule, self.hub.publish)
+        self.exchange = Exchange(options, self._schedule, self._publish)
+        extras = extras or Extras()
+        self._hosted = extras.hosted
+        self.postbacks = None if extras.postback is None else Postbacks(extras.postback)
+        self.mischief: Mischief | None = None
+        if extras.faults is not None:
+            faults = Faults(options.seed, self.exchange.clock.now_ns, extras.faults)
+            self.mischief = Mischief(faults, self.exchange)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket."""
@@ -52,6 +81,8 @@ class Application:
                 self.exchange.engine.run_to(clock.now_ns())
             except Exception:
                 log.exception("pump")
+            if self.mischief is not None:
+                self.mischief.beat(self.hub.connections)
             self.hub.beat()
             delay = _BEAT_SECONDS_MAX
             if clock.rate > 0 and not clock.held:
@@ -66,44 +97,80 @@ class Application:
     # REST
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
         try:
             body = await _body(receive)
+        except Refusal as refusal:
+            await self._respond(send, failure(refusal.message, refusal.error_type, refusal.status))
+            return
+        if self.mischief is None or path.startswith("/_sandbox/"):
+            await self._respond(send, await self._reply(scope, body))
+        else:
+            call = Call(
+                transport=scope["state"]["transport"],
+                receive=receive,
+                answer=lambda: self._reply(scope, body),
+                respond=lambda reply: self._respond(send, reply),
+            )
+            inner = inner_path(path, only=self._hosted) or path
+            struck = self.mischief.faults.for_request(method, inner, _fields(scope, body))
+            await self.mischief.serve(struck, call)
+        if path == "/_sandbox/clock" and method == "POST":
+            self._clock_changed.set()
+
+    async def _reply(self, scope: Scope, body: bytes) -> Reply:
+        """Let a request take effect; its reply, whatever becomes of it."""
+        try:
             reply = await self._answer(scope, body)
         except Refusal as refusal:
-            reply = failure(refusal.message, refusal.error_type, refusal.status)
+            return failure(refusal.message, refusal.error_type, refusal.status)
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
-            reply = failure("Something went wrong.", "GeneralException", 500)
-        if scope["path"] == "/_sandbox/clock" and scope["method"] == "POST":
-            self._clock_changed.set()
-        await self._respond(send, reply)
+            return failure("Something went wrong.", "GeneralException", 500)
+        return reply
 
     async def _answer(self, scope: Scope, body: bytes) -> Reply:
         """Kite's order of checks: route, token, rate, then the handler's own."""
-        method, path = scope["method"], scope["path"]
+        method, path = scope["method"], inner_path(scope["path"], only=self._hosted)
+        if path is None:
+            return failure("Route not found", "GeneralException", 404)
+        headers = dict(scope["headers"])
+        query = parse_query(scope["query_string"])
+        own = self._own_route(path)
+        if own is not None:
+            return own(Request(method, path, (), query, headers, body))
         route, parts, elsewhere = find(method, path)
         if route is None:
             if elsewhere:
                 return failure("Method not allowed.", "GeneralException", 405)
             return failure("Route not found", "GeneralException", 404)
-        headers = dict(scope["headers"])
         if route.token:
             self.exchange.auth.check_header(headers.get(b"authorization", b"").decode("latin-1"))
         self.exchange.limits.check(route.bucket)
-        query = parse_query(scope["query_string"])
         request = Request(method, path, parts, query, headers, body)
+        if self._hosted:
+            check_order(self.exchange, request)
         if route.prepare is not None:
             for _ in route.prepare(self.exchange, request):
                 await asyncio.sleep(0)
-        return route.handler(self.exchange, request)
+        reply = route.handler(self.exchange, request)
+        return reply if self.mischief is None else self.mischief.veiled(method, path, reply)
+
+    def _own_route(self, path: str) -> Callable[[Request], Reply] | None:
+        """Doors of the server itself, beside the exchange's."""
+        if self.mischief is not None and path.startswith("/_sandbox/faults"):
+            faults = self.mischief.faults
+            return lambda request: control_faults(faults, request)
+        if self.postbacks is not None and path == "/_sandbox/postbacks":
+            counts, pending = self.postbacks.counts, self.postbacks.pending
+            return lambda _: plain({**msgspec.to_builtins(counts), "pending": pending})
+        return None
 
     async def _respond(self, send: Send, reply: Reply) -> None:
         """The one place where a REST reply leaves."""
-        headers = [
-            (b"content-type", reply.content_type),
-            (b"content-length", str(len(reply.body)).encode()),
-            *reply.headers,
-        ]
+        headers = [(b"content-length", str(len(reply.body)).encode()), *reply.headers]
+        if reply.content_type:
+            headers.append((b"content-type", reply.content_type))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
@@ -116,17 +183,28 @@ class Application:
         except Refusal:
             query = {}
         api_key, token = query.get("api_key", ""), query.get("access_token", "")
+        transport = scope["state"]["transport"]
+        if self.mischief is not None:
+            refusal = await self.mischief.handshake(query, transport, receive)
+            if refusal is not None:
+                await _deny(send, refusal.status, msgspec.json.encode({"status": "error", "message": refusal.message}))
+                return
+        if self._hosted and not check_socket(query):
+            await _deny(send, 403, b'{"status":"error","message":"Authentication failed."}')
+            return
         if not self.exchange.auth.valid(api_key, token):
             await _deny(send, 403, b'{"status":"error","message":"Authentication failed."}')
             return
         if self.hub.full:
             await _deny(send, 429, b'{"status":"error","message":"Too many connections."}')
             return
-        connection = Connection(self.exchange, send, token, api_key)
+        connection = Connection(self.exchange, send, token, api_key, fields=query, transport=transport)
         self.hub.connections.add(connection)
         writer: asyncio.Task[None] | None = None
         try:
             await send({"type": "websocket.accept"})
+            if self.mischief is not None:
+                self.mischief.befall(connection)
             writer = asyncio.create_task(connection.write())
             while True:
                 message = await receive()
@@ -141,6 +219,15 @@ class Application:
             if writer is not None:
                 writer.cancel()
                 await asyncio.gather(writer, return_exceptions=True)
+
+    def _publish(self, text: str) -> None:
+        """An order update, to the app's URL and to every socket."""
+        if self.postbacks is not None:
+            self.postbacks.offer(text)
+        if self.mischief is not None:
+            self.mischief.update(text, self.hub.publish)
+        else:
+            self.hub.publish(text)
 
     def _schedule(self, seconds: float, action: Callable[[], None]) -> None:
         self._loop.call_later(seconds, self._run, action)
@@ -166,6 +253,17 @@ async def _body(receive: Receive) -> bytes:
         parts.append(chunk)
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+def _fields(scope: Scope, body: bytes) -> dict[str, str]:
+    """Query and form fields of a request, for matching; what is no form gives none."""
+    try:
+        fields = dict(parse_query(scope["query_string"]))
+        if body[:1] not in (b"[", b"{"):
+            fields |= dict(parse_query(body))
+    except Refusal:
+        return {}
+    return fields
 
 
 async def _deny(send: Send, status: int, body: bytes) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from sandbox.exchange import Exchange
+from sandbox.fault_plan import Armed
 from sandbox.instruments import Instrument
 from sandbox.wire import HEARTBEAT, PACKETS_PER_FRAME_MAX, Mode, error_text, frame
 
@@ -29,8 +30,23 @@ _decode = msgspec.json.Decoder().decode
 class Connection:
     """One client's socket."""
 
-    def __init__(self, exchange: Exchange, send: Send, access_token: str, api_key: str) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        send: Send,
+        access_token: str,
+        api_key: str,
+        *,
+        fields: dict[str, str],
+        transport: asyncio.Transport,
+    ) -> None:
         self.access_token = access_token
+        self.fields = fields
+        self.transport = transport
+        self.gag: Callable[[bytes | str], bool] | None = None
+        """What a fault swallows of that which would leave."""
+        self.asked: set[Armed] = set()
+        self.ghosted_by: Armed | None = None
         self._api_key = api_key
         self._exchange = exchange
         self._send = send
@@ -74,11 +90,15 @@ class Connection:
 
     async def send_frame(self, data: bytes) -> None:
         """The one place where a binary frame leaves."""
+        if self.gag is not None and self.gag(data):
+            return
         self._last_sent = time.monotonic()
         await self._send({"type": "websocket.send", "bytes": data})
 
     async def send_text(self, text: str) -> None:
         """The one place where a text frame leaves."""
+        if self.gag is not None and self.gag(text):
+            return
         self._last_sent = time.monotonic()
         await self._send({"type": "websocket.send", "text": text})
 
