@@ -12,6 +12,7 @@ from actors.runtime import Lane
 from domain.messages.broker import (
     Accepted,
     BrokerOrder,
+    BrokerPosition,
     BrokerStatus,
     BrokerTrade,
     Funds,
@@ -520,6 +521,27 @@ def test_positions_that_differ_are_journaled_with_both_sides_and_alerted(stage: 
     assert (alert.level, alert.name) == ("critical", "reconcile.difference")
     assert "ours 10, the broker's 0" in alert.text
     assert desk.ready()
+
+
+def test_positions_are_not_compared_while_fills_are_on_their_way(desk: Desk) -> None:
+    record = desk.resting()
+    desk.book(a_row(record, BrokerStatus.OPEN, 4))  # seen, and not booked yet
+    desk.context.afresh()
+
+    desk.actor.receive(AccountRead(2, (BrokerPosition("NSE", "INFY", Product.MIS, 4, 0, 4, 0, 0, 0, 0),), (), FUNDS))
+
+    assert [e for e in desk.stored() if isinstance(e, DifferenceFound)] == []
+    assert desk.ready()
+
+
+def test_a_difference_is_told_once(desk: Desk) -> None:
+    record = desk.resting()
+    desk.book(a_row(record, BrokerStatus.COMPLETE, 10), trades=(a_trade(record, "T1", 10),))
+
+    desk.account()
+    desk.account()
+
+    assert len([e for e in desk.stored() if isinstance(e, DifferenceFound)]) == 1
 
 
 def test_a_feed_that_reconnects_makes_it_read_the_book(desk: Desk) -> None:

@@ -480,6 +480,7 @@ def test_it_asks_again_until_flat_and_never_twice_for_the_same_units(stage: Stag
     desk.journal(accepted(first, "T1"))
     desk.look()
     assert len(desk.approvals()) == 1  # under way
+    assert desk.context.of(CancelOpenOrders) == []  # only entries would be withdrawn
     stage.journal.claim("T1", stage.clock.now)
     desk.journal(OrderRejected("T1", "", "s1", "no such luck", 0))
     desk.look()

@@ -105,6 +105,10 @@ def test_the_end_of_day_report_is_made_from_the_store_once_and_then_read(stored:
     assert first == again
     assert len(written) == 1
     assert json.loads(written[0].read_text()) == first
+    # What was written when the day ended knows more than the journal: it is shown, never made again.
+    written[0].write_text('{"kept": true}')
+    assert stored.read("report", "eod") == {"kept": True}
+    assert written[0].read_text() == '{"kept": true}'
 
 
 @pytest.mark.parametrize("command", [("journal",), ("orders",), ("positions",), ("report", "eod")])
@@ -166,6 +170,17 @@ def test_a_day_that_is_not_stored_names_those_that_are(stored: Store) -> None:
 
     assert (status, out) == (1, "")
     assert err == f"patang: no trading day 2026-11-19 is stored; known: {DAY}\n"
+
+
+def test_a_journal_that_was_never_filled_is_not_made_by_reading(empty: Store) -> None:
+    empty.journal.parent.mkdir(parents=True)
+    empty.journal.touch()
+
+    status, out, err = empty.run("journal", "--json")
+
+    assert (status, out) == (1, "")
+    assert err.startswith(f"patang: {empty.journal}: journal of version 0")
+    assert empty.journal.stat().st_size == 0
 
 
 def test_a_journal_that_is_none_is_said_in_one_line(empty: Store) -> None:
