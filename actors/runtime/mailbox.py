@@ -17,8 +17,6 @@ import pykka
 from msgspec import Meta, Struct
 
 _DROPPED: Final = -1
-_HIGH_WATER_LOOKS: Final = 63
-"""The reader looks how full it is at every 64th message: the mark is exact to so many."""
 
 
 class Lane(enum.IntEnum):
@@ -69,7 +67,7 @@ class Entry(Struct, eq=False, gc=False):
     deliveries: int = 0
 
 
-class _Place(Struct, eq=False, gc=False):
+class Place(Struct, eq=False, gc=False):
     """Where in its lane a key stands; the newest message of the key is looked up when its turn has come."""
 
     key: Hashable
@@ -86,6 +84,7 @@ Item: TypeAlias = Told | Entry
 class Mailbox:
     """Lanes of messages.
 
+    lanes     what waits, by number
     free      the lanes to which a plain tell may simply be appended, by number; None where it needs `put`
     alert_at  the depth of one lane at which the teller calls `noticed`
     """
@@ -96,23 +95,22 @@ class Mailbox:
         "_conflated",
         "_emptied",
         "_high_water",
-        "_lanes",
         "_latest",
         "_lives",
         "_outrun",
         "_placed",
         "_plain",
-        "_taken",
         "alert_at",
         "dropped",
         "free",
+        "lanes",
     )
 
     def __init__(self, spec: MailboxSpec) -> None:
         self._capacity = spec.capacity
         self._bounded = spec.overflow is Overflow.REFUSE_DATA
-        self._lanes: tuple[deque[Item | _Place], ...] = (deque(), deque(), deque())
-        self.free = (self._lanes[0], self._lanes[1], None if self._bounded else self._lanes[2])
+        self.lanes: tuple[deque[Item | Place], deque[Item | Place], deque[Item | Place]] = (deque(), deque(), deque())
+        self.free = (self.lanes[0], self.lanes[1], None if self._bounded else self.lanes[2])
         self._latest: tuple[dict[Hashable, tuple[object, int]], ...] = ({}, {}, {})
         self._placed: tuple[set[Hashable], ...] = (set(), set(), set())
         self._plain: deque[Entry] = deque()  # unkeyed data of a bounded lane, in order: whom to drop, without searching
@@ -120,7 +118,6 @@ class Mailbox:
         self._emptied = 0
         self._conflated = 0
         self._outrun = 0
-        self._taken = 0
         self._high_water = 0
         self.alert_at = spec.capacity
         self.dropped = 0
@@ -129,7 +126,7 @@ class Mailbox:
 
     def put(self, entry: Entry) -> bool:
         """Queue the entry; with the cell's lock. True when its lane has just reached the alert level."""
-        lane = self._lanes[entry.lane]
+        lane = self.lanes[entry.lane]
         if entry.key is not None:
             return self.put_keyed(entry)
         if entry.life:
@@ -155,20 +152,20 @@ class Mailbox:
             self._conflated += 1
             return False
         placed.add(key)
-        self._lanes[lane].append(_Place(key, lane, entry.stamp_ns))
+        self.lanes[lane].append(Place(key, lane, entry.stamp_ns))
         return self.noticed(lane)
 
     def put_back(self, entry: Entry) -> None:
         """Return an entry that was taken to the head of its lane. A newer one under the same key stays as well."""
         if entry.life:
             self._lives[entry.life] = self._lives.get(entry.life, 0) + 1
-        self._lanes[entry.lane].appendleft(entry)
+        self.lanes[entry.lane].appendleft(entry)
         if self._droppable(entry):
             self._plain.appendleft(entry)
 
     def noticed(self, lane: int) -> bool:
         """Whether the lane has reached the alert level, which then doubles."""
-        depth = len(self._lanes[lane])
+        depth = len(self.lanes[lane])
         if depth < self.alert_at:
             return False
         while self.alert_at <= depth:
@@ -179,18 +176,14 @@ class Mailbox:
 
     def pop(self) -> Item | None:
         """The next item, or None. Running empty arms the alert anew."""
-        taken = self._taken
-        if not taken & _HIGH_WATER_LOOKS:
-            self._look()
-        for lane in self._lanes:
+        self.look()
+        for lane in self.lanes:
             while lane:
                 item = lane.popleft()
-                if item.__class__ is tuple:
-                    self._taken = taken + 1
+                if isinstance(item, tuple):
                     return item
-                entry = self._entry(item)  # type: ignore[arg-type] # no tuple, as just seen
+                entry = self._entry(item)
                 if entry is not None:
-                    self._taken = taken + 1
                     return entry
         self.alert_at = self._capacity
         return None
@@ -205,11 +198,11 @@ class Mailbox:
         if not self._lives.get(life) and not self._keyed_lives(life):
             return []
         removed: list[Entry] = []
-        for number, lane in enumerate(self._lanes):
-            kept: list[Item | _Place] = []
+        for number, lane in enumerate(self.lanes):
+            kept: list[Item | Place] = []
             for _ in range(len(lane)):  # tellers may add behind meanwhile
                 item = lane.popleft()
-                if isinstance(item, _Place) and self._latest[number].get(item.key, (None, 0))[1] == life:
+                if isinstance(item, Place) and self._latest[number].get(item.key, (None, 0))[1] == life:
                     entry = self._entry(item)
                     removed += [] if entry is None else [entry]
                 elif isinstance(item, Entry) and item.life == life:
@@ -232,7 +225,7 @@ class Mailbox:
     @property
     def depths(self) -> tuple[int, int, int]:
         """Messages waiting, lane by lane."""
-        control, event, data = map(len, self._lanes)
+        control, event, data = map(len, self.lanes)
         return control, event, data - self._emptied
 
     @property
@@ -248,19 +241,19 @@ class Mailbox:
     @property
     def high_water(self) -> int:
         """The most that ever waited, to within 64."""
-        self._look()
+        self.look()
         return self._high_water
 
     def oldest_ns(self) -> int | None:
         """The stamp of the message that has waited longest, or None."""
-        stamps = [stamp for lane in self._lanes if (stamp := _first_stamp(lane)) is not None]
+        stamps = [stamp for lane in self.lanes if (stamp := _first_stamp(lane)) is not None]
         return min(stamps, default=None)
 
     # -- helpers -----------------------------------------------------------------------------------------------------
 
-    def _entry(self, item: Entry | _Place) -> Entry | None:
+    def _entry(self, item: Entry | Place) -> Entry | None:
         """What the item stands for, now that it is out of its lane; None if for nothing."""
-        if isinstance(item, _Place):
+        if isinstance(item, Place):
             self._placed[item.lane].discard(item.key)
             found = self._latest[item.lane].pop(item.key, None)
             if found is None:
@@ -296,7 +289,8 @@ class Mailbox:
     def _keyed_lives(self, life: int) -> bool:
         return any(found[1] == life for latest in self._latest for found in tuple(latest.values()))
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Keep the high-water mark."""
         depth = self.depth
         self._high_water = max(self._high_water, depth)
 
@@ -309,7 +303,7 @@ class Mailbox:
         self._emptied += 1
         self.dropped += 1
         # The emptied entries between keyed ones that nobody takes must not grow without bound.
-        data = self._lanes[Lane.DATA]
+        data = self.lanes[Lane.DATA]
         if len(data) > 2 * self._capacity + 2 and self._emptied > len(data) // 2:
             items = [data.popleft() for _ in range(len(data))]
             data.extendleft([i for i in reversed(items) if not (isinstance(i, Entry) and i.lane == _DROPPED)])
@@ -324,7 +318,7 @@ def as_entry(item: Item, deliveries: int = 0) -> Entry:
     return Entry(message, None, lane, None, stamp_ns, 0, deliveries)
 
 
-def _first_stamp(lane: deque[Item | _Place]) -> int | None:
+def _first_stamp(lane: deque[Item | Place]) -> int | None:
     for index in range(len(lane)):
         item = lane[index]
         if isinstance(item, tuple):

@@ -114,7 +114,7 @@ def test_drops_behind_keyed_data_that_nobody_takes_do_not_grow_the_queue() -> No
     for n in range(10_000):
         mailbox.put(an_entry(n, Lane.DATA))
 
-    assert len(mailbox._lanes[Lane.DATA]) < 40
+    assert len(mailbox.lanes[Lane.DATA]) < 40
     assert mailbox.depth == 10
 
 
@@ -153,7 +153,7 @@ def test_nothing_is_lost_or_doubled_but_what_the_counters_say(
             mailbox.put_back(last)
             out, last = out - 1, None
 
-        waiting = sum(isinstance(e, tuple) or e.lane >= 0 for q in mailbox._lanes for e in q)
+        waiting = sum(isinstance(e, tuple) or e.lane >= 0 for q in mailbox.lanes for e in q)
         assert mailbox.depth == waiting == put - out - mailbox.conflated - mailbox.dropped
 
     rest = mailbox.clear()
