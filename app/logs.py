@@ -175,6 +175,7 @@ def stop() -> None:
     logger.remove()
     _state.threshold = LEVELS["CRITICAL"] + 1
     _state.market_now_ns = None
+    _state.file = None  # closed: what crashes later is kept elsewhere
 
 
 def record_crash(error: BaseException) -> Path | None:
