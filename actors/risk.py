@@ -31,7 +31,7 @@ from domain.messages.control import (
     TradingState,
     TradingStateChanged,
 )
-from domain.messages.journal import JournalAdvanced, JournalRecord
+from domain.messages.journal import DayOpened, JournalAdvanced, JournalRecord
 from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
 from domain.messages.orders import ApprovedIntent, CancelOpenOrders, Denied, IntentVoided, OrderIntent
 from domain.ports import Calendar, Clock, Journal
@@ -43,6 +43,7 @@ T = TypeVar("T")
 STATE_FLAG: Final = "trading_state"
 FROZEN_FLAG: Final = "frozen_strategies"
 FLATTENING_FLAG: Final = "flattening"
+SQUARE_OFF: Final = "square-off of"
 SNAPSHOT_EVERY: Final = 500
 """Journal records between snapshots kept: they only shorten a rebuild."""
 
@@ -223,6 +224,10 @@ class RiskGate(Actor):
             self.context.log("warning", "risk.stays_halted", wanted=state.value, who=who, why=self._state.why)
             return
         now = self._clock.now_ns()
+        if state is TradingState.ACTIVE and who == "operator":
+            # What a loss flattened may be traded again; what its hour squared off may not.
+            self._flattening = {t: w for t, w in self._flattening.items() if w.startswith(SQUARE_OFF)}
+            self._keep_for_restart(FLATTENING_FLAG, self._flattening)
         self._state = _State(state, why, who, self._settings.run)
         # The gate first: it is what stops entries already on their way. Then the disk, then everybody else.
         self._set_gate()
@@ -264,8 +269,13 @@ class RiskGate(Actor):
         text = self._journal.flag(name)
         if text is None:
             return None
-        run, value = msgspec.json.decode(text, type=tuple[str, msgspec.Raw])
-        return msgspec.json.decode(value, type=kind) if run == self._settings.run else None
+        try:
+            run, value = msgspec.json.decode(text, type=tuple[str, msgspec.Raw])
+            return msgspec.json.decode(value, type=kind) if run == self._settings.run else None
+        except msgspec.MsgspecError as error:
+            # Dying of it again and again would stop the exits as well.
+            self._alert("critical", "risk.state_unreadable", f"{name}: {error}", self._clock.now_ns())
+            return None
 
     def _keep_for_restart(self, name: str, value: object) -> None:
         """For the next incarnation of this process. What is in force now does not wait for the disk."""
@@ -299,7 +309,7 @@ class RiskGate(Actor):
 
     def _square_off(self, session: SessionClass) -> None:
         tokens = tuple(token for token, each in self._instruments.items() if each.session is session)
-        why = f"square-off of {session.value}"
+        why = f"{SQUARE_OFF} {session.value}"
         self._want_flat(tokens, why)
         self.context.log("info", "risk.square_off", session=session.value, instruments=len(tokens))
         self._routes.publish(self.context, SquareOff(tokens=tokens, why=why))
@@ -307,7 +317,8 @@ class RiskGate(Actor):
 
     def _want_flat(self, tokens: Iterable[int], why: str) -> None:
         """From here on these are flattened, by a restarted gate as well."""
-        self._flattening.update(dict.fromkeys(tokens, why))
+        for token in tokens:
+            self._flattening.setdefault(token, why)
         self._keep_for_restart(FLATTENING_FLAG, self._flattening)
 
     def _flatten(self) -> None:
@@ -352,6 +363,8 @@ class RiskGate(Actor):
 
     def _apply(self, record: JournalRecord) -> None:
         self._book.apply(record)
+        if isinstance(record.event, DayOpened):
+            self._flattening.clear()
         if record.seq - self._kept_seq >= SNAPSHOT_EVERY:
             self._keep()
 

@@ -11,6 +11,7 @@ USAGE = 2
 GAVE_UP = 3
 """Exit statuses: done; the work failed; bad usage or configuration; supervision gave up."""
 
+WIDE = 240
 _ENCODER = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
@@ -37,7 +38,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*row)
-    console = Console(highlight=False, markup=False)
+    # Into a file or a pipe, a row stays on its line.
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
     console.print(table if cells else f"{title}: none")
 
 

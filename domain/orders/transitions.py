@@ -37,7 +37,8 @@ TRANSITIONS: Final[Mapping[OrderState, frozenset[OrderState]]] = {
     _I: frozenset({_S, _X}),
     # S -> X: only the worker itself may say so, where the gate stopped it before the request began.
     _S: frozenset({_A, _R, _Q, _X}),
-    _Q: frozenset({_A, _R}),
+    # Q -> X: likewise, where its word came after we had stopped waiting for it.
+    _Q: frozenset({_A, _R, _X}),
     # A -> R: accepted by the OMS, then refused by risk management or the exchange.
     _A: frozenset({_C, _K, _R}),
     _R: frozenset(),

@@ -46,7 +46,7 @@ def after_post(record: OrderRecord, outcome: PostOutcome, now: Nanos) -> list[Jo
             return [OrderRejected(tag=tag, order_id="", strategy=strategy, text=outcome.text, time=now)]
         return []
     if isinstance(outcome, NotSent):
-        if state in (OrderState.INTENT, OrderState.SENDING):
+        if state in (OrderState.INTENT, OrderState.SENDING, OrderState.QUARANTINED):
             intent_id = record.intent.intent_id
             return [IntentExpired(tag=tag, intent_id=intent_id, strategy=strategy, why=outcome.text, time=now)]
         return []

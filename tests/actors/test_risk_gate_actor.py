@@ -528,6 +528,22 @@ def test_a_restarted_gate_goes_on_flattening(stage: Stage, why: str) -> None:
     assert [(i.side, i.quantity) for i in again.approvals()] == [(Side.SELL, 10)]
 
 
+def test_after_an_operator_lifts_a_loss_halt_only_what_was_squared_off_stays_flat(stage: Stage) -> None:
+    stage.journal.commit([day_opened()])
+    desk = Desk(stage, limits=some_limits(daily_loss_max=500 * RUPEE, stale_price_seconds=300))
+    desk.active().journal(buy(10, 1000))
+    desk.price(INFY.token, 900)
+    desk.snapshot(infy=900)
+    desk.journal(sell(10, 900, trade_id="out"))
+
+    desk.actor.receive(SetTradingState(state=TradingState.ACTIVE, why="looked at", who="operator"))
+    desk.context.afresh()
+    desk.journal(buy(5, 900, trade_id="again"))
+    desk.look()
+
+    assert desk.approvals() == []
+
+
 def test_a_new_process_flattens_nothing_by_itself(desk: Desk) -> None:
     desk.active().journal(buy(10, 1000))
     desk.actor.receive(SQUARE_OFF)

@@ -18,6 +18,7 @@ from domain.messages.broker import (
 from domain.messages.journal import (
     JournalEvent,
     OrderAcknowledged,
+    OrderQuarantined,
     OrderRecord,
     OrderState,
     SendingClaimed,
@@ -29,6 +30,7 @@ from tests.support.orders import NOW, a_row, a_trade, an_accepted, an_intent, fo
 
 ACCEPTED = an_accepted()
 CLAIMED = SendingClaimed(tag=ACCEPTED.tag, time=NOW)
+LATE = OrderQuarantined(tag=ACCEPTED.tag, strategy="ma", text="no outcome", time=NOW)
 ORDER_ID = "2611200000000000001"
 
 
@@ -127,6 +129,7 @@ def test_outcomes_of_the_post() -> None:
         (sending, Unresolved(text="timeout"), OrderState.QUARANTINED),
         (sending, NotSent(text="halted"), OrderState.EXPIRED),
         (folded(ACCEPTED), NotSent(text="halted"), OrderState.EXPIRED),
+        (folded(ACCEPTED, CLAIMED, LATE), NotSent(text="halted"), OrderState.EXPIRED),
     ]
     for record, outcome, state in table:
         after = record
