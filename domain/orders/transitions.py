@@ -70,7 +70,7 @@ def strategy_of(event: JournalEvent) -> str:
     return "" if isinstance(event, DayOpened | DifferenceFound | SendingClaimed) else event.strategy
 
 
-def fold(record: OrderRecord | None, event: JournalEvent) -> OrderRecord | None:
+def fold(record: OrderRecord | None, event: JournalEvent) -> OrderRecord | None:  # noqa: C901 - one case per event
     """The order's state after one more event; None for events that concern no order of ours.
 
     Raises IllegalTransition for a move that the table does not allow, an unknown tag, or a second IntentAccepted.

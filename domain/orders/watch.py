@@ -22,7 +22,10 @@ def overdue_sends(
 
 
 def stuck_market_orders(records: Iterable[OrderRecord], updated_before: Nanos) -> list[OrderRecord]:
-    """Market orders resting unfilled: with market protection they are limits at the broker, and may stay (facts 3.3)."""
+    """Market orders resting unfilled: with market protection they are limits at the broker, and may stay so.
+
+    (kite-facts 3.3)
+    """
     return [
         r
         for r in records

@@ -535,6 +535,7 @@ def test_after_an_operator_lifts_a_loss_halt_only_what_was_squared_off_stays_fla
     desk.price(INFY.token, 900)
     desk.snapshot(infy=900)
     desk.journal(sell(10, 900, trade_id="out"))
+    desk.look()
 
     desk.actor.receive(SetTradingState(state=TradingState.ACTIVE, why="looked at", who="operator"))
     desk.context.afresh()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,7 +78,7 @@ def test_any_interleaving_of_updates_ends_in_the_same_state_with_the_same_fills(
     data: st.DataObject, complete: bool, cuts: set[int]
 ) -> None:
     edges = [0, *sorted(cuts), 10]
-    fills = [b - a for a, b in zip(edges, edges[1:], strict=False)]
+    fills = [b - a for a, b in itertools.pairwise(edges)]
     if not complete:
         fills = fills[:-1]
     end = BrokerStatus.COMPLETE if complete else BrokerStatus.CANCELLED
