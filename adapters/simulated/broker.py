@@ -45,7 +45,7 @@ _REPLIES: Final[dict[str, tuple[int, bytes]]] = {
     "garbled": (200, b'{"status":"success","data":{"order_'),
     "told_timed_out": (
         400,
-        b'{"status":"error","message":"Request timed out, check the order book and confirm","error_type":"OrderException"}',
+        b'{"status":"error","message":"Timed out, check the order book and confirm","error_type":"OrderException"}',
     ),
     "dead_token": (403, b'{"status":"error","message":"Incorrect `access_token`.","error_type":"TokenException"}'),
 }

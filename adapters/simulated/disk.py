@@ -56,6 +56,10 @@ class SimJournal(SqliteJournal):
         self._hazard("journal.claimed")
         return record
 
+    def abandon(self) -> None:
+        """What the system does with a dead process's files: whatever was not committed is taken back."""
+        self._db.close(force=True)
+
     def _write(
         self, events: Sequence[JournalEvent], folded: dict[str, OrderRecord], risk_epoch: int | None
     ) -> list[JournalRecord]:
@@ -92,7 +96,7 @@ class Disk:
         """The process that had it open is dead: leave on the disk what lay there at that moment, its torn tail too."""
         wal = self.path.with_name(self.path.name + "-wal")
         kept = {path: path.read_bytes() for path in (self.path, wal) if path.exists()}
-        journal._db.close(force=True)  # noqa: SLF001 - what the system does with a dead process's file
+        journal.abandon()
         for path, content in kept.items():
             tail = self._random.randbytes(self._random.randrange(6000)) if path == wal else b""
             path.write_bytes(content + tail)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
+from types import TracebackType
 from typing import Protocol
 
 from domain.messages.broker import PlaceOrder
@@ -32,7 +33,9 @@ class SimLock(Protocol):
 
     def __enter__(self) -> bool: ...
 
-    def __exit__(self, kind: object, error: object, trace: object, /) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
 
 
 class Signal(Protocol):

@@ -1,0 +1,234 @@
+"""The invariants that hold at every moment, checked where things truly happen: at the wire, the exchange and the disk.
+
+The checker shares no rule with what it checks: it adds up exposure from the exchange's own fills and orders, and knows
+a stale incarnation by who was started last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import Struct
+
+from actors.runtime import ChildHung, ChildStarted, LifecycleEvent
+from app.chaos.hazards import INJECTED
+from domain.messages.control import TradingState
+from domain.messages.journal import IntentAccepted, JournalRecord, OrderState, SendingClaimed
+from domain.values import SECOND
+
+if TYPE_CHECKING:
+    from adapters.simulated.exchange import Exchange
+    from adapters.simulated.market import OurClock
+    from domain.messages.broker import PlaceOrder
+    from domain.messages.orders import OrderIntent
+
+CLAIM_SLACK_SECONDS: Final = 2.0
+"""Virtual seconds that a claim may take from its look at the clock until it is durable: others may hold the disk."""
+
+
+class Violation(Struct, frozen=True):
+    """An invariant that did not hold. `rule` is its short name."""
+
+    rule: str
+    text: str
+
+
+class Checker:
+    """See the module. Implements `adapters.simulated.seam.Watcher`.
+
+    max_position  the limit on an instrument's worst case in units
+    violations    what was found, in order; the first is the one to look at
+    on_the_way    orders whose bytes have left and that the exchange does not have yet
+    """
+
+    def __init__(self, note: Callable[[str], None], rate: int, max_position: int) -> None:
+        self.violations: list[Violation] = []
+        self.halted = False
+        self.kept_state = ""
+        self.exchange: Exchange | None = None
+        self.clock: OurClock | None = None
+        self.jumped_at = -(1 << 62)
+        self.intents: dict[str, OrderIntent] = {}
+        self.claimed: set[str] = set()
+        self.accepted_since_calm = 0
+        self._note = note
+        self._rate = rate
+        self._max_position = max_position
+        self._posts: dict[str, str] = {}
+        self.on_the_way: dict[str, PlaceOrder] = {}
+        self._excused: frozenset[str] = frozenset()
+        self._arrived: dict[str, str] = {}
+        self._epoch = 0
+        self._latest: dict[str, int] = {}
+        self._handed: dict[tuple[str, int], int] = {}
+        self._lives: dict[str, int] = {}
+
+    def broken(self, rule: str, text: str) -> None:
+        """An invariant did not hold."""
+        self.violations.append(Violation(rule, text))
+        self._note(f"VIOLATION {rule}: {text}")
+
+    # -- our own process ---------------------------------------------------------------------------------------------
+
+    def process_begins(self) -> None:
+        """A new process: it is halted if the last one kept that."""
+        self._latest.clear()
+        self._handed.clear()
+        self.halted = self.kept_state == TradingState.HALTED.value
+        self._excused = frozenset()
+
+    def lifecycle(self, event: LifecycleEvent) -> None:
+        """Who lives, and who died of what."""
+        match event:
+            case ChildStarted(name=name, incarnation=incarnation):
+                self._latest[name] = incarnation
+            case ChildHung(name=name, incarnation=incarnation) if self._latest.get(name) == incarnation:
+                self._latest[name] = -1
+
+    def crashed(self, name: str, reason: str) -> None:
+        """An actor died of an exception."""
+        if INJECTED not in reason:
+            self.broken("crash", f"{name} died of its own accord: {reason}")
+
+    def handled(self, name: str, incarnation: int, message: object) -> None:
+        """An actor is handed a message."""
+        if self._latest.get(name) != incarnation:
+            self.broken("stale", f"{name}#{incarnation} was handed {type(message).__name__} after it was given up")
+        if isinstance(message, JournalRecord):
+            key = (f"{name}#{incarnation}", message.seq)
+            self._handed[key] = self._handed.get(key, 0) + 1
+            if self._handed[key] > 1:
+                self.broken("told twice", f"record {message.seq} was told twice to {name}#{incarnation}")
+
+    def halt_returned(self, on_the_wire: Sequence[str]) -> None:
+        """The kill latch holds from here on; these requests had begun before."""
+        self.halted = True
+        self._excused = frozenset(on_the_wire)
+
+    # -- the wire ----------------------------------------------------------------------------------------------------
+
+    def post_begins(self, order: PlaceOrder, by: str) -> None:
+        """See Watcher."""
+        self._note(f"POST {order.tag} {order.side.value} {order.quantity} {order.symbol} by {by}")
+        tag = order.tag
+        if tag in self._posts:
+            self.broken("one post", f"{tag} is posted by {by}, and was by {self._posts[tag]}")
+        self._posts[tag] = by
+        name, _, incarnation = by.partition("#")
+        if self._latest.get(name) != int(incarnation or 0):
+            self.broken("stale", f"{by} posts {tag}, but it was given up")
+        if tag not in self.intents:
+            self.broken("journal first", f"{tag} is posted and its intent is not durable")
+        elif tag not in self.claimed:
+            self.broken("journal first", f"{tag} is posted and its claim is not durable")
+
+    def bytes_left(self, order: PlaceOrder, by: str) -> None:
+        """See Watcher."""
+        self.on_the_way[order.tag] = order
+        intent = self.intents.get(order.tag)
+        if intent is None or intent.reduce_only:
+            return
+        if self.halted and order.tag not in self._excused:
+            self.broken("halt", f"entry {order.tag} left after halt had returned")
+        worst = self._worst_case(intent.token)
+        if worst > self._max_position:
+            self.broken("limit", f"{order.symbol} may come to {worst} with {order.tag}, allowed {self._max_position}")
+
+    def never_arrives(self, tag: str) -> None:
+        """See Watcher."""
+        self._note(f"lost {tag}")
+        self.on_the_way.pop(tag, None)
+
+    def order_arrived(self, tag: str, order_id: str) -> None:
+        """See Watcher."""
+        self._note(f"order {order_id} for {tag}")
+        self.on_the_way.pop(tag, None)
+        if tag in self._arrived:
+            self.broken("one order", f"{tag} has orders {self._arrived[tag]} and {order_id}")
+        self._arrived[tag] = order_id
+
+    def traded(self, order_id: str, trade_id: str) -> None:
+        """See Watcher."""
+        assert self.exchange is not None
+        trade = self.exchange.trades[-1]
+        self._note(f"trade {trade_id} of {order_id}: {trade.quantity} at {trade.price}")
+        intent = self.intents.get(trade.order.tag)
+        if intent is None or not intent.reduce_only:
+            return
+        held = self._lines(intent.token).get(intent.strategy, [0, 0, 0])[0]
+        before = held - trade.order.side.sign * trade.quantity
+        if abs(held) > abs(before) or before * held < 0:
+            self.broken("reduce only", f"exit {trade.order.tag} took {intent.strategy} from {before} to {held}")
+
+    # -- the disk ----------------------------------------------------------------------------------------------------
+
+    def committed(self, records: Sequence[JournalRecord]) -> None:
+        """See Watcher."""
+        for record in records:
+            event = record.event
+            self._note(f"seq {record.seq} {type(event).__name__} {getattr(event, 'tag', '')}")
+            if isinstance(event, IntentAccepted):
+                self.intents[event.tag] = event.intent
+                self.accepted_since_calm += 1
+                if event.risk_epoch < self._epoch:
+                    self.broken("epoch", f"{event.tag} was approved in epoch {event.risk_epoch}, it is {self._epoch}")
+            elif isinstance(event, SendingClaimed):
+                self._claim_is_durable(event.tag)
+
+    def flag_kept(self, name: str, value: str) -> None:
+        """See Watcher."""
+        self._note(f"flag {name}")
+        if name == "risk_epoch":
+            self._epoch = int(value)
+        elif name == "trading_state":
+            self.kept_state = msgspec.json.decode(value)["state"]
+
+    def _claim_is_durable(self, tag: str) -> None:
+        if tag in self.claimed:
+            self.broken("one claim", f"{tag} was claimed twice")
+        self.claimed.add(tag)
+        intent = self.intents.get(tag)
+        assert self.clock is not None
+        if intent is None or self.clock.now_ns() - self.jumped_at < 10 * self._rate * SECOND:
+            return
+        late = self.clock.now_ns() - intent.valid_until
+        if late > CLAIM_SLACK_SECONDS * SECOND * self._rate:
+            self.broken("validity", f"{tag} was claimed {late / SECOND:.1f} market s after its decision had run out")
+
+    # -- sums --------------------------------------------------------------------------------------------------------
+
+    def _lines(self, token: int) -> dict[str, list[int]]:
+        """Per strategy: position, units that may still be bought, units that may still be sold."""
+        assert self.exchange is not None
+        lines: dict[str, list[int]] = {}
+        for order in self.exchange.orders:
+            intent = self.intents.get(order.tag)
+            if order.token != token or intent is None:
+                continue
+            line = lines.setdefault(intent.strategy, [0, 0, 0])
+            line[0] += order.side.sign * order.filled
+            line[1 if order.side.sign > 0 else 2] += order.remaining
+        for tag, wanted in self.on_the_way.items():
+            intent = self.intents.get(tag)
+            if intent is not None and intent.token == token:
+                line = lines.setdefault(intent.strategy, [0, 0, 0])
+                line[1 if wanted.side.sign > 0 else 2] += wanted.quantity
+        return lines
+
+    def _worst_case(self, token: int) -> int:
+        return sum(max(abs(held + buys), abs(held - sells)) for held, buys, sells in self._lines(token).values())
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """The truth: signed units by (strategy, token), flat lines included."""
+        assert self.exchange is not None
+        found: dict[tuple[str, int], int] = {}
+        for order in self.exchange.orders:
+            intent = self.intents.get(order.tag)
+            key = ("" if intent is None else intent.strategy, order.token)
+            found[key] = found.get(key, 0) + order.side.sign * order.filled
+        return found
+
+
+FINAL_OR_WAITING: Final = frozenset(state for state in OrderState if state.final) | {OrderState.QUARANTINED}

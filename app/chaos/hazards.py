@@ -1,0 +1,129 @@
+"""Faults of our own: handlers that raise, end their thread or hang; starts that fail; kill -9 at any step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from actors.runtime import Actor, ChildSpec, Context, Lane, SupervisorSpec
+
+if TYPE_CHECKING:
+    from actors.runtime.simulation import SimulationRuntime
+    from app.chaos.faults import Storm
+
+HANG_SECONDS: Final = (6.0, 70.0)
+"""Longer than some heartbeats, shorter than others, and all of them over before the end."""
+
+INJECTED: Final = "injected"
+
+Handled = Callable[[str, int, object], None]
+"""Told before each message: the actor's name, its incarnation, the message."""
+
+
+class InjectedFault(Exception):
+    """A defect of the simulation's making."""
+
+
+class Hazards:
+    """One process's. Called at every edge of a port with the edge's name.
+
+    kill_at_edge  the process dies at the so-many-th edge from now; None: not so
+    """
+
+    def __init__(self, runtime: SimulationRuntime, storm: Storm, note: Callable[[str], None]) -> None:
+        self._runtime = runtime
+        self._storm = storm
+        self._note = note
+        self.kill_at_edge: int | None = None
+
+    def __call__(self, edge: str) -> None:
+        """See the class."""
+        runtime = self._runtime
+        runtime.point()
+        if self.kill_at_edge is not None:
+            self.kill_at_edge -= 1
+            if self.kill_at_edge <= 0:
+                self._note(f"killed at {edge} in {runtime.running}")
+                runtime.die()
+        if "#" in runtime.running:  # an actor's strand; the start and the supervisors have no such defects
+            self.disturb(edge)
+
+    def disturb(self, edge: str) -> None:
+        """Maybe raise, maybe end the thread, maybe hang."""
+        storm, runtime = self._storm, self._runtime
+        if storm.strikes("crash"):
+            self._note(f"crash at {edge} in {runtime.running}")
+            raise InjectedFault(f"{INJECTED} at {edge}")
+        if storm.strikes("exit"):
+            self._note(f"exit at {edge} in {runtime.running}")
+            raise (SystemExit if storm.random.random() < 0.5 else KeyboardInterrupt)(f"{INJECTED} at {edge}")
+        if storm.strikes("hang"):
+            seconds = storm.random.uniform(*HANG_SECONDS)
+            self._note(f"hang of {seconds:.1f} s at {edge} in {runtime.running}")
+            runtime.sleep(seconds)
+
+    def fail_start(self, name: str) -> None:
+        """Maybe the factory raises."""
+        if self._storm.strikes("failed_start"):
+            self._note(f"failed start of {name}")
+            raise InjectedFault(f"{INJECTED} in the start of {name}")
+
+
+def endangered(
+    spec: SupervisorSpec, hazards: Hazards, handled: Handled, made: Callable[[str, Actor], None]
+) -> SupervisorSpec:
+    """The same tree with every actor under the hazards.
+
+    handled  told before each message that an actor handles
+    made     told of each actor made
+    """
+    children = tuple(
+        endangered(child, hazards, handled, made)
+        if isinstance(child, SupervisorSpec)
+        else _endangered_child(child, hazards, handled, made)
+        for child in spec.children
+    )
+    return msgspec.structs.replace(spec, children=children)
+
+
+def _endangered_child(
+    spec: ChildSpec, hazards: Hazards, handled: Handled, made: Callable[[str, Actor], None]
+) -> ChildSpec:
+    inner = spec.factory
+
+    def factory(context: Context) -> Actor:
+        if context.incarnation > 1:
+            # The first start is ours to get right; a failed one ends the process, which is another test.
+            hazards.fail_start(context.name)
+        actor = inner(context)
+        _guard_handler(actor, hazards, handled)
+        _guard_telling(context, hazards)
+        made(context.name, actor)
+        return actor
+
+    return msgspec.structs.replace(spec, factory=factory)
+
+
+def _guard_handler(actor: Actor, hazards: Hazards, handled: Handled) -> None:
+    receive, context = actor.receive, actor.context
+
+    def guarded(message: object) -> object:
+        handled(context.name, context.incarnation, message)
+        hazards.disturb("handler")
+        answer = receive(message)
+        hazards.disturb("handled")
+        return answer
+
+    actor.receive = guarded  # type: ignore[method-assign]  # this one instance, on purpose
+
+
+def _guard_telling(context: Context, hazards: Hazards) -> None:
+    tell = context.tell
+
+    def guarded(name: str, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
+        hazards.disturb("tell")
+        tell(name, message, lane, key)
+
+    context.tell = guarded  # type: ignore[method-assign]  # this one instance, on purpose

@@ -1,0 +1,93 @@
+"""What is traded in the simulation: the real settings with a few figures changed, and a cast that crowds the limits."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from typing import Final
+
+from msgspec.structs import replace
+
+from adapters.simulated.market import share
+from app.chaos.faults import Plan
+from app.chaos.pulse import CrowdingPulse
+from app.options import ROOT
+from app.strategies import Cast, Configured
+from config.loader import load
+from config.schema import Settings
+from domain.strategy.adapter import RuleEvents
+from domain.strategy.event import EventStrategy
+from domain.strategy.rule import RuleStrategy
+from domain.strategy.runner import RunnerSettings
+from domain.strategy.sizing import FixedQuantity
+from domain.values import IST, RUPEE, SECOND, Nanos, Product, nanos
+
+BEGINS: Final[Nanos] = nanos(dt.datetime(2026, 11, 23, 11, 0, tzinfo=IST))
+MAX_POSITION: Final = 40
+SHARES: Final = (share(1), share(2))
+
+_SETS: Final = (
+    f"risk.max_position_quantity={MAX_POSITION}",
+    "risk.max_quantity_per_order=100",
+    "risk.max_value_per_order=10000000",
+    "risk.max_position_value_per_instrument=10000000",
+    "risk.gross_exposure_max=100000000",
+    "risk.daily_loss_max=10000000",
+    "risk.orders_per_minute=300",
+    "risk.orders_per_day=100000",
+    "risk.stale_price_seconds=20",
+    "feed.backoff_max_seconds=5",
+    "drills.drop_feed_at=null",
+    "drills.crash_strategy_at=null",
+)
+
+
+@functools.cache
+def _base_settings() -> Settings:
+    return load("sandbox", None, _SETS, {}, ROOT).settings
+
+
+def settings_of(plan: Plan) -> Settings:
+    """The sandbox's settings with the plan's figures in them."""
+    base = _base_settings()
+    early = BEGINS + int(plan.storm_seconds * 0.6) * plan.rate * SECOND
+    at = dt.datetime.fromtimestamp(early // SECOND, IST).time() if plan.square_off_early else dt.time(15, 0)
+    schedule = replace(
+        base.schedule,
+        square_off=replace(base.schedule.square_off, equity=at),
+        square_off_warning=replace(base.schedule.square_off_warning, equity=dt.time(11, 0)),
+    )
+    return replace(
+        base,
+        schedule=schedule,
+        orders=replace(base.orders, intent_valid_seconds=plan.valid_seconds),
+        risk=replace(base.risk, mis_cutoff=replace(base.risk.mis_cutoff, equity=at)),
+    )
+
+
+def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None) -> Cast:
+    """Three strategies that crowd two shares."""
+    strategies = []
+    for number, shares in enumerate((SHARES, SHARES[:1], SHARES[1:])):
+        made = strategy or CrowdingPulse(period_seconds=4 * plan.rate, turn=number)
+        needs = (made if isinstance(made, EventStrategy) else RuleEvents(made)).needs()
+        runner = RunnerSettings(
+            interval_seconds=60,
+            product=Product.MIS,
+            sizing=FixedQuantity(10),
+            intent_valid_seconds=plan.valid_seconds,
+            capital=1_000_000 * RUPEE,
+        )
+        strategies.append(
+            Configured(
+                id=f"s{number + 1}",
+                strategy=made,
+                instruments=shares,
+                runner=runner,
+                quantity=10,
+                product=Product.MIS,
+                decides_on_bars=needs.bars,
+                warm_up_bars=needs.warm_up_bars,
+            )
+        )
+    return Cast(strategies=tuple(strategies), instruments={each.token: each for each in SHARES})

@@ -1,0 +1,249 @@
+"""One seed from its storm to its verdict: build the world, let faults loose, let them end, and see it come back.
+
+First a storm: whatever the plan allows goes wrong, processes are killed and started again on the same disk. Then calm:
+within a bound everything must be up, prices must flow and trading must go on. Then the square-off: flat but for lines
+that wait for a person; and the verdict. (The second half is in `recovery`.)
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from actors.routes import RISK
+from actors.runtime import Lane
+from actors.runtime.simulation_kernel import Kernel, Livelock
+from adapters.simulated.disk import Disk
+from adapters.simulated.exchange import Exchange
+from adapters.simulated.market import ExchangeClock, OurClock, Tape
+from app.chaos.checker import Checker, Violation
+from app.chaos.faults import Plan, Storm
+from app.chaos.process import Process
+from app.chaos.recovery import Recovery, square_off_job
+from app.chaos.scenario import BEGINS, MAX_POSITION, SHARES, cast_of, settings_of
+from app.chaos.trace import Trace
+from domain.messages.control import SetTradingState, TradingState
+from domain.messages.market import PriceChanged
+from domain.messages.orders import CancelOpenOrders
+from domain.strategy.event import EventStrategy
+from domain.strategy.rule import RuleStrategy
+from domain.values import SECOND
+
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a private folder is made in it; a disk would only be slower
+
+STEPS_MAX: Final = 3_000_000
+"""Far beyond what any run needs: reached only where something goes round without time passing."""
+
+
+class Result(Struct, frozen=True):
+    """One seed's outcome.
+
+    trace_hash  of everything that happened; seconds: virtual; orders, trades: at the exchange
+    """
+
+    seed: int
+    violations: tuple[Violation, ...]
+    trace_hash: str
+    seconds: float
+    steps: int
+    orders: int
+    trades: int
+    processes: int
+    faults: dict[str, int]
+    lines: tuple[str, ...] = ()
+
+
+class World:
+    """See the module. `process` is the newest one."""
+
+    def __init__(
+        self, plan: Plan, folder: Path, strategy: RuleStrategy | EventStrategy | None, *, verbose: bool
+    ) -> None:
+        self.plan = plan
+        self.kernel = Kernel(plan.seed)
+        self.trace = Trace(self.kernel.now_ns, verbose=verbose)
+        self.storm = Storm(plan)
+        self.settings = settings_of(plan)
+        self.cast = cast_of(plan, strategy)
+        self.checker = Checker(self.trace.note, plan.rate, MAX_POSITION)
+        true_clock = ExchangeClock(self.kernel, BEGINS, plan.rate)
+        self.clock = OurClock(true_clock)
+        tape = Tape(plan.seed, SHARES, BEGINS // SECOND)
+        self.exchange = Exchange(self.kernel, true_clock, tape, self.storm, self.checker)
+        self.checker.exchange, self.checker.clock = self.exchange, self.clock
+        self.disk = Disk(folder, self.storm.random)
+        self.processes = 0
+        self.prices_at: dict[int, int] = {}
+        self.squared_off = False
+        self._random = self.storm.random
+        self._is_calm = False
+        self.process = self._begin_process()
+
+    def run(self) -> Result:
+        """The whole story."""
+        plan, random = self.plan, self._random
+        for _ in range(plan.kills):
+            self.kernel.after(random.uniform(1.0, plan.storm_seconds), lambda: self._arm_kill(self.process))
+        for fault, act, times in (
+            ("clock_jump", self._jump, 3),
+            ("token_expiry", self._expire, 2),
+            ("operator", self._operate, 5),
+        ):
+            if self.storm.has(fault):
+                for _ in range(random.randint(1, times)):
+                    self.kernel.after(random.uniform(1.0, plan.storm_seconds), act)
+        self.kernel.after(random.uniform(2.0, 6.0), self._change_weather)
+        self.kernel.after(plan.storm_seconds, self._calm)
+        try:
+            self.kernel.run(steps_max=STEPS_MAX)
+        except Livelock as error:
+            self.checker.broken("livelock", str(error))
+        self._look_for_errors(self.process)
+        steps = self.kernel.steps
+        self.trace.note(f"end after {steps} steps, next draw {self.kernel.random.random()} {random.random()}")
+        return Result(
+            seed=plan.seed,
+            violations=tuple(self.checker.violations),
+            trace_hash=self.trace.hash(),
+            seconds=self.kernel.now / SECOND,
+            steps=steps,
+            orders=len(self.exchange.orders),
+            trades=len(self.exchange.trades),
+            processes=self.processes,
+            faults=self.storm.counts,
+            lines=tuple(self.trace.lines()),
+        )
+
+    def close(self) -> None:
+        """Give everything back."""
+        if not self.process.runtime.dead:
+            self.process.runtime.kill()
+            self.process.ports.journal.abandon()
+        self.kernel.close()
+        self.disk.clean()
+
+    def handled(self, name: str, incarnation: int, message: object) -> None:
+        """An actor is handed a message."""
+        self.checker.handled(name, incarnation, message)
+        if name == RISK and isinstance(message, PriceChanged):
+            self.prices_at[message.token] = self.kernel.now
+
+    # -- processes ---------------------------------------------------------------------------------------------------
+
+    def _begin_process(self) -> Process:
+        self.checker.process_begins()
+        self.processes += 1
+        self.process = Process(self, self.processes, self._process_ends)
+        return self.process
+
+    def _process_ends(self, process: Process, why: str) -> None:
+        """On the hub: it is gone, and its service manager starts another."""
+        self.trace.note(f"process {process.number} ends: {why}")
+        process.runtime.kill()
+        self._look_for_errors(process)
+        self.disk.crash(process.ports.journal)
+        self.kernel.after(self._random.uniform(0.2, 4.0), self._restart)
+
+    def _restart(self) -> None:
+        process = self._begin_process()
+        if not self._is_calm and self.storm.has("kill") and self._random.random() < 0.2:
+            self._arm_kill(process)  # and again, in the recovery
+
+    def _look_for_errors(self, process: Process) -> None:
+        for name, error in process.runtime.errors:
+            self.checker.broken("strand", f"{name} died of {error!r}")
+        process.runtime.errors.clear()
+
+    # -- the storm ---------------------------------------------------------------------------------------------------
+
+    def _arm_kill(self, process: Process) -> None:
+        if process.runtime.dead or self._is_calm:
+            return
+        if self._random.random() < 0.7:
+            process.hazards.kill_at_edge = self._random.randint(1, 40)
+        else:
+            process.runtime.die_at_point = process.runtime.points + self._random.randint(1, 600)
+
+    def _change_weather(self) -> None:
+        if self._is_calm:
+            return
+        self.storm.ease()
+        if self._random.random() < 0.5:
+            self.trace.note(f"spell of {self.storm.spell()}")
+        self.kernel.after(self._random.uniform(2.0, 6.0), self._change_weather)
+
+    def _jump(self) -> None:
+        seconds = self._random.choice((-1.0, 2.0, 15.0))
+        self.trace.note(f"the clock jumps by {seconds} s")
+        self.clock.off += int(seconds * SECOND)
+        self.checker.jumped_at = self.clock.now_ns()
+
+    def _expire(self) -> None:
+        self.trace.note("the session expires")
+        self.exchange.logged_in = False
+
+    def _operate(self) -> None:
+        what = self._random.choice(("halt", "halt", "resume", "cancel", "flatten"))
+        self.trace.note(f"operator: {what}")
+        match what:
+            case "halt":
+                self.set_state(TradingState.HALTED)
+                if self._random.random() < 0.6:
+                    self.kernel.after(self._random.uniform(1.0, 12.0), lambda: self.set_state(TradingState.ACTIVE))
+            case "resume":
+                self.set_state(TradingState.ACTIVE)
+            case "cancel":
+                self._publish(CancelOpenOrders(include_exits=self._random.random() < 0.5, why="operator"))
+            case _ if self._random.random() < 0.3:
+                self.square_off()
+
+    def set_state(self, state: TradingState) -> None:
+        """The operator's command."""
+        process = self.process
+        if process.runtime.dead or not process.up:
+            return
+        if state is TradingState.ACTIVE:
+            self.checker.halted = False
+        command = SetTradingState(state=state, why="operator", who="operator")
+        process.do("operator", lambda: process.tell(RISK, command, Lane.CONTROL))
+
+    def square_off(self) -> None:
+        """The operator's flatten, which is also the day's end: no more decisions after it."""
+        self.squared_off = True
+        self._publish(square_off_job(self.clock.now_ns()))
+
+    def _publish(self, message: object) -> None:
+        process = self.process
+        process.do("operator", lambda: process.routes.publish(process, message))
+
+    def _calm(self) -> None:
+        self.trace.note("calm")
+        self._is_calm = True
+        self.storm.calm()
+        self.checker.accepted_since_calm = 0
+        self.process.hazards.kill_at_edge = self.process.runtime.die_at_point = None
+        Recovery(self).begin()
+
+
+def run_seed(
+    seed: int,
+    *,
+    faults: Collection[str] | None = None,
+    strategy: RuleStrategy | EventStrategy | None = None,
+    verbose: bool = False,
+) -> Result:
+    """Run one seed. Leaves nothing behind."""
+    folder = Path(tempfile.mkdtemp(prefix="patang-chaos-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    try:
+        world = World(Plan.of(seed, faults), folder, strategy, verbose=verbose)
+        try:
+            return world.run()
+        finally:
+            world.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
