@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final, Protocol, runtime_checkable
+
 from msgspec import Struct
 
 from actors.routes import Routes
@@ -10,6 +13,24 @@ from domain.errors import BrokerError, LoginNeeded
 from domain.messages.broker import SessionFacts
 from domain.messages.control import Alert, JobDue, Report, SessionLost, SessionOpened
 from domain.ports import Clock, SessionPort
+from domain.values import Nanos
+
+
+LOOK_SECONDS: Final = 1.0
+"""How often a new login is looked for while only a person can make one: another process leaves it in a file."""
+
+
+@runtime_checkable
+class WatchedSession(Protocol):
+    """A session port that can say when its token was refused somewhere."""
+
+    def watch(self, doubted: Callable[[], None]) -> None:
+        """Call this, on any thread, when the token in use was refused. The newest watcher counts."""
+        ...
+
+
+class _Doubted(Struct, frozen=True, tag=True):
+    """From whoever met a refusal: is the token still good?"""
 
 
 class _Open(Struct, frozen=True, tag=True):
@@ -35,6 +56,9 @@ class Session(Actor):
 
     def started(self) -> None:
         """Open the session as the first thing."""
+        if isinstance(self._port, WatchedSession):
+            me = self.context.me
+            self._port.watch(lambda: me.tell(_Doubted()))
         self.context.me.tell(_Open())
 
     def receive(self, message: object) -> object:
@@ -42,6 +66,8 @@ class Session(Actor):
         match message:
             case _Open() if self._facts is None:
                 self._open()
+            case _Doubted() if self._facts is not None:
+                self._check()
             case SessionLost(why=why) if self._facts is not None:
                 self.context.log("error", "session.lost", why=why)
                 self._facts = None
@@ -54,22 +80,46 @@ class Session(Actor):
                 return self._facts
         return None
 
+    def _check(self) -> None:
+        """Ask about the token that somebody was refused with: entries stop at once where it is dead."""
+        try:
+            self._facts = self._port.open()
+        except BrokerError as error:
+            self._facts = None
+            now = self._clock.now_ns()
+            self.context.log("error", "session.lost", why=str(error))
+            self._routes.publish(self.context, SessionLost(why=str(error), time=now))
+            self._not_open(error, now)
+            return
+        # Whoever heard of the loss meanwhile must hear of this too.
+        self._tell_opened(self._facts)
+
     def _open(self) -> None:
         now = self._clock.now_ns()
         try:
             facts = self._port.open()
         except BrokerError as error:
-            self._failures += 1
-            seconds = self._backoff.delay(self._failures, self.context.runtime.random)
-            self.context.log("warning", "session.not_open", why=str(error), retry_seconds=round(seconds, 2))
-            if isinstance(error, LoginNeeded) and not self._alerted:
-                self._alerted = True
-                self._routes.publish(
-                    self.context, Alert(level="critical", name="session.login", text=str(error), time=now)
-                )
-            self.context.after(seconds, _Open())
+            self._not_open(error, now)
             return
-        self._facts, self._failures, self._alerted = facts, 0, False
-        self.context.log("info", "session.opened", user_id=facts.user_id)
-        self._routes.publish(self.context, SessionOpened(user_id=facts.user_id, expires=facts.expires, time=now))
+        self._facts = facts
+        self._tell_opened(facts)
         self.context.ready()
+
+    def _not_open(self, error: BrokerError, now: Nanos) -> None:
+        self._failures += 1
+        login_needed = isinstance(error, LoginNeeded)
+        seconds = LOOK_SECONDS if login_needed else self._backoff.delay(self._failures, self.context.runtime.random)
+        # Looking for a login is quiet: it may take a person hours.
+        level = "debug" if login_needed and self._alerted else "warning"
+        self.context.log(level, "session.not_open", why=str(error), retry_seconds=round(seconds, 2))
+        if login_needed and not self._alerted:
+            self._alerted = True
+            alert = Alert(level="critical", name="session.login", text=str(error), time=now)
+            self._routes.publish(self.context, alert)
+        self.context.after(seconds, _Open())
+
+    def _tell_opened(self, facts: SessionFacts) -> None:
+        self._failures, self._alerted = 0, False
+        self.context.log("info", "session.opened", user_id=facts.user_id)
+        opened = SessionOpened(user_id=facts.user_id, expires=facts.expires, time=self._clock.now_ns())
+        self._routes.publish(self.context, opened)

@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMarketClock, SystemMarketClock
-from adapters.kite.account import Addresses, KiteAccount, RestTimes
+from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMarketClock
+from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.instruments import Catalog
-from adapters.kite.pacing import PacingLimits
-from adapters.kite.session import Credentials
+from adapters.standing_in import market_clock_at, sandbox_at
 from adapters.store.journal import SqliteJournal
 from adapters.store.lock import AccountLock
+from app.account import addresses_of, kite_account
 from app.logs import EventLog, redactor, set_market_clock
 from app.sandboxed import LocalSandbox
 from config.errors import ConfigError
 from config.loader import Loaded
-from config.types import Secret
 from domain.calendar import SessionCalendar
 from domain.errors import PatangError
 from domain.values import ist
@@ -87,63 +86,33 @@ class World:
             raise
 
     def _open(self) -> None:
-        kite, stack = self.settings.kite, self._stack
+        stack = self._stack
         self.lock = AccountLock(self.folders.lock)
         stack.callback(self.lock.release)
         self.sandbox: LocalSandbox | None = None
-        rest_url, ws_url, login_url = kite.rest_url, kite.ws_url, kite.login_url
-        if rest_url is None:
+        addresses = addresses_of(self.settings)
+        if addresses is None:
             if self.env != "sandbox":
                 raise ConfigError("kite.rest_url: must be set in this environment")
             self.sandbox = stack.enter_context(LocalSandbox(self.settings.sandbox))
-            rest_url, ws_url = self.sandbox.address.rest, self.sandbox.address.ws
-            login_url = self.sandbox.address.login_url.partition("?")[0]
-        elif ws_url is None:
+            ours = self.sandbox.address
+            addresses = Addresses(ours.rest, ours.ws, ours.login_url.partition("?")[0])
+        elif not addresses.ws_url:
             raise ConfigError("kite.ws_url: must be set together with kite.rest_url")
-        self.control: SandboxControl | None = None
-        self.clock: MarketTime
-        if self.env == "sandbox":
-            self.control = SandboxControl(rest_url)
-            self.clock = SandboxMarketClock(rest_url, self.monotonic)
-            account = f"sandbox life {self.control.instance()}"
-        else:
-            self.clock = SystemMarketClock()
-            account = f"{self.env} {kite.user_id or ''}"
+        # A sandbox of ours may stand in for any broker; its market time is then the market's.
+        in_place = SandboxControl(addresses.rest_url) if self.env == "sandbox" else sandbox_at(addresses.rest_url)
+        self.control = in_place
+        self.clock: MarketTime = market_clock_at(addresses.rest_url, in_place, self.monotonic)
+        account = f"{self.env} {self.settings.kite.user_id or ''}"
+        if in_place is not None:
+            account = f"sandbox life {in_place.instance()}"
         set_market_clock(self.clock.now_ns)
-        self.calendar = SessionCalendar(fallback_weekdays=self.env == "sandbox")
+        self.calendar = SessionCalendar(fallback_weekdays=in_place is not None)
         self._set_aside_foreign_journal(account)
         self.journal = SqliteJournal(self.folders.journal, threading.Lock)
         stack.callback(self.journal.close)
         self.journal.set_flag(ACCOUNT_FLAG, account)
-        self.account = KiteAccount(
-            Addresses(
-                rest_url=rest_url,
-                ws_url=ws_url or "",
-                login_page=login_url,
-                prefix=kite.route_prefix,
-                ws_user_id=kite.ws_user_id,
-            ),
-            Credentials(
-                api_key=kite.api_key or "",
-                api_secret=_reveal(kite.api_secret),
-                user_id=kite.user_id or "",
-                password=_reveal(kite.password),
-                totp=_reveal(kite.totp),
-                access_token=_reveal(kite.access_token),
-            ),
-            self.folders.data,
-            self.clock,
-            self.monotonic,
-            log=self.log,
-            limits=PacingLimits(
-                orders_per_second=kite.pacing.orders_per_second,
-                historical_per_second=kite.pacing.historical_per_second,
-                quote_per_second=kite.pacing.quote_per_second,
-                other_per_second=kite.pacing.other_per_second,
-                exits_reserved_share=self.settings.risk.exits_reserved_share,
-            ),
-            rest_times=RestTimes(connect_seconds=kite.connect_timeout_seconds, read_seconds=kite.read_timeout_seconds),
-        )
+        self.account = kite_account(self.settings, addresses, self.folders.data, self.clock, self.monotonic, self.log)
         self.session = _Redacting(self.account)
         stack.callback(self.session.close)
 
@@ -224,10 +193,10 @@ class _Redacting:
             redactor.add(token.value)
         return facts
 
+    def watch(self, doubted: Callable[[], None]) -> None:
+        """See actors.session.WatchedSession."""
+        self._session.watch(doubted)
+
     def close(self) -> None:
         """Give its connection back; the login stays."""
         self._session.close()
-
-
-def _reveal(secret: Secret | None) -> str:
-    return "" if secret is None else secret.reveal()

@@ -15,6 +15,7 @@ from adapters.kite.pacing import Endpoint, Pacer, PacingLimits, Priority
 from adapters.kite.reading import Reader
 from adapters.kite.session import Credentials, KiteSession
 from adapters.kite.ticker import FeedTimes, KiteFeed
+from adapters.kite.token_command import TokenCommand
 from adapters.kite.tokens import TokenHolder
 from domain.ports import Clock, EventLog
 from domain.values import SECOND
@@ -56,6 +57,7 @@ class KiteAccount:
         log: EventLog,
         limits: PacingLimits | None = None,
         rest_times: RestTimes | None = None,
+        token_command: TokenCommand | None = None,
         feed_times: FeedTimes | None = None,
     ) -> None:
         """`folder`: `<data_dir>/<env>`; the session file and the instruments cache lie under it."""
@@ -65,6 +67,7 @@ class KiteAccount:
         self._market_clock = market_clock
         self._monotonic = monotonic
         self._log = log
+        self._token_command = token_command
         self._rest_times = rest_times or RestTimes()
         self._feed_times = feed_times or FeedTimes()
         self.tokens = TokenHolder(
@@ -81,7 +84,13 @@ class KiteAccount:
         file = self._folder / "session.json"
         page = self._addresses.login_page
         return KiteSession(
-            self._http(), self._market_clock, self._credentials, file, login_page=page, wait_turn=self._wait_turn
+            self._http(),
+            self._market_clock,
+            self._credentials,
+            file,
+            login_page=page,
+            wait_turn=self._wait_turn,
+            token_command=self._token_command,
         )
 
     def broker(self) -> KiteBroker:
@@ -112,6 +121,7 @@ class KiteAccount:
             self._market_clock,
             log=self._log,
             user_id=self._credentials.user_id if self._addresses.ws_user_id else None,
+            sends_user=self._addresses.ws_user_id,
             times=self._feed_times,
             unknown_status=self._unknown_status(),
         )

@@ -26,6 +26,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
+from adapters.kite.advice import advised
 from adapters.kite.http import Reply
 from adapters.kite.tokens import TokenHolder
 
@@ -109,4 +110,4 @@ def classify(reply: Reply, tokens: TokenHolder) -> Outcome:
 def _text(envelope: _Envelope, tokens: TokenHolder) -> str:
     message = envelope.message if isinstance(envelope.message, str) and envelope.message else "no message"
     kind = envelope.error_type if isinstance(envelope.error_type, str) else ""
-    return tokens.scrub(f"{message} ({kind})" if kind else message)
+    return tokens.scrub(advised(f"{message} ({kind})" if kind else message))

@@ -19,6 +19,7 @@ from adapters.kite.outcome import Outcome, Verdict, classify
 from adapters.kite.reading import failure
 from adapters.kite.rows import ProfileData, TokenData
 from adapters.kite.secret_file import read_secret, write_secret
+from adapters.kite.token_command import TokenCommand
 from domain.errors import BrokerError, BrokerRefusal, BrokerUnavailable, LoginNeeded
 from domain.messages.broker import SessionFacts
 from domain.ports import Clock
@@ -87,12 +88,14 @@ class KiteSession:
         *,
         login_page: str | None = None,
         wait_turn: Callable[[], None] = lambda: None,
+        token_command: TokenCommand | None = None,
     ) -> None:
         """Remember where to ask, and where to keep the answer.
 
-        file        where the token is kept
-        login_page  where a person logs in; None: `<root>/connect/login` on loopback, else Zerodha's
-        wait_turn   waits for a turn below the broker's rate
+        file           where the token is kept
+        login_page     where a person logs in; None: `<root>/connect/login` on loopback, else Zerodha's
+        wait_turn      waits for a turn below the broker's rate
+        token_command  the user's own program that supplies tokens
         """
         self._http = http
         self._tokens = http.tokens
@@ -104,35 +107,73 @@ class KiteSession:
         self._login_page = login_page or (f"{http.root}/connect/login" if self._local else LOGIN_PAGE)
         self._facts: SessionFacts | None = None
         self._given_tried = False
+        self._token_command = token_command
+        self._asking = False
+        self._doubted: Callable[[], None] = lambda: None
+        self._tokens.watch(self._on_doubt)
 
-    def login_url(self) -> str:
-        """Where a person logs in. Carries the public api key, no secret."""
-        return f"{self._login_page}?{urlencode({'v': '3', 'api_key': self._credentials.api_key})}"
+    def login_url(self, state: str = "") -> str:
+        """Where a person logs in. Carries the public api key, no secret; `state` comes back with the redirect."""
+        query = {"v": "3", "api_key": self._credentials.api_key}
+        if state:
+            query["redirect_params"] = urlencode({"state": state})
+        return f"{self._login_page}?{urlencode(query)}"
+
+    def watch(self, doubted: Callable[[], None]) -> None:
+        """Call this, on whichever thread noticed, when the token in use was refused somewhere. It must only enqueue.
+
+        One watcher: the newest. What this session finds out by itself is not called back.
+        """
+        self._doubted = doubted
 
     def open(self) -> SessionFacts:
         """The first of these that the broker's `/user/profile` accepts: the token in use, the stored one, the one
-        given in the settings, and at a sandbox on loopback a fresh login.
+        given in the settings, the one that `token_command` supplies, and at a sandbox on loopback a fresh login.
 
         Raises LoginNeeded, with the address to log in at, where a person must; BrokerRefusal for a token of another
         user; BrokerUnavailable where the broker cannot be asked: a stored token then stays in its file, unproved, and
         no worker gets it.
         """
+        self._asking = True
+        try:
+            return self._open()
+        finally:
+            self._asking = False
+
+    def _open(self) -> SessionFacts:
         for stored in self._candidates():
-            token = self._tokens.current()
-            in_use = token is not None and token.value == stored.access_token
-            if not in_use:
-                token = self._tokens.put(stored.access_token)
-            try:
-                if self._accepted(stored):
-                    return self._opened(stored)
-            except BrokerError:
-                if token is not None and not in_use:
-                    self._tokens.invalidate(token.generation)
-                raise
+            facts = self._tried(stored)
+            if facts is not None:
+                return facts
         self._tokens.invalidate()
+        supplied = "" if self._token_command is None else self._token_command.token()
+        if supplied:
+            now = self._clock.now_ns()
+            facts = self._tried(
+                _Stored(self._credentials.api_key, self._credentials.user_id, supplied, now, expiry_after(now))
+            )
+            if facts is not None:
+                return facts
+            raise LoginNeeded(f"the token of kite.token_command is refused; log in: {self.login_url()}")
         if self._may_log_in_unattended():
             return self.exchange(self._request_token())
-        raise LoginNeeded(f"a person must log in for today: {self.login_url()}")
+        raise LoginNeeded(f"a person must log in for today (python3 run.py login): {self.login_url()}")
+
+    def _tried(self, stored: _Stored) -> SessionFacts | None:
+        """The session where the broker accepts this token; None where it is dead. Raises BrokerError otherwise."""
+        token = self._tokens.current()
+        in_use = token is not None and token.value == stored.access_token
+        if not in_use:
+            try:
+                token = self._tokens.put(stored.access_token)
+            except ValueError as error:
+                raise LoginNeeded(f"{error}; log in: {self.login_url()}") from None
+        try:
+            return self._opened(stored) if self._accepted(stored) else None
+        except BrokerError:
+            if token is not None and not in_use:
+                self._tokens.invalidate(token.generation)
+            raise
 
     def exchange(self, request_token: str) -> SessionFacts:
         """Turn the request token of the login's redirect into the day's access token, and keep it. Works once.
@@ -156,6 +197,9 @@ class KiteSession:
         except ValueError:
             raise BrokerUnavailable("POST /session/token: the reply is not as documented") from None
         user_id = data.user_id or mine.user_id
+        if mine.user_id and user_id != mine.user_id:
+            self._tokens.invalidate()
+            raise BrokerRefusal(f"the login is {user_id}'s, the settings say {mine.user_id}: log in as the right user")
         return self._opened(_Stored(mine.api_key, user_id, data.access_token, opened, expiry_after(opened)))
 
     def close(self) -> None:
@@ -163,11 +207,19 @@ class KiteSession:
         self._http.close()
 
     def log_out(self) -> None:
-        """End the session at the broker and forget its token everywhere. Silent where there is none."""
+        """End the session at the broker and forget its token here, in use or stored. Silent where there is none.
+
+        Raises BrokerUnavailable where the broker could not be told; the token is forgotten here all the same.
+        """
         token = self._tokens.current()
         if token is None:
-            return
+            kept = self._read()
+            if kept is None:
+                self._file.unlink(missing_ok=True)
+                return
+            token = self._tokens.put(kept.access_token)
         query = (("api_key", self._credentials.api_key), ("access_token", token.value))
+        self._asking = True
         try:
             self._http.call("DELETE", "/session/token", query=query)
         except (NotReached, ReplyLost) as error:
@@ -176,6 +228,11 @@ class KiteSession:
             self._tokens.invalidate(token.generation)
             self._file.unlink(missing_ok=True)
             self._facts = None
+            self._asking = False
+
+    def _on_doubt(self) -> None:
+        if not self._asking:
+            self._doubted()
 
     def _candidates(self) -> list[_Stored]:
         now = self._clock.now_ns()
@@ -201,7 +258,7 @@ class KiteSession:
         outcome, reply = self._ask("GET", "/user/profile", authorised=True)
         if outcome.login_needed:
             # Forgotten on disk too: whoever watches for invalid tokens opens again, and must not find it again.
-            self._file.unlink(missing_ok=True)
+            self._forget(stored)
             self._tokens.invalidate(reply.generation)
             return False
         if outcome.verdict is not Verdict.DONE:
@@ -218,12 +275,19 @@ class KiteSession:
         return True
 
     def _opened(self, stored: _Stored) -> SessionFacts:
+        self._tokens.user_id = stored.user_id
         self._facts = SessionFacts(user_id=stored.user_id, opened=stored.opened, expires=stored.expires)
         try:
             write_secret(self._file, msgspec.json.encode(stored))
         except OSError as error:
             raise BrokerUnavailable(f"the session cannot be kept in {self._file}: {error.strerror}") from None
         return self._facts
+
+    def _forget(self, dead: _Stored) -> None:
+        """Off the disk, unless somebody has logged in anew meanwhile."""
+        kept = self._read()
+        if kept is None or kept.access_token == dead.access_token:
+            self._file.unlink(missing_ok=True)
 
     def _read(self) -> _Stored | None:
         try:

@@ -77,13 +77,15 @@ class KiteFeed:
         *,
         log: EventLog,
         user_id: str | None = None,
+        sends_user: bool = False,
         times: FeedTimes | None = None,
         unknown_status: Callable[[str], None] = lambda _word: None,
         reactor: ReactorThread = REACTOR,
     ) -> None:
         """Starts the reactor's thread (and, on it, the slow imports). The access token is read at each connect.
 
-        user_id  sent in the address where the broker wants it (Zerodha's hosted sandbox)
+        user_id     sent in the address where the broker wants it (Zerodha's hosted sandbox)
+        sends_user  where `user_id` is not given: send the one whose session is open
         """
         self._ws_url = ws_url
         self._api_key = api_key
@@ -91,6 +93,7 @@ class KiteFeed:
         self._clock = market_clock
         self._log = log
         self._user_id = user_id
+        self._sends_user = sends_user
         self._times = times or FeedTimes()
         self._words = translate.StatusWords(unknown_status)
         self._reactor = reactor
@@ -160,14 +163,16 @@ class KiteFeed:
         if token is None:
             link.lost("there is no access token, log in first", login_needed=True)
             return
+        link.generation = token.generation
         from adapters.kite.connection import Connection
 
+        user_id = self._user_id or (self._tokens.user_id if self._sends_user else None)
         try:
             link.connection = Connection(
                 self._ws_url,
                 self._api_key,
                 token.value,
-                self._user_id,
+                user_id,
                 self._times,
                 link.opened,
                 link.message,
@@ -208,6 +213,7 @@ class _Link:
         self.epoch = epoch
         self.connection: Connection | None = None
         self.state: _State = "new"
+        self.generation = 0
         self._listener = listener
         self._clock = clock
         self._tokens = tokens
@@ -232,6 +238,9 @@ class _Link:
             return
         self.state = "gone"
         told = self._tokens.scrub(reason)
+        if login_needed and self.generation:
+            # A handshake refused for the token: the session must ask whether it still lives.
+            self._guard(lambda: self._tokens.doubt(self.generation))
         self._guard(lambda: self._listener.disconnected(self.epoch, told, login_needed))
 
     def _guard(self, tell: Callable[[], None]) -> None:

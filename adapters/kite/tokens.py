@@ -38,6 +38,8 @@ class TokenHolder:
         self._generation = 0
         self._hidden: list[str] = [secret for secret in secrets if secret]
         self._watchers: list[Callable[[], None]] = []
+        self.user_id = ""
+        """Whose session was opened last; empty before."""
 
     def __repr__(self) -> str:
         """Whether there is a token, never which."""
@@ -72,8 +74,20 @@ class TokenHolder:
             watcher()
         return True
 
+    def doubt(self, generation: int) -> None:
+        """Somebody was turned away with this token who cannot prove it dead (the socket's handshake, say).
+
+        The token stays in use; the watchers are called, since someone should ask the broker about it.
+        """
+        with self._lock:
+            if self._current is None or generation != self._current.generation:
+                return
+            watchers = tuple(self._watchers)
+        for watcher in watchers:
+            watcher()
+
     def watch(self, watcher: Callable[[], None]) -> None:
-        """Call back, on the thread that noticed, whenever a token is invalidated. It must only enqueue."""
+        """Call back, on the thread that noticed, whenever a token is invalidated or doubted. It must only enqueue."""
         with self._lock:
             self._watchers.append(watcher)
 

@@ -22,6 +22,8 @@ class KiteSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     rest_url, ws_url   None only in the sandbox environment: then a local sandbox is started for the run
     password, totp     only the sandbox has them (they are public there); a real login is a person's
+    redirect_port      where on this machine a login's redirect is caught; the app's redirect URL names it
+    token_command      a program of the user's own, with its arguments, that prints an access token; empty: none
     """
 
     api_key: str | None
@@ -35,6 +37,9 @@ class KiteSettings(Struct, frozen=True, forbid_unknown_fields=True):
     login_url: HttpUrl | None
     route_prefix: RoutePrefix
     ws_user_id: bool
+    redirect_port: Annotated[int, Meta(ge=0, le=65_535)]
+    token_command: tuple[str, ...]
+    token_command_timeout_seconds: Seconds
     connect_timeout_seconds: Seconds
     read_timeout_seconds: Seconds
     pacing: Pacing

@@ -151,7 +151,7 @@ def test_a_stored_token_that_the_broker_ended_is_thrown_away(case: Cases) -> Non
     for _ in range(2):
         with pytest.raises(
             LoginNeeded,
-            match=r"a person must log in for today: http://127.0.0.1:\d+/connect/login\?v=3&api_key=thekey$",
+            match=r"a person must log in for today \(python3 run.py login\): http://127.0.0.1:\d+/connect/login\?v=3&api_key=thekey$",
         ):
             second.session.open()
 
