@@ -31,9 +31,9 @@ from actors.runtime.events import (
 )
 from actors.runtime.gate import EffectKind, Gate, Refusal, Ticket, TradingLevel
 from actors.runtime.mailbox import Lane, MailboxSpec, Overflow
-from actors.runtime.messages import Crash, DrillCrash, Ping, Pong
+from actors.runtime.messages import Crash, Down, DrillCrash, Exit, LinkedActorDied, Ping, Pong
 from actors.runtime.seam import Condition, Event, EventLog, Lock, Runtime, Task, Timer
-from actors.runtime.specs import Backoff, ChildSpec, InFlight, Ready, Restart, Strategy, SupervisorSpec
+from actors.runtime.specs import AutoShutdown, Backoff, ChildSpec, InFlight, Ready, Restart, Strategy, SupervisorSpec
 from actors.runtime.system import System
 from actors.runtime.threads import ThreadRuntime
 from actors.runtime.tree import TreeNode
@@ -44,6 +44,7 @@ __all__ = [
     "ActorGone",
     "Address",
     "AskTimeout",
+    "AutoShutdown",
     "Backoff",
     "CellCounts",
     "ChildCrashed",
@@ -59,16 +60,19 @@ __all__ = [
     "Crash",
     "DeadLetter",
     "DetachedContext",
+    "Down",
     "DrillCrash",
     "EffectKind",
     "Event",
     "EventLog",
+    "Exit",
     "Failure",
     "Gate",
     "GateRefused",
     "InFlight",
     "Lane",
     "LifecycleEvent",
+    "LinkedActorDied",
     "Lock",
     "MailboxHigh",
     "MailboxSpec",

@@ -10,12 +10,12 @@ from pykka.messages import _ActorStop
 from actors.runtime.cell import Failure
 from actors.runtime.context import Context
 from actors.runtime.errors import ActorCrashed
-from actors.runtime.messages import Crash, DrillCrash, LeaseEnded, Ping, Pong
+from actors.runtime.messages import Crash, DrillCrash, LeaseEnded, LinkBroken, LinkedActorDied, Ping, Pong
 
 if TYPE_CHECKING:
     from pykka._actor import ActorInbox
 
-_OWN_MESSAGES = frozenset({_ActorStop, LeaseEnded, Crash, Ping})
+_OWN_MESSAGES = frozenset({_ActorStop, LeaseEnded, LinkBroken, Crash, Ping})
 _SEALED = frozenset({"on_start", "on_stop", "on_failure", "on_receive", "_handle_receive"})
 
 
@@ -94,6 +94,8 @@ class Actor(pykka.ThreadingActor):
                 return Pong(self.context.name, self.context.incarnation)
             case Crash(reason):
                 raise DrillCrash(reason)
+            case LinkBroken(name, reason):
+                raise LinkedActorDied(f"{name}: {reason}")
             case LeaseEnded():
                 self.actor_stopped.set()
             case _:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
+from actors.runtime.bonds import Bonding
 from actors.runtime.cell import Address, Cell, Failure, Lease
+from actors.runtime.errors import UnknownActor
 from actors.runtime.gate import Gate
 from actors.runtime.mailbox import Lane
 from actors.runtime.seam import EventLog, Runtime, Timer
@@ -20,6 +22,7 @@ class Context:
     incarnation  1 for the first life
     log          bound to the actor's name and incarnation
     gate         every outside effect passes it: `gate.register(context.name, context.incarnation, ...)`
+    trap_exits   set it to be told `Exit` by the links' ends instead of dying with them
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Context:
         find: Callable[[str], Address],
         on_started: Callable[[int], None],
         on_ready: Callable[[int], None],
+        bonds: Bonding,
     ) -> None:
         self.name = cell.name
         self.incarnation = lease.incarnation
@@ -41,6 +45,7 @@ class Context:
         self.runtime = runtime
         self.gate = gate
         self.failure: Failure | None = None
+        self.trap_exits = False
         self._cell = cell
         self._lease = lease
         self._log = log
@@ -48,6 +53,8 @@ class Context:
         self._find = find
         self._on_started = on_started
         self._on_ready = on_ready
+        self._bonds = bonds
+        self._life = (self.name, self.incarnation)
         self._timers_lock = runtime.lock()
         # In the order they were set: a simulation replays only what does not hang on addresses.
         self._timers: dict[ActorTimer, None] | None = {}
@@ -65,6 +72,37 @@ class Context:
     def tell(self, name: str, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
         """Tell a child by name. Raises UnknownActor."""
         self._find(name).tell(message, lane, key)
+
+    def whereis(self, name: str) -> Address | None:
+        """The address of that name if there is one in the tree, up or not."""
+        try:
+            return self._find(name)
+        except UnknownActor:
+            return None
+
+    # -- bonds: each lasts as long as this incarnation and the other's -------------------------------------------------
+
+    def watch(self, name: str) -> None:
+        """Be told `Down` once, when the current life of that child ends; at once if it is down or unknown.
+
+        The answer comes as a message in the event lane. To watch its next life as well, ask again.
+        """
+        self._bonds.watch(self._life, name)
+
+    def unwatch(self, name: str) -> None:
+        """Want it no longer. A `Down` that is in the mailbox already is still delivered."""
+        self._bonds.unwatch(self._life, name)
+
+    def link(self, name: str) -> None:
+        """Die when the current life of that child fails, and let it die when this one fails; at once if it is down.
+
+        It comes when the message in hand is finished. With `trap_exits` an actor is told `Exit` instead.
+        """
+        self._bonds.link(self._life, name)
+
+    def unlink(self, name: str) -> None:
+        """Undo all links with that child."""
+        self._bonds.unlink(self._life, name)
 
     # -- living ----------------------------------------------------------------------------------------------------
 

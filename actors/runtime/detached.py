@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 from msgspec import Struct
 
+from actors.runtime.bonds import Life
 from actors.runtime.cell import Address, Cell
 from actors.runtime.context import Context
 from actors.runtime.errors import AskTimeout
@@ -46,6 +47,7 @@ class DetachedContext(Context):
 
     told    messages, in order; timers: set timers; logged: (level, event, keys); was_ready: it called `ready`
     gate    open, with this incarnation admitted
+    bonds   (what, name) of every watch, unwatch, link and unlink, in order
     """
 
     def __init__(self, runtime: Runtime, name: str = "actor", incarnation: int = 1) -> None:
@@ -53,6 +55,7 @@ class DetachedContext(Context):
         self.timers: list[SetTimer] = []
         self.logged: list[tuple[str, str, dict[str, object]]] = []
         self.was_ready = False
+        self.bonds: list[tuple[str, str]] = []
         gate = Gate(runtime, TradingLevel.OPEN, "a test")
         gate.admit(name, incarnation)
         cell = Cell(name, MailboxSpec(), runtime, lambda _: None)
@@ -66,6 +69,7 @@ class DetachedContext(Context):
             find=self._recorder,
             on_started=lambda _: None,
             on_ready=self._note_ready,
+            bonds=_Notes(self.bonds),
         )
         self.me = self._recorder(name)
 
@@ -90,6 +94,25 @@ class DetachedContext(Context):
 
     def _recorder(self, name: str) -> Address:
         return _Recorder(name, self)
+
+
+class _Notes:
+    """Notes bonds instead of making them."""
+
+    def __init__(self, notes: list[tuple[str, str]]) -> None:
+        self._notes = notes
+
+    def watch(self, own: Life, name: str) -> None:
+        self._notes.append(("watch", name))
+
+    def unwatch(self, own: Life, name: str) -> None:
+        self._notes.append(("unwatch", name))
+
+    def link(self, own: Life, name: str) -> None:
+        self._notes.append(("link", name))
+
+    def unlink(self, own: Life, name: str) -> None:
+        self._notes.append(("unlink", name))
 
 
 class _Recorder(Address):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from actors.runtime.bonds import Bonds, Mortal
 from actors.runtime.cell import Cell, Failure
 from actors.runtime.errors import UnknownActor
 from actors.runtime.events import (
@@ -86,6 +87,8 @@ class Engine:
         self.log = log
         self.gate = gate
         self.cells: dict[str, Cell] = {}
+        self.mortals: dict[str, Mortal] = {}
+        self.bonds = Bonds(self.post, self.mortals.get)
         # Kept in order: a simulation replays only what does not hang on addresses.
         self.abandoned: dict[Life, None] = {}
         self.lives: dict[Life, None] = {}
@@ -159,6 +162,11 @@ class Engine:
         cell = Cell(name, spec, self.runtime, self._alert)
         self.cells[name] = cell
         return cell
+
+    def forget(self, name: str) -> None:
+        """There is no such child any more."""
+        self.cells.pop(name, None)
+        self.mortals.pop(name, None)
 
     def stop_seconds(self, wanted: float) -> float:
         """How long a child may take to stop, within what is left for all of them."""

@@ -10,7 +10,7 @@ import pykka
 
 from actors.runtime.cell import Failure
 from actors.runtime.engine import Engine
-from actors.runtime.specs import Backoff, Restart
+from actors.runtime.specs import ChildSpec, SupervisorSpec
 from actors.runtime.tree import TreeNode
 
 
@@ -52,16 +52,18 @@ class Node(abc.ABC):
     condemned      it is to be stopped first, because its supervisor stops, or restarts it with a sibling
     removing       and then to be forgotten
     waiter         somebody waits for it to be up, or gone
-    failures       in a row; a long enough life starts the count again
+    significant    its end by itself may stop the supervisor above
+    failures       in a row, for its backoff; a long enough life starts the count again
     not_before_ns  end of the backoff
     """
 
-    def __init__(self, id: str, parent: Parent, engine: Engine, restart: Restart, backoff: Backoff) -> None:  # noqa: A002 - the spec's own word
-        self.id = id
+    def __init__(self, spec: ChildSpec | SupervisorSpec, parent: Parent, engine: Engine) -> None:
+        self.id = spec.id
         self.parent = parent
         self.engine = engine
-        self.restart = restart
-        self.backoff = backoff
+        self.restart = spec.restart
+        self.backoff = spec.backoff
+        self.significant = spec.significant
         self.state = State.DOWN
         self.wanted = True
         self.condemned = False

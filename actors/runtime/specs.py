@@ -36,6 +36,22 @@ class Strategy(enum.Enum):
     ONE_FOR_ALL = "one_for_all"
 
 
+class AutoShutdown(enum.Enum):
+    """When a supervisor stops, in order, because of its significant children.
+
+    NEVER            significant children are not allowed
+    ANY_SIGNIFICANT  when one of them ended by itself
+    ALL_SIGNIFICANT  when the last of them ended by itself
+
+    Ended by itself: a transient one in order, a temporary one in whatever way. Being stopped with a sibling or removed
+    does not count.
+    """
+
+    NEVER = "never"
+    ANY_SIGNIFICANT = "any_significant"
+    ALL_SIGNIFICANT = "all_significant"
+
+
 class InFlight(enum.Enum):
     """What becomes of the message that was being handled when the actor died. A question is always answered with
     the failure instead and never handled again.
@@ -94,7 +110,7 @@ class ChildSpec(Struct, frozen=True):
     shutdown_seconds       how long an orderly stop may take, what is queued included, before it is abandoned
     heartbeat_seconds      longest time one message may take (`context.beat()` extends it); None: not watched
     start_timeout_seconds  from its start until it is up
-    significant            reserved: ends its supervisor with it (automatic shutdown)
+    significant            its end may stop its supervisor: see AutoShutdown; not for permanent children
     """
 
     id: str
@@ -122,6 +138,8 @@ class SupervisorSpec(Struct, frozen=True):
     intensity       more restarts than this within period_seconds: it stops all its children and fails upwards
     restart         what its own supervisor does then; TEMPORARY leaves it down, frozen alone
     backoff         before its own supervisor starts it again
+    auto_shutdown   whether it stops when significant children have ended
+    significant     as a ChildSpec's, for the supervisor above
     """
 
     id: str
@@ -131,12 +149,28 @@ class SupervisorSpec(Struct, frozen=True):
     period_seconds: float = 30.0
     restart: Restart = Restart.PERMANENT
     backoff: Backoff = Backoff()
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER
+    significant: bool = False
 
     def __post_init__(self) -> None:
+        for child in self.children:
+            self.check_child(child)
         if self.intensity < 0 or self.period_seconds <= 0:
             raise ValueError(
                 f"supervisor {self.id!r}: want intensity >= 0 and period_seconds above 0, "
                 f"got {self.intensity} and {self.period_seconds}"
+            )
+
+    def check_child(self, child: ChildSpec | SupervisorSpec) -> None:
+        """Raises ValueError for a significant child where none is allowed."""
+        if not child.significant:
+            return
+        if child.restart is Restart.PERMANENT:
+            raise ValueError(f"child {child.id!r}: a permanent child cannot be significant: it never stays down")
+        if self.auto_shutdown is AutoShutdown.NEVER:
+            raise ValueError(
+                f"child {child.id!r}: significant, but supervisor {self.id!r} has auto_shutdown never; "
+                f"want any_significant or all_significant"
             )
 
 

@@ -14,7 +14,7 @@ from actors.runtime.engine import Engine
 from actors.runtime.errors import StartFailed
 from actors.runtime.events import ChildGaveUp, SupervisorGaveUp
 from actors.runtime.node import Node, Parent, State
-from actors.runtime.specs import ChildSpec, Restart, Strategy, SupervisorSpec
+from actors.runtime.specs import AutoShutdown, ChildSpec, Restart, Strategy, SupervisorSpec
 from actors.runtime.tree import TreeNode
 from actors.runtime.worker import Worker
 
@@ -25,7 +25,7 @@ class Supervisor(Node):
     """A child that has children."""
 
     def __init__(self, spec: SupervisorSpec, parent: Parent, engine: Engine) -> None:
-        super().__init__(spec.id, parent, engine, spec.restart, spec.backoff)
+        super().__init__(spec, parent, engine)
         self.spec = spec
         self.children: list[Node] = [self.make(child) for child in spec.children]
         self.start_failure: StartFailed | None = None
@@ -107,6 +107,7 @@ class Supervisor(Node):
             self._never_came_up(child, failure)
         elif self._stays_down(child, failure):
             self._leave_down(child, failure)
+            self._shut_down_after(child, failure)
         elif self.state is State.STARTING and not child.ever_up:
             self._start_failed(child, failure)
         else:
@@ -125,6 +126,18 @@ class Supervisor(Node):
         else:
             child.retire(State.GAVE_UP, failure.reason)
             self.engine.emit(ChildGaveUp(child.id, child.starts, self.engine.now_ns(), failure.reason))
+
+    def _shut_down_after(self, child: Node, failure: Failure | None) -> None:
+        """Stop, in order, where the end of this child calls for it."""
+        if not child.significant:
+            return
+        if self.state is State.STARTING and failure is not None:
+            self._start_failed(child, failure)  # what cannot even start with it has not started
+            return
+        others = any(other.significant and other.wanted for other in self.children)
+        # A spec with AutoShutdown.NEVER has no significant children: it would have been refused.
+        if self.spec.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not others:
+            self._leave(None, drain=True)
 
     def _never_came_up(self, child: Node, failure: Failure | None) -> None:
         reason = "ended before it was up" if failure is None else failure.reason
@@ -230,7 +243,7 @@ class Supervisor(Node):
         self.children.remove(child)
         child.retire(State.STOPPED, reason)
         for name in [node.id for node in child.picture().walk() if node.kind == "child"]:
-            self.engine.cells.pop(name, None)
+            self.engine.forget(name)
 
     def picture(self) -> TreeNode:
         """The branch, as values."""
@@ -243,5 +256,6 @@ class Supervisor(Node):
             restarts=max(0, self.starts - 1),
             uptime_seconds=None if up is None or self.state is not State.UP else (self.engine.now_ns() - up) / _NS,
             last_failure=self.last_failure,
+            failures=self.failures,
             children=tuple(child.picture() for child in tuple(self.children)),
         )

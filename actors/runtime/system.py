@@ -108,6 +108,10 @@ class System:
         """The address of a child, up or not. Raises UnknownActor."""
         return self._engine.find(name)
 
+    def names(self) -> tuple[str, ...]:
+        """The names of all actors in the tree, up or not."""
+        return tuple(sorted(self._engine.cells))
+
     def tree(self) -> TreeNode:
         """The live tree."""
         return self._root.picture()
@@ -184,6 +188,7 @@ class System:
         used = {node.id for node in self.tree().walk()} & set(every_id(spec))
         if used:
             raise ValueError(f"supervision tree: every id must be unique; in use: {', '.join(sorted(used))}")
+        supervisor.spec.check_child(spec)
         child = supervisor.make(spec)
         child.waiter = future
         supervisor.add(child)

@@ -13,8 +13,11 @@ class TreeNode(Struct, frozen=True):
     kind                `supervisor` or `child`
     state               down, waiting (for its backoff), starting, up, stopping, stopped, gave_up
     incarnation         lives so far; restarts: starts after the first
+    failures            in a row: what its backoff goes by
+    hung                lives that were given up as hung; abandoned: those whose threads are still alive
     uptime_seconds      since it was last up; None when it is not
     oldest_age_seconds  how long the oldest message has waited; None when none waits
+    depths              messages waiting, by lane: control, events, data; depth: all of them
     depth … dead_letters  see `cell.CellCounts`; 0 for a supervisor
     """
 
@@ -25,6 +28,9 @@ class TreeNode(Struct, frozen=True):
     restarts: int
     uptime_seconds: float | None = None
     last_failure: str | None = None
+    failures: int = 0
+    hung: int = 0
+    abandoned: int = 0
     depth: int = 0
     depths: tuple[int, int, int] = (0, 0, 0)
     high_water: int = 0

@@ -6,6 +6,7 @@ from functools import partial
 
 from pykka.messages import _ActorStop
 
+from actors.runtime.bonds import NORMAL, SHUTDOWN
 from actors.runtime.cell import Cell, Failure
 from actors.runtime.context import Context
 from actors.runtime.engine import Engine, Life
@@ -19,6 +20,7 @@ from actors.runtime.events import (
     ChildStopped,
 )
 from actors.runtime.mailbox import Lane
+from actors.runtime.messages import Down, Exit, LinkBroken
 from actors.runtime.node import Node, Parent, State
 from actors.runtime.seam import Timer
 from actors.runtime.specs import ChildSpec, Ready
@@ -32,9 +34,11 @@ class Worker(Node):
     """A child that is an actor."""
 
     def __init__(self, spec: ChildSpec, parent: Parent, engine: Engine) -> None:
-        super().__init__(spec.id, parent, engine, spec.restart, spec.backoff)
+        super().__init__(spec, parent, engine)
         self.spec = spec
+        self.hung = 0
         self.cell: Cell = engine.make_cell(spec.id, spec.mailbox)
+        engine.mortals[spec.id] = self
         self._life: Life | None = None
         self._timers: list[Timer] = []
 
@@ -56,6 +60,7 @@ class Worker(Node):
             find=engine.find,
             on_started=self._tell_started,
             on_ready=self._tell_ready,
+            bonds=engine.bonds,
         )
         life = Life(context)
         self._life = life
@@ -127,6 +132,7 @@ class Worker(Node):
         """Fence first, so that nothing late can act; then give up the thread, which nothing in Python can end."""
         engine, incarnation = self.engine, life.context.incarnation
         engine.gate.fence(self.id, incarnation)
+        self.hung += 1
         reason = f"{doing} took longer than {seconds:.3g} s"
         life.context.end(ActorCrashed(f"{self.id} hung: {reason}"))
         abandoned = engine.abandon(life)
@@ -179,15 +185,48 @@ class Worker(Node):
         self._over(failure)
 
     def _over(self, failure: Failure | None) -> None:
+        assert self._life is not None, f"{self.id} ends without a life"
+        ended_in_order = SHUTDOWN if self.state is State.STOPPING else NORMAL
+        down = Down(
+            self.id,
+            self._life.context.incarnation,
+            ended_in_order if failure is None else failure.reason,
+            failed=failure is not None,
+        )
         self._cancel_timers()
         self._life = None
         self.state = State.DOWN
+        self.engine.bonds.ended(down)
         self.parent.child_ended(self, failure)
 
     def retire(self, state: State, reason: str) -> None:
         """Close the cell: it stays down."""
         self.state = state
         self.cell.close(reason)
+
+    # -- bonds (see `bonds.Mortal`) ------------------------------------------------------------------------------------
+
+    @property
+    def living(self) -> int | None:
+        """Its incarnation; None while it is down."""
+        return None if self._life is None else self._life.context.incarnation
+
+    def last_words(self) -> Down:
+        """What to say of it while it is down."""
+        return Down(self.id, self.starts, self.last_failure or "down", failed=True)
+
+    def notify_down(self, incarnation: int, down: Down) -> None:
+        """Tell that incarnation of an end that it watches."""
+        self.cell.put(down, Lane.EVENT, None, None, life=incarnation)
+
+    def notify_exit(self, incarnation: int, down: Down) -> None:
+        """Let that incarnation feel the end of one that it is linked to."""
+        life = self._life
+        if life is not None and life.context.trap_exits:
+            trapped = Exit(down.name, down.incarnation, down.reason, down.failed)
+            self.cell.put(trapped, Lane.EVENT, None, None, life=incarnation)
+        elif down.failed:
+            self.cell.put(LinkBroken(down.name, down.reason), Lane.CONTROL, None, None, life=incarnation)
 
     # -- the rest --------------------------------------------------------------------------------------------------
 
@@ -204,6 +243,9 @@ class Worker(Node):
             restarts=max(0, self.starts - 1),
             uptime_seconds=None if up is None or self.state is not State.UP else (self.engine.now_ns() - up) / _NS,
             last_failure=self.last_failure,
+            failures=self.failures,
+            hung=self.hung,
+            abandoned=sum(life.context.name == self.id for life in tuple(self.engine.abandoned)),
             depth=counts.depth,
             depths=counts.depths,
             high_water=counts.high_water,
