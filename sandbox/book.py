@@ -49,9 +49,10 @@ class Books:
         """The displayed book after print `index`."""
         chunk = self._chunks.at(tape, index)
         row = index - chunk.first
-        prices = chunk.prices[row].tolist()
-        sizes = chunk.sizes[row].tolist()
-        orders = chunk.orders[row].tolist()
+        depth = chunk.depth
+        prices = depth.prices[row].tolist()
+        sizes = depth.sizes[row].tolist()
+        orders = depth.orders[row].tolist()
         levels = tuple(Level(p, q, n) for p, q, n in zip(prices, sizes, orders, strict=True))
         return Book(index, int(tape.price[index]), levels[:LEVELS], levels[LEVELS:])
 

@@ -44,7 +44,7 @@ class Exchange:
         self.instance = secrets.token_hex(8)
         self.clock = MarketClock(at(options.day, options.start_seconds), options.speed, held=options.hold)
         self.market = Market(options.seed)
-        self.universe = Universe(options.day, options.instruments)
+        self.universe = Universe(options.day, options.instruments, self.market.paths)
         self.ledger = Ledger(options.opening_cash * UNITS_PER_RUPEE)
         self.portfolio = Portfolio(self.ledger)
         self.auth = Auth(self.clock.now_ns, time.monotonic)

@@ -131,9 +131,10 @@ class Matcher:
 
     def _touches(self, order: Order, tape: DayTape, index: int) -> bool:
         """A cheap first look: can this print or the book after it concern the order at all?"""
+        # The ask is never below the print, nor the bid above it.
         if order.side == BUY:
-            return bool(tape.price[index] <= order.limit or tape.ask[index] <= order.limit)
-        return bool(tape.price[index] >= order.limit or tape.bid[index] >= order.limit)
+            return bool(tape.price[index] <= order.limit)
+        return bool(tape.price[index] >= order.limit)
 
     def _watch_trigger(self, order: Order, tape: DayTape, index: int) -> None:
         if (int(tape.price[index]) - order.trigger_price) * order.side < 0:

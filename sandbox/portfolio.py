@@ -18,7 +18,6 @@ LastPrice = Callable[[Instrument], int]
 _MIS_CASH_PERCENT = 20
 _FUTURE_SPAN_PERCENT = {"index": 10, "share": 14}
 _FUTURE_EXPOSURE_PERCENT = {"index": 2, "share": 4}
-_INDEX_FUTURES = frozenset({"NIFTY", "BANKNIFTY"})
 
 
 class Margin(Struct, frozen=True):
@@ -36,8 +35,8 @@ class Margin(Struct, frozen=True):
 
 def margin_for(instrument: Instrument, product: str, value: int) -> Margin:
     """Margin of a value: all of it for delivery, 20 % for intraday shares, SPAN and exposure for futures."""
-    if instrument.is_future:
-        kind = "index" if instrument.name in _INDEX_FUTURES else "share"
+    if instrument.is_derivative:
+        kind = "index" if instrument.path.is_index else "share"
         return Margin(
             span=value * _FUTURE_SPAN_PERCENT[kind] // 100,
             exposure=value * _FUTURE_EXPOSURE_PERCENT[kind] // 100,

@@ -118,7 +118,7 @@ def convert_position(exchange: Exchange, request: Request) -> Reply:
         raise Refusal("Invalid `quantity`.")
     for product in (old, new):
         kind = PRODUCTS.get(product)
-        if kind is None or (kind != "both" and (kind == "derivative") != instrument.is_future):
+        if kind is None or (kind != "both" and (kind == "derivative") != instrument.is_derivative):
             raise Refusal("Invalid `old_product` or `new_product`.")
     if old == new or (new == "CNC" and side == SELL):
         raise order_refused("The position cannot be converted to this product.")

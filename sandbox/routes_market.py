@@ -1,6 +1,5 @@
 """Instruments, quotes and history."""
 
-import gzip
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
@@ -15,9 +14,9 @@ from sandbox.tape import Bars
 from sandbox.trading_days import (
     IST,
     NS,
-    OPEN_SECONDS,
     at,
     is_trading_day,
+    open_seconds,
     text_of,
 )
 from sandbox.wire import LEVELS
@@ -44,12 +43,20 @@ FIRST_HISTORY = datetime(2015, 2, 2, tzinfo=IST)
 
 def instruments(exchange: Exchange, request: Request) -> Reply:
     """GET /instruments and /instruments/{exchange}"""
-    dump = exchange.universe.csv(request.parts[0] if request.parts else None)
+    packed = "gzip" in (request.header(b"accept-encoding") or "")
+    wanted = request.parts[0] if request.parts else None
+    dump = exchange.universe.csv_gzip(wanted) if packed else exchange.universe.csv(wanted)
     if dump is None:
         raise Refusal("Invalid `exchange`.")
-    if "gzip" in (request.header(b"accept-encoding") or ""):
-        return Reply(gzip.compress(dump, 6, mtime=0), 200, CSV_TYPE, ((b"content-encoding", b"gzip"),))
-    return Reply(dump, 200, CSV_TYPE)
+    return Reply(dump, 200, CSV_TYPE, ((b"content-encoding", b"gzip"),) if packed else ())
+
+
+def prepare_quotes(exchange: Exchange, request: Request) -> Iterator[None]:
+    """Make the tapes that quotes need, one at a time, so that the server can breathe in between."""
+    for _, one in _asked(exchange, request, PRICES_MAX):
+        if not exchange.market.known(one, exchange.engine.day):
+            exchange.engine.tape(one)
+            yield
 
 
 def quote(exchange: Exchange, request: Request) -> Reply:
@@ -114,8 +121,8 @@ def _day_prices(exchange: Exchange, one: Instrument) -> dict[str, float]:
         return {"open": 0, "high": 0, "low": 0, "close": to_rupees(tape.previous_close)}
     return {
         "open": to_rupees(tape.open),
-        "high": to_rupees(int(tape.high[printed - 1])),
-        "low": to_rupees(int(tape.low[printed - 1])),
+        "high": to_rupees(int(tape.price[:printed].max())),
+        "low": to_rupees(int(tape.price[:printed].min())),
         "close": to_rupees(tape.previous_close),
     }
 
@@ -136,7 +143,7 @@ def _full_quote(exchange: Exchange, one: Instrument) -> dict[str, object]:
         return {**row, "net_change": change, "ohlc": _day_prices(exchange, one)}
     empty: list[dict[str, object]] = [{"price": 0, "quantity": 0, "orders": 0}] * LEVELS
     depth: dict[str, list[dict[str, object]]] = {"buy": empty, "sell": empty}
-    buy_total = sell_total = 0
+    buy_total = sell_total = volume = average = interest = interest_high = interest_low = 0
     if last >= 0:
         book = exchange.engine.books.after(tape, last)
         for name, levels in (("buy", book.bids), ("sell", book.asks)):
@@ -145,19 +152,22 @@ def _full_quote(exchange: Exchange, one: Instrument) -> dict[str, object]:
                 for level in levels
             ]
         chunk = exchange.engine.chunks.at(tape, last)
-        buy_total = int(chunk.buy_total[last - chunk.first])
-        sell_total = int(chunk.sell_total[last - chunk.first])
-    interest = tape.open_interest[: last + 1]
+        buy_total = int(chunk.depth.buy_total[last - chunk.first])
+        sell_total = int(chunk.depth.sell_total[last - chunk.first])
+        running = tape.running(last, last + 1)
+        volume, interest = int(running.volume[0]), int(running.interest[0])
+        interest_high, interest_low = int(running.interest_high[0]), int(running.interest_low[0])
+        average = int(running.value[0]) // max(volume, 1)
     return {
         **row,
         "last_quantity": int(tape.quantity[last]) if last >= 0 else 0,
         "buy_quantity": buy_total,
         "sell_quantity": sell_total,
-        "volume": int(tape.volume[last]) if last >= 0 else 0,
-        "average_price": int(tape.value[last] // tape.volume[last] // 100) / 100 if last >= 0 else 0,
-        "oi": int(interest[-1]) if last >= 0 else 0,
-        "oi_day_high": int(interest.max()) if last >= 0 else 0,
-        "oi_day_low": int(interest.min()) if last >= 0 else 0,
+        "volume": volume,
+        "average_price": average // 100 / 100 if one.session != "currency" else average / UNITS_PER_RUPEE,
+        "oi": interest,
+        "oi_day_high": interest_high,
+        "oi_day_low": interest_low,
         "net_change": change,
         "lower_circuit_limit": to_rupees(market.lower_circuit),
         "upper_circuit_limit": to_rupees(market.upper_circuit),
@@ -218,11 +228,11 @@ def _candles(
             if bar is not None and first <= at(day, 0) <= last:
                 candles.append([f"{day}T00:00:00+0530", *_numbers(bar, with_oi=with_oi)])
             continue
-        opening = at(day, OPEN_SECONDS)
+        opening = at(day, open_seconds(one.session))
         for row in _merged(_bars_of(exchange, one, day, now), minutes):
             offset = row[0] * minutes
             if first <= opening + offset * 60 * NS <= last:
-                hour, minute = divmod(OPEN_SECONDS // 60 + offset, 60)
+                hour, minute = divmod(open_seconds(one.session) // 60 + offset, 60)
                 candles.append([f"{day}T{hour:02d}:{minute:02d}:00+0530", *_numbers(row, with_oi=with_oi)])
     return candles
 

@@ -13,10 +13,10 @@ from sandbox.instruments import Instrument, Universe
 from sandbox.money import UNITS_PER_RUPEE, parse_rupees
 from sandbox.refusal import Refusal, order_refused
 from sandbox.trading_days import (
-    OPEN_SECONDS,
     close_seconds,
     day_of,
     is_trading_day,
+    open_seconds,
     seconds_of,
     square_off_seconds,
 )
@@ -100,7 +100,7 @@ def parse_place(variety: str, form: Mapping[str, str], universe: Universe) -> Pl
     if instrument is None or instrument.is_index:
         raise Refusal("The instrument you are placing an order for has either expired or does not exist.")
     kind = PRODUCTS[product]
-    if kind != "both" and (kind == "derivative") != instrument.is_future:
+    if kind != "both" and (kind == "derivative") != instrument.is_derivative:
         raise Refusal(f"Invalid `product`: {product} is not available for {instrument.key}.")
     if validity == "IOC" and order_type.startswith("SL"):
         raise Refusal("Stoploss orders cannot be placed with IOC validity.")
@@ -143,15 +143,22 @@ class Quote(Struct, frozen=True):
 
 
 def circuit_limits(instrument: Instrument, previous_close: int) -> tuple[int, int]:
-    """(lower, upper) limits of the day, rounded inwards to the tick."""
+    """(lower, upper) limits of the day, rounded inwards to the tick; an option's reach far, as at the exchange."""
+    if instrument.is_option:
+        tick = instrument.tick
+        return tick, (previous_close + max(previous_close, instrument.strike // 5)) // tick * tick
     band = previous_close * instrument.circuit_percent // 100
     tick = instrument.tick
     return -(-(previous_close - band) // tick) * tick, (previous_close + band) // tick * tick
 
 
 def auto_protection(instrument: Instrument, last_price: int) -> float:
-    """Percent of the automatic market protection (kite-facts 3.3) for shares and futures."""
-    del instrument  # options have a table of their own once the sandbox lists them
+    """Percent of the automatic market protection (kite-facts 3.3)."""
+    if instrument.is_option:
+        for below_rupees, percent in ((10, 5.0), (100, 3.0), (500, 2.0)):
+            if last_price < below_rupees * UNITS_PER_RUPEE:
+                return percent
+        return 1.0
     if last_price < 100 * UNITS_PER_RUPEE:
         return 2.0
     return 1.0 if last_price <= 500 * UNITS_PER_RUPEE else 0.5
@@ -228,7 +235,7 @@ def check_prices(
 
 def in_session(instrument: Instrument, day: date, second: int) -> bool:
     """Whether continuous trading runs for an instrument."""
-    return is_trading_day(day) and OPEN_SECONDS <= second < close_seconds(instrument.session, day)
+    return is_trading_day(day) and open_seconds(instrument.session) <= second < close_seconds(instrument.session, day)
 
 
 def _check_circuit(value: int, quote: Quote) -> None:

@@ -1,99 +1,197 @@
 """The tape: at most one trade print per instrument per market second, and the bars that aggregate exactly those prints.
 
-A `DayTape` is one instrument on one day, wholly drawn in advance from (seed, instrument, date); time only uncovers it.
-Prices are 1/10,000 rupee. The last print of a day is the close, and is the next day's previous close.
+A `DayTape` is one instrument on one day, wholly decided by (seed, instrument, date); time only uncovers it. Futures and
+options are priced from their underlying's path. Prices are 1/10,000 rupee. The last print of a day is the close, and is
+the next day's previous close.
+
+A tape keeps twelve bytes a print; running totals are added up where they are asked for, from marks that are kept every
+`BLOCK` prints.
 """
 
+from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
+from typing import Protocol, cast
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from sandbox.instruments import Instrument
-from sandbox.paths import SECONDS, Paths, rng, time_of_day_profile
-from sandbox.trading_days import NS, OPEN_SECONDS, at, close_seconds, previous_trading_day
+from sandbox.option_prices import YEAR_SECONDS, option_value
+from sandbox.paths import Group, Paths, rng, time_of_day_profile
+from sandbox.trading_days import NS, at, close_seconds, open_seconds, previous_trading_day
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bars = NDArray[np.int64]
 """One row per minute that traded: minute of session, open, high, low, close, volume, open interest."""
 
-_LIVE_TAPES_KEPT = 4096
+BLOCK = 128
+"""Prints between the marks of running totals."""
+
+_LIVE_TAPES_KEPT = 8192
 _MINUTE_DAYS_KEPT = 640
-_CARRY_RATE = 0.065
 _VOLUME_MAX = 4_000_000_000
+_SPREAD_MAX_TICKS = 3
+_INTEREST_LOTS = 8_000
+_INTEREST_LOTS_MIN = 100
 
 
-@lru_cache(maxsize=1)
-def _activity_seconds() -> NDArray[np.float64]:
-    return np.repeat(time_of_day_profile(), 60)
+@lru_cache(maxsize=3)
+def _activity_seconds(group: Group) -> Floats:
+    return np.repeat(time_of_day_profile(group), 60)
+
+
+class Prints(Struct):
+    """The prints of a day as drawn or read: all arrays of one length.
+
+    second           second of the session of each print, strictly increasing
+    price, quantity  1/10,000 rupee, and units of quantity
+    spread           ask less bid in ticks (0 for an index)
+    at_ask           whether the print was at the ask; otherwise at the bid
+    interest_step    change of open interest in lots
+    """
+
+    second: NDArray[np.uint16]
+    price: NDArray[np.int32]
+    quantity: NDArray[np.int32]
+    spread: NDArray[np.uint8]
+    at_ask: NDArray[np.bool_]
+    interest_step: NDArray[np.int8] | None = None
+
+
+class Running(Struct, frozen=True):
+    """Running totals after each of a row of prints, as wide integers; `value` is price times quantity, summed."""
+
+    volume: Ints
+    value: Ints
+    high: Ints
+    low: Ints
+    interest: Ints
+    interest_high: Ints
+    interest_low: Ints
 
 
 class DayTape:
-    """The prints of one instrument on one day, and the running totals that ticks carry.
+    """The prints of one instrument on one day, and the running totals that ticks carry."""
 
-    second           second of the session (0 is 09:15:00) of each print, strictly increasing
-    price, quantity  of each print
-    bid, ask         best prices right after each print
-    volume, value    running totals of the day
-    high, low        running extremes
-    open_interest    contracts' quantity outstanding after each print (0 for cash)
-    """
-
-    def __init__(self, paths: Paths, instrument: Instrument, day: date, previous_close: int) -> None:
+    def __init__(self, instrument: Instrument, day: date, previous_close: int, prints: Prints) -> None:
         self.instrument = instrument
         self.day = day
         self.previous_close = previous_close
-        self.open_ns = at(day, OPEN_SECONDS)
-        self.session_seconds = close_seconds(instrument.session, day) - OPEN_SECONDS
-        name = instrument.key
-        draws = rng(paths.seed, name, day, 3)
-        seconds = self.session_seconds
-        if instrument.is_index:
-            second = np.arange(seconds)
-        else:
-            chance = np.minimum(instrument.liquidity * _activity_seconds()[:seconds], 0.985)
-            traded = draws.random(seconds) < chance
-            traded[0] = traded[-1] = True
-            second = np.flatnonzero(traded)
-        count = len(second)
-        fair = paths.seconds(instrument.path, instrument.beta, instrument.volatility, instrument.session, day)[second]
-        scale = instrument.base / instrument.tick
-        if instrument.expiry is not None:
-            scale *= float(np.exp(_CARRY_RATE * max(0, (instrument.expiry - day).days) / 365.0))
-        middle = np.exp(fair) * scale
-        bid, ask, last, quantity = _quotes(instrument, middle, draws, _activity_seconds()[second])
-        if not instrument.is_index and instrument.expiry is None:
-            last[-1] = bid[-1] = round(close_price(paths, instrument, day) / instrument.tick)
-            ask[-1] = last[-1] + 1
-        self.second: Ints = second
-        self.price: Ints = last * instrument.tick
-        self.bid: Ints = bid * instrument.tick
-        self.ask: Ints = ask * instrument.tick
-        self.quantity: Ints = quantity
-        self.volume: Ints = np.cumsum(quantity)
-        if int(self.volume[-1]) > _VOLUME_MAX:
-            raise AssertionError(f"{name}: a day's volume must fit the wire")
-        self.value: Ints = np.cumsum(quantity * self.price)
-        self.high: Ints = np.maximum.accumulate(self.price)
-        self.low: Ints = np.minimum.accumulate(self.price)
-        if instrument.is_future:
-            drift = np.cumsum(draws.integers(-2, 3, count))
-            self.open_interest: Ints = instrument.lot * np.maximum(8_000 + drift, 100)
-        else:
-            self.open_interest = np.zeros(count, dtype=np.int64)
-        self._count_by_second: list[int] | None = None
+        self.open_seconds = open_seconds(instrument.session)
+        self.open_ns = at(day, self.open_seconds)
+        self.session_seconds = close_seconds(instrument.session, day) - self.open_seconds
+        self._prints = prints
+        # A view of plain integers: bisecting it takes less than a microsecond.
+        self._seconds_view = cast("Sequence[int]", memoryview(np.ascontiguousarray(prints.second).data))
+        self._marks: Running | None = None
 
     @property
     def count(self) -> int:
         """Prints of the whole day."""
-        return len(self.second)
+        return len(self._prints.second)
 
     @property
     def open(self) -> int:
-        """First price of the day."""
-        return int(self.price[0])
+        """First price of the day; the previous close on a day without prints."""
+        return int(self._prints.price[0]) if self.count else self.previous_close
+
+    @property
+    def second(self) -> Ints:
+        """Second of the session (0 is its opening) of each print, strictly increasing."""
+        return self._prints.second.astype(np.int64)
+
+    def second_of(self, start: int, stop: int) -> Ints:
+        """Seconds of the session of the prints [start, stop)."""
+        return self._prints.second[start:stop].astype(np.int64)
+
+    @property
+    def price(self) -> NDArray[np.int32]:
+        """Price of each print."""
+        return self._prints.price
+
+    @property
+    def quantity(self) -> NDArray[np.int32]:
+        """Quantity of each print."""
+        return self._prints.quantity
+
+    @property
+    def bid(self) -> NDArray[np.int32]:
+        """Best bid right after each print."""
+        return self.price - (self._prints.spread.astype(np.int32) * self._prints.at_ask) * self.instrument.tick
+
+    @property
+    def ask(self) -> NDArray[np.int32]:
+        """Best ask right after each print."""
+        return self.price + (self._prints.spread.astype(np.int32) * ~self._prints.at_ask) * self.instrument.tick
+
+    @property
+    def volume(self) -> Ints:
+        """Running volume of the day."""
+        return np.cumsum(self._prints.quantity, dtype=np.int64)
+
+    @property
+    def value(self) -> Ints:
+        """Running price times quantity."""
+        return np.cumsum(self._prints.quantity.astype(np.int64) * self._prints.price)
+
+    @property
+    def high(self) -> NDArray[np.int32]:
+        """Running high."""
+        return np.maximum.accumulate(self._prints.price)
+
+    @property
+    def low(self) -> NDArray[np.int32]:
+        """Running low."""
+        return np.minimum.accumulate(self._prints.price)
+
+    @property
+    def open_interest(self) -> Ints:
+        """Quantity outstanding after each print (0 for cash)."""
+        steps = self._prints.interest_step
+        if steps is None:
+            return np.zeros(self.count, dtype=np.int64)
+        return self._interest(np.cumsum(steps, dtype=np.int64))
+
+    def bid_ask(self, index: int) -> tuple[int, int]:
+        """Best prices right after one print."""
+        prints = self._prints
+        price, gap = int(prints.price[index]), int(prints.spread[index]) * self.instrument.tick
+        return (price - gap, price) if prints.at_ask[index] else (price, price + gap)
+
+    def sides(self, start: int, stop: int) -> tuple[Ints, Ints]:
+        """Best bids and asks right after the prints [start, stop)."""
+        prints = self._prints
+        price = prints.price[start:stop].astype(np.int64)
+        gap = prints.spread[start:stop].astype(np.int64) * self.instrument.tick
+        at_ask = prints.at_ask[start:stop]
+        return price - gap * at_ask, price + gap * ~at_ask
+
+    def running(self, start: int, stop: int) -> Running:
+        """Running totals after each of the prints [start, stop)."""
+        marks = self._marks or self._mark()
+        block = start // BLOCK
+        first = block * BLOCK
+        prints = self._prints
+        price = prints.price[first:stop].astype(np.int64)
+        quantity = prints.quantity[first:stop].astype(np.int64)
+        cut = start - first
+        volume = np.cumsum(quantity) + marks.volume[block]
+        value = np.cumsum(quantity * price) + marks.value[block]
+        high = np.maximum(np.maximum.accumulate(price), marks.high[block])
+        low = np.minimum(np.minimum.accumulate(price), marks.low[block])
+        zero = np.zeros(stop - start, dtype=np.int64)
+        interest = interest_high = interest_low = zero
+        if prints.interest_step is not None:
+            lots = np.cumsum(prints.interest_step[first:stop], dtype=np.int64) + marks.interest[block]
+            interest = self._interest(lots[cut:])
+            interest_high = self._interest(np.maximum(np.maximum.accumulate(lots), marks.interest_high[block])[cut:])
+            interest_low = self._interest(np.minimum(np.minimum.accumulate(lots), marks.interest_low[block])[cut:])
+        return Running(volume[cut:], value[cut:], high[cut:], low[cut:], interest, interest_high, interest_low)
 
     def printed(self, now_ns: int) -> int:
         """How many prints have happened at an instant: a print of second s happens at its very start."""
@@ -102,22 +200,18 @@ class DayTape:
             return 0
         if elapsed >= self.session_seconds:
             return self.count
-        counts = self._count_by_second
-        if counts is None:
-            counts = np.searchsorted(self.second, np.arange(self.session_seconds), side="right").tolist()
-            self._count_by_second = counts
-        return counts[elapsed]
+        return bisect_right(self._seconds_view, elapsed)
 
     def time_ns(self, index: int) -> int:
         """When a print happened."""
-        return self.open_ns + int(self.second[index]) * NS
+        return self.open_ns + self._seconds_view[index] * NS
 
     def minute_bars(self, printed: int | None = None) -> Bars:
         """Minute bars of the first `printed` prints (all of the day's by default)."""
         stop = self.count if printed is None else printed
         if stop == 0:
             return np.empty((0, 7), dtype=np.int64)
-        minute = self.second[:stop] // 60
+        minute = self._prints.second[:stop].astype(np.int64) // 60
         starts = np.flatnonzero(np.diff(minute, prepend=-1))
         ends = np.append(starts[1:], stop) - 1
         price = self.price[:stop]
@@ -127,43 +221,160 @@ class DayTape:
         bars[:, 2] = np.maximum.reduceat(price, starts)
         bars[:, 3] = np.minimum.reduceat(price, starts)
         bars[:, 4] = price[ends]
-        bars[:, 5] = np.add.reduceat(self.quantity[:stop], starts)
+        bars[:, 5] = np.add.reduceat(self.quantity[:stop].astype(np.int64), starts)
         bars[:, 6] = self.open_interest[ends]
         return bars
 
+    def _interest(self, lots: Ints) -> Ints:
+        return self.instrument.lot * np.maximum(_INTEREST_LOTS + lots, _INTEREST_LOTS_MIN)
 
-def _quotes(
-    instrument: Instrument, middle: NDArray[np.float64], draws: np.random.Generator, activity: NDArray[np.float64]
-) -> tuple[Ints, Ints, Ints, Ints]:
-    """Bid, ask and last in ticks, and quantity, of each print around the fair price `middle` (in ticks)."""
-    count = len(middle)
+    def _mark(self) -> Running:
+        """Totals before each block: what `running` starts from."""
+        prints = self._prints
+        starts = np.arange(0, max(self.count, 1), BLOCK)
+
+        def before(totals: Ints, first: int) -> Ints:
+            return np.concatenate([[first], totals[starts[1:] - 1]]).astype(np.int64)
+
+        high, low = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+        none = np.zeros(len(starts), dtype=np.int64)
+        interest = interest_high = interest_low = none
+        if prints.interest_step is not None:
+            lots = np.cumsum(prints.interest_step, dtype=np.int64)
+            interest = before(lots, 0)
+            interest_high = before(np.maximum.accumulate(lots), high)
+            interest_low = before(np.minimum.accumulate(lots), low)
+        self._marks = Running(
+            before(self.volume, 0),
+            before(self.value, 0),
+            before(self.high.astype(np.int64), high),
+            before(self.low.astype(np.int64), low),
+            interest,
+            interest_high,
+            interest_low,
+        )
+        return self._marks
+
+
+class TapeSource(Protocol):
+    """Recorded prints that stand in for the generated ones."""
+
+    def prints(self, instrument: Instrument, day: date) -> Prints | None:
+        """The prints of a day, or None where nothing is recorded of the instrument at all."""
+
+    def previous_close(self, instrument: Instrument, day: date) -> int | None:
+        """The last price before `day`, or None where nothing is recorded of the instrument at all."""
+
+
+def draw(paths: Paths, instrument: Instrument, day: date, *, busy: bool = False) -> Prints:
+    """The generated prints of one instrument on one day; `busy`: one in every second."""
+    seconds = close_seconds(instrument.session, day) - open_seconds(instrument.session)
+    name = instrument.key
+    draws = rng(paths.seed, name, day, 3)
+    activity = _activity_seconds(instrument.path.group)
+    if instrument.is_index or busy:
+        second = np.arange(seconds)
+    else:
+        traded = draws.random(seconds) < np.minimum(instrument.liquidity * activity[:seconds], 0.985)
+        traded[0] = traded[-1] = True
+        second = np.flatnonzero(traded)
+    count = len(second)
+    middle = fair_price(paths, instrument, day, second) / instrument.tick
     if instrument.is_index:
-        last = np.rint(middle).astype(np.int64)
-        return last, last, last, np.zeros(count, dtype=np.int64)
-    spread = 1 + (draws.random(count) > 0.62).astype(np.int64) + (draws.random(count) > 0.9)
-    bid = np.maximum(np.rint(middle - spread / 2).astype(np.int64), 1)
-    ask = bid + spread
-    last = np.where(draws.random(count) < 0.5, bid, ask)
-    size = draws.standard_exponential(count) ** 1.5 * activity
-    quantity = instrument.lot * (1 + (size * instrument.print_quantity / instrument.lot).astype(np.int64))
-    return bid, ask, last, quantity
+        last = np.rint(middle)
+        spread = np.zeros(count, dtype=np.uint8)
+        at_ask = np.ones(count, dtype=np.bool_)
+        quantity: NDArray[np.int32] = np.zeros(count, dtype=np.int32)
+    else:
+        wide = draws.random(count)
+        spread = (1 + (wide > 0.62) + (wide > 0.95)).astype(np.uint8)
+        bid = np.maximum(np.rint(middle - spread / 2), 1)
+        at_ask = draws.random(count) >= 0.5
+        last = bid + spread * at_ask
+        size = draws.standard_exponential(count) ** 1.5 * activity[second]
+        lots = 1 + (size * instrument.print_quantity / instrument.lot).astype(np.int32)
+        quantity = (instrument.lot * lots).astype(np.int32)
+        last[-1] = max(round(close_price(paths, instrument, day) / instrument.tick), 1)
+        spread[-1], at_ask[-1] = 1, False
+        if int(quantity.sum(dtype=np.int64)) > _VOLUME_MAX:
+            raise AssertionError(f"{name}: a day's volume must fit the wire")
+    steps = draws.integers(-2, 3, count, dtype=np.int8) if instrument.is_derivative else None
+    return Prints(second.astype(np.uint16), (last * instrument.tick).astype(np.int32), quantity, spread, at_ask, steps)
+
+
+def fair_price(paths: Paths, instrument: Instrument, day: date, second: Ints) -> Floats:
+    """What an instrument is worth at seconds of its session: the underlying's path, carried, or an option's value.
+
+    On the last day the underlying's close is final: contracts end at it, or at their intrinsic value.
+    """
+    path = instrument.path
+    log_price = paths.seconds(path, day)
+    expiry = instrument.expiry
+    if expiry is not None and day >= expiry:
+        second = np.minimum(second, paths.anchor_second(path, day))
+    spot: Floats = np.exp(log_price[second]) * path.base
+    if expiry is None:
+        return spot
+    years = _years_left(instrument, expiry, day, second)
+    if not instrument.is_option:
+        return np.asarray(spot * np.exp(path.carry * years), dtype=np.float64)
+    return option_value(
+        is_call=instrument.option == "CE",
+        spot=spot,
+        strike=instrument.strike,
+        years=years,
+        sigma=paths.implied(path, day),
+        carry=path.carry,
+    )
+
+
+def _years_left(instrument: Instrument, expiry: date, day: date, second: Ints) -> Floats:
+    """Calendar time to the expiry session's end; none is left once the underlying has closed on the last day."""
+    last = close_seconds(instrument.session, expiry)
+    left = (expiry - day).days * 86_400.0 + last - open_seconds(instrument.session) - second - 1
+    if day >= expiry:
+        anchor = close_seconds(instrument.path.anchor, day) - open_seconds(instrument.session) - 1
+        left = np.where(second >= anchor, 0.0, left)
+    return np.maximum(left, 0.0) / YEAR_SECONDS
 
 
 def close_price(paths: Paths, instrument: Instrument, day: date) -> int:
-    """The close of a share or an index by the daily chain (futures close at their own last print)."""
-    level = paths.close_level(instrument.path, instrument.beta, instrument.volatility, day)
-    return round(float(np.exp(level)) * instrument.base / instrument.tick) * instrument.tick
+    """The last price of a day: of a share or index by the daily chain, of a contract its worth at the session's end."""
+    if instrument.expiry is None:
+        worth = paths.close(instrument.path, day)
+    else:
+        last = close_seconds(instrument.session, day) - open_seconds(instrument.session) - 1
+        worth = float(fair_price(paths, instrument, day, np.array([last]))[0])
+    tick = instrument.tick
+    return max(round(worth / tick), 1) * tick
+
+
+def settlement_price(paths: Paths, instrument: Instrument) -> int:
+    """What a contract is worth at its end, 1/10,000 rupee: the underlying's close, or the intrinsic value."""
+    expiry = instrument.expiry
+    if expiry is None:
+        raise ValueError(f"{instrument.key} never expires")
+    close = round(paths.close(instrument.path, expiry) / instrument.tick) * instrument.tick
+    if not instrument.is_option:
+        return close
+    return max(close - instrument.strike if instrument.option == "CE" else instrument.strike - close, 0)
 
 
 class Market:
-    """Every tape, made when first asked for and kept for a while."""
+    """Every tape, made when first asked for and kept for a while.
 
-    def __init__(self, seed: int) -> None:
+    source  recorded prints that take the generator's place where they have the instrument
+    busy    every instrument prints in every second
+    """
+
+    def __init__(self, seed: int, *, source: TapeSource | None = None, busy: bool = False) -> None:
         self.paths = Paths(seed)
+        self._source = source
+        self._busy = busy
         self._tapes: OrderedDict[tuple[int, date], DayTape] = OrderedDict()
         self._bars: OrderedDict[tuple[int, date], Bars] = OrderedDict()
-        self._future_closes: dict[tuple[int, date], int] = {}
-        self._day_bars: dict[tuple[int, date], tuple[int, ...]] = {}
+        self._closes: dict[tuple[int, date], int] = {}
+        self._day_bars: dict[tuple[int, date], tuple[int, ...] | None] = {}
 
     def tape(self, instrument: Instrument, day: date) -> DayTape:
         """The tape of a day that is being traded."""
@@ -176,6 +387,10 @@ class Market:
                 self._tapes.popitem(last=False)
         return tape
 
+    def known(self, instrument: Instrument, day: date) -> bool:
+        """Whether the tape of a day is there already, so that asking for it costs nothing."""
+        return (instrument.token, day) in self._tapes
+
     def forget_before(self, day: date) -> None:
         """Drop the live tapes of earlier days."""
         for key in [key for key in self._tapes if key[1] < day]:
@@ -187,7 +402,7 @@ class Market:
         bars = self._bars.get(key)
         if bars is None:
             live = self._tapes.get(key)
-            bars = (live or self._make(instrument, day)).minute_bars()
+            bars = (live or DayTape(instrument, day, 0, self._prints(instrument, day))).minute_bars()
             self._bars[key] = bars
             while len(self._bars) > _MINUTE_DAYS_KEPT:
                 self._bars.popitem(last=False)
@@ -195,34 +410,50 @@ class Market:
             self._bars.move_to_end(key)
         return bars
 
-    def past_day_bar(self, instrument: Instrument, day: date) -> tuple[int, ...]:
-        """(0, open, high, low, close, volume, open interest) of a whole past day."""
+    def past_day_bar(self, instrument: Instrument, day: date) -> tuple[int, ...] | None:
+        """(0, open, high, low, close, volume, open interest) of a whole past day; None for a day without prints."""
         key = (instrument.token, day)
-        bar = self._day_bars.get(key)
-        if bar is None:
-            bars = self._bars.get(key)
-            if bars is None:
-                bars = self._make(instrument, day).minute_bars()
+        if key in self._day_bars:
+            return self._day_bars[key]
+        bars = self._bars.get(key)
+        if bars is None:
+            bars = DayTape(instrument, day, 0, self._prints(instrument, day)).minute_bars()
+        bar = None
+        if len(bars):
             low, high = int(bars[:, 3].min()), int(bars[:, 2].max())
             bar = (0, int(bars[0, 1]), high, low, int(bars[-1, 4]), int(bars[:, 5].sum()), int(bars[-1, 6]))
-            self._day_bars[key] = bar
+        self._day_bars[key] = bar
         return bar
 
     def close(self, instrument: Instrument, day: date) -> int:
         """The last price of a past day."""
-        if not instrument.is_future:
-            return close_price(self.paths, instrument, day)
         key = (instrument.token, day)
-        if key not in self._future_closes:
-            self._future_closes[key] = int(DayTape(self.paths, instrument, day, 0).price[-1])
-        return self._future_closes[key]
+        found = self._closes.get(key)
+        if found is None:
+            if self._source is not None:
+                found = self._source.previous_close(instrument, date.fromordinal(day.toordinal() + 1))
+            found = close_price(self.paths, instrument, day) if found is None else found
+            self._closes[key] = found
+        return found
 
     def previous_close(self, instrument: Instrument, day: date) -> int:
         """The close of the trading day before `day`."""
         return self.close(instrument, previous_trading_day(day))
 
+    def settlement(self, instrument: Instrument) -> int:
+        """What a contract is worth at its end, 1/10,000 rupee."""
+        return settlement_price(self.paths, instrument)
+
+    def spot(self, instrument: Instrument, now_ns: int, day: date) -> float:
+        """What a contract's underlying is worth now, 1/10,000 rupee."""
+        path = instrument.path
+        log_price = self.paths.seconds(path, day)
+        elapsed = (now_ns - at(day, open_seconds(instrument.session))) // NS
+        return float(np.exp(log_price[min(max(elapsed, 0), len(log_price) - 1)])) * path.base
+
+    def _prints(self, instrument: Instrument, day: date) -> Prints:
+        recorded = self._source.prints(instrument, day) if self._source is not None else None
+        return draw(self.paths, instrument, day, busy=self._busy) if recorded is None else recorded
+
     def _make(self, instrument: Instrument, day: date) -> DayTape:
-        return DayTape(self.paths, instrument, day, self.previous_close(instrument, day))
-
-
-assert close_seconds("derivative", date(2026, 8, 3)) - OPEN_SECONDS <= SECONDS
+        return DayTape(instrument, day, self.previous_close(instrument, day), self._prints(instrument, day))

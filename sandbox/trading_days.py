@@ -12,8 +12,8 @@ NS = 1_000_000_000
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _IST_OFFSET_SECONDS = 19_800
 
-SessionKind = Literal["cash", "auction", "derivative"]
-"""`cash`: shares without derivatives, and indices; `auction`: shares with a closing auction; `derivative`."""
+SessionKind = Literal["cash", "auction", "derivative", "currency", "commodity"]
+"""`cash`: shares without derivatives, indices; `auction`: shares with a closing auction; `derivative`: equity F&O."""
 
 # NSE/BSE equity holidays on weekdays (kite-facts 9.4).
 _HOLIDAYS = {
@@ -56,8 +56,17 @@ def last_trading_day(day: date) -> date:
     return day if is_trading_day(day) else previous_trading_day(day)
 
 
+def open_seconds(kind: SessionKind) -> int:
+    """Start of continuous trading, in seconds since IST midnight."""
+    return 9 * 3600 if kind in {"currency", "commodity"} else OPEN_SECONDS
+
+
 def close_seconds(kind: SessionKind, day: date) -> int:
     """End of continuous trading (exclusive) on `day`, in seconds since IST midnight."""
+    if kind == "currency":
+        return 17 * 3600
+    if kind == "commodity":
+        return 23 * 3600 + (55 if _new_york_winter(day) else 30) * 60
     if day < CLOSING_AUCTION_SINCE or kind == "cash":
         return 15 * 3600 + 30 * 60
     if kind == "auction":
@@ -67,11 +76,25 @@ def close_seconds(kind: SessionKind, day: date) -> int:
 
 def square_off_seconds(kind: SessionKind, day: date) -> int:
     """When the broker closes intraday positions, in seconds since IST midnight."""
+    if kind == "currency":
+        return 16 * 3600 + 45 * 60
+    if kind == "commodity":
+        return close_seconds(kind, day) - 25 * 60
     if kind == "derivative":
         return 15 * 3600 + 25 * 60
     if kind == "auction" and day >= CLOSING_AUCTION_SINCE:
         return 15 * 3600 + 10 * 60
     return 15 * 3600 + 20 * 60
+
+
+def _new_york_winter(day: date) -> bool:
+    """Whether New York keeps standard time (the commodity day is longer then): before March's second Sunday, or from
+    November's first on.
+    """
+    march, november = date(day.year, 3, 1), date(day.year, 11, 1)
+    second_sunday = march + timedelta(days=(6 - march.weekday()) % 7 + 7)
+    first_sunday = november + timedelta(days=(6 - november.weekday()) % 7)
+    return not second_sunday <= day < first_sunday
 
 
 def at(day: date, seconds: int) -> int:

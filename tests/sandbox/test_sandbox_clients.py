@@ -64,7 +64,7 @@ def test_instruments(kite: KiteConnect) -> None:
     everything = kite.instruments()
     nse = kite.instruments("NSE")
 
-    assert {row["exchange"] for row in everything} == {"NSE", "BSE", "NFO"}
+    assert {row["exchange"] for row in everything} == {"NSE", "BSE", "NFO", "BFO", "CDS", "MCX"}
     assert {row["exchange"] for row in nse} == {"NSE"}
     infy = next(row for row in nse if row["tradingsymbol"] == "INFY")
     assert (infy["instrument_token"], infy["tick_size"], infy["segment"]) == (408065, 0.1, "NSE")

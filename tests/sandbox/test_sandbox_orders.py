@@ -205,9 +205,9 @@ def test_cancel_and_its_rows(desk: Desk) -> None:
 
 def test_a_fill_can_win_the_race_against_a_cancel(desk: Desk) -> None:
     tape = desk.engine.tape(desk.exchange.universe.by_key["NSE:INFY"])
-    soon = tape.printed(desk.exchange.clock.now_ns()) + 600
-    tick = tape.instrument.tick
-    order = desk.do(order_type="LIMIT", price=rupees(int(tape.price[soon - 600 : soon].min()) + tick))
+    printed = tape.printed(desk.exchange.clock.now_ns())
+    soon = printed + int(tape.price[printed:].argmin())
+    order = desk.do(order_type="LIMIT", price=rupees(int(tape.price[soon]) + tape.instrument.tick))
     assert desk.row(order)["status"] == "OPEN"
 
     desk.engine.cancel(order)
