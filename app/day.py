@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from msgspec import Struct
 
-from actors.routes import ALERTS, PORTFOLIO, REPORTER, RISK, Routes, strategy_name
+from actors.routes import ALERTS, ORDERS, PORTFOLIO, REPORTER, RISK, Routes, strategy_name
 from actors.runtime import (
     ChildCrashed,
     ChildGaveUp,
@@ -38,26 +38,33 @@ from domain.messages.control import (
     Report,
     ReportWritten,
     SetTradingState,
+    SquareOff,
     StrategyFrozen,
     TradingState,
     WriteReport,
 )
+from domain.messages.journal import OrderState
 from domain.messages.orders import CancelOpenOrders
 from domain.report.eod import EodReport
 from domain.values import Nanos, ist, rupees
 
 POLL_SECONDS: Final = 0.2
 WARM_UP_SECONDS: Final = 20.0
-CANCEL_SECONDS: Final = 1.0
-REPORT_SECONDS: Final = 1.5
-STOP_SECONDS: Final = 1.5
-"""Together below five seconds: what Ctrl-C promises."""
+REST_SECONDS: Final = 1.6
+LAST_WORD_SECONDS: Final = 0.2
+REPORT_SECONDS: Final = 1.2
+STOP_SECONDS: Final = 1.2
+"""Together below five seconds, what Ctrl-C promises, with half a second for the sandbox's own end."""
+
+
+STOPPED_EARLY: Final = "stopped before trading began"
+"""Asked to stop during the start: there is nothing to report."""
 
 
 class Ended(Struct, frozen=True):
     """How the day went.
 
-    why      `end of day`, `until`, `signal`, `gave up`
+    why      `end of day`, `until`, `signal`, `gave up`, or STOPPED_EARLY
     written  the report's files; None where none could be written
     """
 
@@ -96,9 +103,15 @@ class NotingWriter:
 
 
 class StopRequest:
-    """Ctrl-C and SIGTERM ask for an orderly stop; the second one is left to end the process at once."""
+    """Ctrl-C and SIGTERM ask for an orderly stop. After the second one, which changes nothing, signals end the process.
 
-    def __init__(self) -> None:
+    interrupting  until `listen` is called, a signal raises KeyboardInterrupt as well: nobody looks here yet
+    number        the first signal that came; 0: none
+    """
+
+    def __init__(self, *, interrupting: bool = False) -> None:
+        self.number = 0
+        self._interrupting = interrupting
         self._asked = threading.Event()
         self._former: dict[int, object] = {}
 
@@ -113,6 +126,10 @@ class StopRequest:
         for number, handler in self._former.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
 
+    def listen(self) -> None:
+        """From here on somebody looks: signals only ask."""
+        self._interrupting = False
+
     def ask(self) -> None:
         """Ask for the stop without a signal."""
         self._asked.set()
@@ -124,7 +141,10 @@ class StopRequest:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._asked.is_set():
             signal.signal(number, signal.SIG_DFL)
+        self.number = self.number or number
         self._asked.set()
+        if self._interrupting:
+            raise KeyboardInterrupt
 
 
 class TradingDay:
@@ -181,9 +201,10 @@ class TradingDay:
         stop  asked by somebody else; without it, signals ask (on the main thread only, where Python hears them)
         """
         with StopRequest() if stop is None else nullcontext(stop) as asked:
+            asked.listen()
             try:
                 started = self._start(asked)
-                why = self._trade(asked, progress) if started else "signal"
+                why = self._trade(asked, progress) if started else STOPPED_EARLY
                 written = self._finish(why) if started else None
             finally:
                 self._scheduler.stop()
@@ -274,22 +295,41 @@ class TradingDay:
         if why != "end of day":
             reduce = SetTradingState(state=TradingState.REDUCING, why=f"stopping: {why}", who="shutdown")
             self._tell(RISK, reduce, Lane.CONTROL)
-            if self._world.settings.orders.cancel_open_on_stop:
-                self._cancel_open()
+            self._come_to_rest()
             before = self._writer.count
             self._tell(REPORTER, WriteReport(why=why))
             if not self._writer.wait_beyond(before, REPORT_SECONDS):
                 self._log("error", "report.not_written", why="the reporter did not answer in time")
         return self._writer.last
 
-    def _cancel_open(self) -> None:
-        journal = self._world.journal
-        if not journal.open_records():
-            return
-        self._routes.publish(_Teller(self._system), CancelOpenOrders(include_exits=True, why="stopping"))
-        deadline = time.monotonic() + CANCEL_SECONDS
-        while journal.open_records() and time.monotonic() < deadline:
+    def _come_to_rest(self) -> None:
+        """No more decisions; then wait, not for long, until nothing is on its way: so the report has all of it."""
+        deadline = time.monotonic() + REST_SECONDS
+        teller = _Teller(self._system)
+        self._routes.publish(teller, SquareOff(tokens=tuple(self._cast.instruments), why="stopping"))
+        # Who answers has handled what it was told before: the strategies first, then those that pass their orders on.
+        for name in (*(strategy_name(each.id) for each in self._cast.strategies), RISK, ORDERS):
+            self._hear_from(name, min(0.2, deadline - time.monotonic()))
+        cancel = self._world.settings.orders.cancel_open_on_stop
+        while self._moving(cancel) and time.monotonic() < deadline:
+            if cancel and any(each.state is OrderState.ACKNOWLEDGED for each in self._world.journal.open_records()):
+                self._routes.publish(teller, CancelOpenOrders(include_exits=True, why="stopping"))
+            self._gave_up.wait(0.05)
+        # From here on nobody listens to what comes of a request: nothing is sent any more, exits included.
+        self._system.gate.halt("stopping", allow_exits=False, timeout_seconds=LAST_WORD_SECONDS)
+        deadline = time.monotonic() + LAST_WORD_SECONDS
+        while self._moving(resting=False) and time.monotonic() < deadline:
             self._gave_up.wait(0.02)
+
+    def _moving(self, resting: bool) -> bool:
+        """Whether an order is on its way, or (where that counts too) rests at the broker."""
+        return any(resting or each.state is not OrderState.ACKNOWLEDGED for each in self._world.journal.open_records())
+
+    def _hear_from(self, name: str, seconds: float) -> None:
+        try:
+            self._system.address(name).ask(Report(), timeout=max(seconds, 0.01))
+        except RuntimeFault:
+            self._log("debug", "day.no_answer", name=name)
 
     def _tell(self, name: str, message: object, lane: Lane = Lane.EVENT) -> None:
         self._system.address(name).tell(message, lane)

@@ -18,7 +18,7 @@ from domain.errors import PatangError
 from domain.values import IST, Nanos, ist, nanos, rupees
 
 if TYPE_CHECKING:
-    from app.day import Ended, TradingDay
+    from app.day import Ended, StopRequest, TradingDay
     from app.strategies import Cast
     from config.loader import Loaded
 
@@ -64,8 +64,16 @@ def run(
     log = logs.setup(loaded.settings.logs, where.logs)
     if env != "sandbox":  # the sandbox's credentials are public words, which would be cut out of honest sentences
         logs.redactor.add(*loaded.secrets())
+    from app.day import StopRequest
+
+    stop = StopRequest(interrupting=True)
     try:
-        return _trade(env, loaded, log, stop_at, as_json=as_json)
+        with stop:
+            return _trade(env, loaded, log, stop_at, stop, as_json=as_json)
+    except KeyboardInterrupt:
+        log("info", "day.ended", why="interrupted before trading began")
+        complain("interrupted before trading began")
+        return 128 + stop.number
     except PatangError as error:
         log("error", "day.failed", why=str(error))
         complain(str(error))
@@ -74,7 +82,9 @@ def run(
         logs.stop()
 
 
-def _trade(env: str, loaded: Loaded, log: logs.EventLog, stop_at: dt.time | None, *, as_json: bool) -> int:
+def _trade(
+    env: str, loaded: Loaded, log: logs.EventLog, stop_at: dt.time | None, stop: StopRequest, *, as_json: bool
+) -> int:
     from app.strategies import cast_of
 
     world = World(env, loaded, folders(loaded), log)
@@ -83,21 +93,23 @@ def _trade(env: str, loaded: Loaded, log: logs.EventLog, stop_at: dt.time | None
         cast = cast_of(loaded, world.catalog())
         if env == "live":
             _announce(loaded, cast)
-        return _run_day(world, cast, log, stop_at, as_json=as_json)
+        return _run_day(world, cast, log, stop_at, stop, as_json=as_json)
     finally:
         world.close()
 
 
-def _run_day(world: World, cast: Cast, log: logs.EventLog, stop_at: dt.time | None, *, as_json: bool) -> int:
+def _run_day(
+    world: World, cast: Cast, log: logs.EventLog, stop_at: dt.time | None, stop: StopRequest, *, as_json: bool
+) -> int:
     from actors.runtime import StartFailed
-    from app.day import TradingDay
+    from app.day import STOPPED_EARLY, TradingDay
 
     until: Nanos | None = None
     if stop_at is not None:
         until = nanos(dt.datetime.combine(ist(world.clock.now_ns()).date(), stop_at, IST))
     day = TradingDay(world, cast, log, until=until)
     try:
-        ended = day.run(lambda now: _progress(log, day, now))
+        ended = day.run(lambda now: _progress(log, day, now), stop)
     except StartFailed as error:
         log("error", "day.not_started", why=str(error))
         complain(f"trading did not start: {error}")
@@ -106,6 +118,9 @@ def _run_day(world: World, cast: Cast, log: logs.EventLog, stop_at: dt.time | No
     if ended.why == "gave up":
         complain("supervision gave up; see the log")
         return GAVE_UP
+    if ended.why == STOPPED_EARLY:
+        complain(STOPPED_EARLY)
+        return DONE
     return _summarise(day, ended, as_json=as_json)
 
 

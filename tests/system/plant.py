@@ -421,9 +421,12 @@ def assert_effectively_once(exchange: Exchange, path: Path) -> None:
 
     twice = {tag: count for tag, count in Counter(row.tag for row in rows).items() if count > 1}
     assert not twice, f"tags used more than once: {twice}"
-    assert {row.tag: row.order_id for row in rows} == {
-        row.tag: by_tag[row.tag].order_id if row.tag in by_tag else "not journaled" for row in rows
-    }
+    strange = [
+        f"{row.order_id} {row.tag} {row.status}: journaled as {_state(by_tag.get(row.tag or ''))}"
+        for row in rows
+        if row.tag not in by_tag or by_tag[row.tag].order_id != row.order_id
+    ]
+    assert not strange, f"at the exchange and not followed by us: {strange}"
     there = {row.order_id for row in rows}
     assert {record.order_id for record in records if record.order_id} <= there, "acknowledged, yet not there"
     assert sorted(t.trade_id for t in trades) == sorted(t.trade_id for t in exchange.trades())
@@ -432,6 +435,10 @@ def assert_effectively_once(exchange: Exchange, path: Path) -> None:
     for trade in trades:
         booked[trade.order_id] += trade.quantity
     assert dict(booked) == filled
+
+
+def _state(record: OrderRecord | None) -> str:
+    return "nothing" if record is None else f"{record.state.name} {record.order_id}"
 
 
 def assert_books_equal(exchange: Exchange, path: Path) -> None:
