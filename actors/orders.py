@@ -6,7 +6,7 @@ and look where an answer is missing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -45,6 +45,7 @@ from domain.messages.orders import (
     TradesRead,
 )
 from domain.orders.account import day_opening, external_differences, net_positions, position_differences
+from domain.orders.marketable import as_limit
 from domain.orders.tags import tag_for
 from domain.orders.telling import EVENT_NAMES, log_keys
 from domain.orders.updates import after_post, after_restart, after_trades, after_update, needs_trades
@@ -66,6 +67,9 @@ class OrderSettings(Struct, frozen=True):
     market_order_patience_seconds what a market order left unfilled for so long (market time) is cancelled
     entry_workers                 how many workers post entries
     market_protection             1/100 percent, or -1 for the broker's own band
+    market_as_limit               1/100 percent that a market order sent as a limit reaches beyond the price it was
+                                  decided at; 0: market orders are sent as such
+    tick_sizes                    of the traded instruments by key; needed for those limits
     """
 
     poll_seconds: float
@@ -75,6 +79,8 @@ class OrderSettings(Struct, frozen=True):
     market_order_patience_seconds: float
     entry_workers: int
     market_protection: int
+    market_as_limit: int = 0
+    tick_sizes: Mapping[str, int] = {}
 
 
 class _Tick(Struct, frozen=True, tag=True):
@@ -172,6 +178,13 @@ class OrderSupervisor(Actor):
             validity=intent.validity,
             market_protection=self._settings.market_protection,
         )
+        if self._settings.market_as_limit:
+            tick_size = self._settings.tick_sizes.get(intent.instrument, 0)
+            try:
+                order = as_limit(order, intent.reference_price, tick_size, self._settings.market_as_limit)
+            except ValueError as error:
+                self._void(intent.intent_id, intent.strategy, str(error), "order.no_limit_price")
+                return
         accepted = IntentAccepted(
             tag=order.tag,
             intent=intent,
@@ -192,7 +205,7 @@ class OrderSupervisor(Actor):
             )
             return
         except JournalUnavailable as error:
-            self._void(intent.intent_id, intent.strategy, str(error))
+            self._void(intent.intent_id, intent.strategy, str(error), "journal.unavailable")
             return
         submit = SubmitOrder(
             order=order,
@@ -208,9 +221,9 @@ class OrderSupervisor(Actor):
             self._next_worker = (self._next_worker + 1) % self._settings.entry_workers
         self._sent_mono[order.tag] = self.context.runtime.monotonic.now_ns()
 
-    def _void(self, intent_id: str, strategy: str, why: str) -> None:
+    def _void(self, intent_id: str, strategy: str, why: str, alert: str) -> None:
         self._routes.publish(self.context, IntentVoided(intent_id=intent_id, strategy=strategy, why=why))
-        self._alert("journal.unavailable", why)
+        self._alert(alert, why)
 
     # -- facts -----------------------------------------------------------------------------------------------------
 

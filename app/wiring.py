@@ -90,7 +90,7 @@ def build_tree(ports: Ports, cast: Cast, scheduler: Scheduler, writer: ReportWri
             *_gateway(ports, routes, cast),
             _portfolio(ports, routes, cast),
             _risk(ports, routes, cast),
-            _orders(ports, routes),
+            _orders(ports, routes, cast),
             _reporter(ports, routes, cast, writer),
             _alerts(ports),
             _market(ports, routes, cast),
@@ -215,7 +215,7 @@ def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     )
 
 
-def _orders(ports: Ports, routes: Routes) -> ChildSpec:
+def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     orders = ports.settings.orders
     protection = -1 if orders.market_protection == "auto" else round(orders.market_protection * 100)
     settings = OrderSettings(
@@ -226,6 +226,8 @@ def _orders(ports: Ports, routes: Routes) -> ChildSpec:
         market_order_patience_seconds=orders.market_order_patience_seconds,
         entry_workers=orders.workers.entries,
         market_protection=protection,
+        market_as_limit=round(orders.market_as_limit_percent * 100),
+        tick_sizes={instrument.key: instrument.tick_size for instrument in cast.instruments.values()},
     )
     return ChildSpec(
         id=ORDERS,

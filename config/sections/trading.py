@@ -92,6 +92,7 @@ class OrderSettings(Struct, frozen=True, forbid_unknown_fields=True):
     quarantine_seconds  market seconds that an unresolved order is looked for before it waits for a person; 83 s has
                         been seen between a request and its row in the order book, so never under 120
     market_protection   "auto" for the broker's own band, or a percentage of the last price, above 0
+    market_as_limit_percent  how far beyond the last price a market order reaches that is sent as a limit; 0: it is not
     """
 
     quarantine_seconds: Annotated[float, Meta(ge=120)]
@@ -100,6 +101,7 @@ class OrderSettings(Struct, frozen=True, forbid_unknown_fields=True):
     market_order_patience_seconds: Seconds
     intent_valid_seconds: Seconds
     market_protection: Literal["auto"] | Annotated[float, Meta(gt=0, le=100)]
+    market_as_limit_percent: Annotated[float, Meta(ge=0, le=2)]
     cancel_open_on_stop: bool
     workers: Workers
 

@@ -30,7 +30,7 @@ def stuck_market_orders(records: Iterable[OrderRecord], updated_before: Nanos) -
         r
         for r in records
         if r.state is OrderState.ACKNOWLEDGED
-        and r.order.kind is OrderKind.MARKET
+        and r.intent.kind is OrderKind.MARKET
         and not r.seen_status.terminal
         and r.updated < updated_before
     ]
