@@ -7,6 +7,7 @@ from datetime import date
 
 from msgspec import Struct
 
+from sandbox.alerts import Alerts
 from sandbox.auth import API_SECRET, USER_ID, Auth
 from sandbox.clock import MarketClock
 from sandbox.engine import Engine
@@ -47,6 +48,7 @@ class Exchange:
         self.universe = Universe(options.day, options.instruments, self.market.paths)
         self.ledger = Ledger(options.opening_cash * UNITS_PER_RUPEE)
         self.portfolio = Portfolio(self.ledger)
+        self.alerts = Alerts(self.universe)
         self.auth = Auth(self.clock.now_ns, time.monotonic)
         self.limits = Limits(
             time.monotonic,

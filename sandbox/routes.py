@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from sandbox import routes_account as account
+from sandbox import routes_alerts as alerts
 from sandbox import routes_control as control
 from sandbox import routes_costs as costs
+from sandbox import routes_holdings as holdings
 from sandbox import routes_market as market
+from sandbox import routes_mf as mf
 from sandbox import routes_orders as orders
 from sandbox.envelope import Reply, Request
 from sandbox.exchange import Exchange
@@ -59,6 +62,28 @@ ROUTES = (
     _route("PUT", "/portfolio/positions", "other", account.convert_position),
     _route("GET", "/portfolio/holdings", "other", account.holdings),
     _route("GET", "/portfolio/holdings/auctions", "other", account.auctions),
+    _route("GET", "/portfolio/holdings/summary", "other", holdings.summary),
+    _route("GET", "/portfolio/holdings/compact", "other", holdings.compact),
+    _route("POST", "/portfolio/holdings/authorise", "other", holdings.authorise),
+    _route("GET", "/alerts", "other", alerts.alerts),
+    _route("POST", "/alerts", "other", alerts.create),
+    _route("DELETE", "/alerts", "other", alerts.delete),
+    _route("GET", "/alerts/*", "other", alerts.alert),
+    _route("PUT", "/alerts/*", "other", alerts.modify),
+    _route("GET", "/alerts/*/history", "other", alerts.history),
+    _route("GET", "/mf/orders", "other", mf.orders),
+    _route("POST", "/mf/orders", "other", mf.refuse),
+    _route("GET", "/mf/orders/*", "other", mf.order),
+    _route("DELETE", "/mf/orders/*", "other", mf.refuse),
+    _route("GET", "/mf/sips", "other", mf.sips),
+    _route("POST", "/mf/sips", "other", mf.refuse),
+    _route("GET", "/mf/sips/*", "other", mf.sip),
+    _route("PUT", "/mf/sips/*", "other", mf.refuse),
+    _route("DELETE", "/mf/sips/*", "other", mf.refuse),
+    _route("GET", "/mf/holdings", "other", mf.holdings),
+    _route("GET", "/mf/holdings/*", "other", mf.holding),
+    _route("GET", "/mf/allotments", "other", mf.allotments),
+    _route("GET", "/mf/instruments", "other", mf.instruments),
     _route("GET", "/orders", "other", orders.orders),
     _route("GET", "/orders/*", "other", orders.order_history),
     _route("GET", "/orders/*/trades", "other", orders.order_trades),

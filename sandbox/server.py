@@ -22,6 +22,7 @@ from sandbox.hosted import check_order, check_socket, inner_path
 from sandbox.postback import Postbacks, Target
 from sandbox.refusal import Refusal
 from sandbox.routes import find
+from sandbox.routes_alerts import look
 from sandbox.routes_faults import control_faults
 from sandbox.stream import Connection, Hub
 from sandbox.trading_days import NS
@@ -79,6 +80,7 @@ class Application:
             clock = self.exchange.clock
             try:
                 self.exchange.engine.run_to(clock.now_ns())
+                look(self.exchange)
             except Exception:
                 log.exception("pump")
             if self.mischief is not None:
