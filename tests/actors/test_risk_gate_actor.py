@@ -531,6 +531,7 @@ def test_a_restarted_gate_goes_on_flattening(stage: Stage, why: str) -> None:
 def test_after_an_operator_lifts_a_loss_halt_only_what_was_squared_off_stays_flat(stage: Stage) -> None:
     stage.journal.commit([day_opened()])
     desk = Desk(stage, limits=some_limits(daily_loss_max=500 * RUPEE, stale_price_seconds=300))
+    desk.look()
     desk.active().journal(buy(10, 1000))
     desk.price(INFY.token, 900)
     desk.snapshot(infy=900)
