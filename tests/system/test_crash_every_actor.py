@@ -36,6 +36,13 @@ def test_every_actor_crashes_in_turn_and_the_books_stay_equal(tmp_path: Path) ->
 
         restarts = {name: trader.node(name).restarts for name in actors_of(trader)}
         trader.square_off(exchange)
+        for each in trader.cast.strategies:
+            view = trader.ask(strategy_name(each.id))
+            assert isinstance(view, dict)
+            assert {"confirmed": set(view["confirmed"].values()), "pending": set(view["pending"].values())} == {
+                "confirmed": {0},
+                "pending": {0},
+            }, each.id
         report = trader.finish()
 
         assert_effectively_once(exchange, trader.journal_path)
