@@ -349,7 +349,10 @@ class OrderSupervisor(Actor):
             return
         now = self._clock.now_ns()
         records = tuple(self._journal.read(0))
-        self._commit(day_opening(records, ist(now).date().isoformat(), read.funds, now))
+        if not self._commit(day_opening(records, ist(now).date().isoformat(), read.funds, now)):
+            # Without its opening cash the day has no funds, and every entry would be denied.
+            self.context.after(1.0, _AccountAgain())
+            return
         if not self._account_read and not self._in_motion():
             for difference in position_differences(net_positions(records), read.positions, now):
                 self._difference(difference)
