@@ -16,6 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from adapters.simulated.exchange import Exchange
+from adapters.simulated.market import OurClock
 from adapters.simulated.seam import Process, Time, Weather
 from domain.messages.broker import BrokerOrder
 from domain.ports import FeedListener
@@ -40,10 +41,11 @@ class _Link(Struct, eq=False):
 class SimFeed:
     """See the module. One per process."""
 
-    def __init__(self, time: Time, process: Process, exchange: Exchange, weather: Weather) -> None:
+    def __init__(self, time: Time, process: Process, exchange: Exchange, clock: OurClock, weather: Weather) -> None:
         self._time = time
         self._process = process
         self._exchange = exchange
+        self._clock = clock
         self._weather = weather
         self._link: _Link | None = None
         self._texts: dict[bytes, BrokerOrder] = {}
@@ -135,7 +137,7 @@ class SimFeed:
         return self._exchange.tape.rows(self._exchange.clock.now_ns() // SECOND).tobytes()
 
     def _frame_comes(self, link: _Link, payload: bytes) -> None:
-        received: Nanos = self._exchange.clock.now_ns()
+        received: Nanos = self._clock.now_ns()
         self._tell(partial(link.listener.frame, link.epoch, payload, received))
 
     # -- order updates -----------------------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ class SimFeed:
             self._later(0.001, most, partial(self._text_comes, link, payload))
 
     def _text_comes(self, link: _Link, payload: bytes) -> None:
-        self._tell(partial(link.listener.text, link.epoch, payload, self._exchange.clock.now_ns()))
+        self._tell(partial(link.listener.text, link.epoch, payload, self._clock.now_ns()))
 
     # -- the reactor's strand ----------------------------------------------------------------------------------------
 

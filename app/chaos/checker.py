@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
-from actors.runtime import ChildHung, ChildStarted, LifecycleEvent
+from actors.routes import RISK
+from actors.runtime import ChildHung, ChildReady, ChildStarted, LifecycleEvent
 from app.chaos.hazards import INJECTED
 from domain.messages.control import TradingState
 from domain.messages.journal import IntentAccepted, JournalRecord, OrderState, SendingClaimed
@@ -46,6 +47,7 @@ class Checker:
     def __init__(self, note: Callable[[str], None], rate: int, max_position: int) -> None:
         self.violations: list[Violation] = []
         self.halted = False
+        self._resumed = False
         self.kept_state = ""
         self.exchange: Exchange | None = None
         self.clock: OurClock | None = None
@@ -63,7 +65,7 @@ class Checker:
         self._epoch = 0
         self._latest: dict[str, int] = {}
         self._handed: dict[tuple[str, int], int] = {}
-        self._lives: dict[str, int] = {}
+        self._ready: dict[str, int] = {}
 
     def broken(self, rule: str, text: str) -> None:
         """An invariant did not hold."""
@@ -75,8 +77,10 @@ class Checker:
     def process_begins(self) -> None:
         """A new process: it is halted if the last one kept that."""
         self._latest.clear()
+        self._ready.clear()
         self._handed.clear()
         self.halted = self.kept_state == TradingState.HALTED.value
+        self._resumed = False
         self._excused = frozenset()
 
     def lifecycle(self, event: LifecycleEvent) -> None:
@@ -84,12 +88,16 @@ class Checker:
         match event:
             case ChildStarted(name=name, incarnation=incarnation):
                 self._latest[name] = incarnation
+            case ChildReady(name=name, incarnation=incarnation):
+                self._ready[name] = incarnation
             case ChildHung(name=name, incarnation=incarnation) if self._latest.get(name) == incarnation:
                 self._latest[name] = -1
 
-    def crashed(self, name: str, reason: str) -> None:
+    def crashed(self, name: str, incarnation: int, reason: str) -> None:
         """An actor died of an exception."""
-        if INJECTED not in reason:
+        # A gate that cannot raise its epoch must not start: approvals of the one before would still count.
+        without_epoch = name == RISK and "JournalUnavailable" in reason and self._ready.get(name) != incarnation
+        if INJECTED not in reason and not without_epoch:
             self.broken("crash", f"{name} died of its own accord: {reason}")
 
     def handled(self, name: str, incarnation: int, message: object) -> None:
@@ -102,8 +110,16 @@ class Checker:
             if self._handed[key] > 1:
                 self.broken("told twice", f"record {message.seq} was told twice to {name}#{incarnation}")
 
-    def halt_returned(self, on_the_wire: Sequence[str]) -> None:
+    def operator_says(self, state: TradingState) -> None:
+        """A person's command is on its way to the risk gate."""
+        self._resumed = state is TradingState.ACTIVE
+        if self._resumed:
+            self.halted = False
+
+    def halt_returned(self, reason: str, on_the_wire: Sequence[str]) -> None:
         """The kill latch holds from here on; these requests had begun before."""
+        if self._resumed and not reason.startswith("supervision"):
+            return  # a restarted gate took up what a person has revoked meanwhile, and will hear of it
         self.halted = True
         self._excused = frozenset(on_the_wire)
 

@@ -46,7 +46,7 @@ class WatchedGate(Gate):
     def halt(self, reason: str, *, allow_exits: bool = True, timeout_seconds: float = 1.0) -> list[str]:
         """See Gate.halt."""
         tags = super().halt(reason, allow_exits=allow_exits, timeout_seconds=timeout_seconds)
-        self.checker.halt_returned(tags)
+        self.checker.halt_returned(reason, tags)
         return tags
 
 
@@ -87,7 +87,8 @@ class SimPorts:
 
     def feed(self) -> FeedPort:
         """See Ports."""
-        return SimFeed(self._world.kernel, self._runtime, self._world.exchange, self._world.storm)
+        world = self._world
+        return SimFeed(world.kernel, self._runtime, world.exchange, world.clock, world.storm)
 
 
 class Process:
@@ -160,7 +161,7 @@ class Process:
         world.checker.lifecycle(event)
         world.trace.note(f"{type(event).__name__} {event.name}")
         if isinstance(event, ChildCrashed):
-            world.checker.crashed(event.name, event.reason)
+            world.checker.crashed(event.name, event.incarnation, event.reason)
         if isinstance(event, ChildGaveUp) and event.name.startswith(STRATEGY_SUPERVISOR):
             strategy = event.name.removeprefix(STRATEGY_SUPERVISOR)
             self.gave_up.add(strategy)

@@ -150,12 +150,12 @@ class Recovery:
         for record in journal.open_records():
             if record.state is not OrderState.QUARANTINED:
                 return f"{record.tag} is {record.state.name}"
-        booked = sum(isinstance(record.event, TradeBooked) for record in journal.read(0))
+        booked = sum(isinstance(told.event, TradeBooked) for told in journal.read(0))
         if booked < len(self._world.exchange.trades):
             return f"{booked} trades are booked of {len(self._world.exchange.trades)}"
         last = {RISK: journal.last_seq(), PORTFOLIO: journal.last_seq()}
-        for record in journal.read(0):
-            last[strategy_name(strategy_of(record.event))] = record.seq  # each is told its own alone
+        for told in journal.read(0):
+            last[strategy_name(strategy_of(told.event))] = told.seq  # each is told its own alone
         for name, actor in process.actors.items():
             if name.removeprefix("strategy.") in process.gave_up:
                 continue

@@ -207,8 +207,7 @@ class World:
         process = self.process
         if process.runtime.dead or not process.up:
             return
-        if state is TradingState.ACTIVE:
-            self.checker.halted = False
+        self.checker.operator_says(state)
         command = SetTradingState(state=state, why="operator", who="operator")
         process.do("operator", lambda: process.tell(RISK, command, Lane.CONTROL))
 
