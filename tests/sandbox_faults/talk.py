@@ -26,6 +26,11 @@ LIMIT = {
 }
 
 
+def words(text: str) -> list[str]:
+    """A list of names, written as one."""
+    return text.split()
+
+
 class Answer(msgspec.Struct):
     status: int
     headers: dict[str, str]
