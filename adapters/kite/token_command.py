@@ -53,7 +53,13 @@ class TokenCommand:
         if now < self._due:
             return ""
         self._due = now + self._again_seconds
-        name = self._argv[0]
+        output, problem = self._run()
+        if problem:  # raised here, outside any handler: the caught exception holds the command's output
+            raise LoginNeeded(f"kite.token_command: {self._argv[0]} {problem}")
+        return _parse(output, self._argv[0])
+
+    def _run(self) -> tuple[bytes, str]:
+        """What it printed, and what went wrong in words."""
         try:
             ended = subprocess.run(
                 self._argv,
@@ -65,12 +71,12 @@ class TokenCommand:
                 start_new_session=True,
             )
         except subprocess.TimeoutExpired:
-            raise LoginNeeded(f"kite.token_command: {name} took over {self._timeout_seconds:g} s") from None
+            return b"", f"took over {self._timeout_seconds:g} s"
         except OSError as error:
-            raise LoginNeeded(f"kite.token_command: {name} cannot be run: {error.strerror}") from None
+            return b"", f"cannot be run: {error.strerror}"
         if ended.returncode != 0:
-            raise LoginNeeded(f"kite.token_command: {name} ended with status {ended.returncode}")
-        return _parse(ended.stdout[:OUTPUT_BYTES_MAX], name)
+            return b"", f"ended with status {ended.returncode}"
+        return ended.stdout[:OUTPUT_BYTES_MAX], ""
 
 
 def _parse(output: bytes, name: str) -> str:
@@ -79,7 +85,9 @@ def _parse(output: bytes, name: str) -> str:
         try:
             text = msgspec.json.decode(text, type=_Answer).access_token
         except msgspec.MsgspecError:
-            raise LoginNeeded(f"kite.token_command: {name} printed JSON without access_token") from None
+            text = ""
+        if not text:
+            raise LoginNeeded(f"kite.token_command: {name} printed JSON without access_token")
     if not text or len(text.split()) != 1:
         raise LoginNeeded(f"kite.token_command: {name} must print the access token alone, or JSON with access_token")
     return text
