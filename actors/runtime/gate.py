@@ -96,6 +96,7 @@ class Gate:
         self._level = level
         self._reason = reason
         self._allow_exits = True
+        self._sealed = False
         self._admitted: dict[str, int] = {}
         self._tickets: list[Ticket] = []
 
@@ -208,6 +209,15 @@ class Gate:
                 if t.kind is not EffectKind.READ and t.stage in (_Stage.STARTING, _Stage.ON_THE_WIRE)
             ]
 
+    def seal(self, reason: str) -> None:
+        """Halt for good: nothing in this process opens it again, not even an actor that starts just now.
+
+        Does not wait for what is starting.
+        """
+        with self._condition:
+            self._sealed = True
+            self._level, self._reason = TradingLevel.HALTED, reason
+
     def reduce(self, reason: str) -> None:
         """Tighten to REDUCING. A halted gate stays halted."""
         with self._condition:
@@ -215,9 +225,13 @@ class Gate:
                 self._level, self._reason = TradingLevel.REDUCING, reason
 
     def clear(self, reason: str, level: TradingLevel = TradingLevel.OPEN) -> None:
-        """Loosen, or release the latch: the only way to a lower level. Who may do so is the caller's business."""
+        """Loosen, or release the latch: the only way to a lower level. Who may do so is the caller's business.
+
+        Without effect on a sealed gate.
+        """
         with self._condition:
-            self._level, self._reason, self._allow_exits = level, reason, True
+            if not self._sealed:
+                self._level, self._reason, self._allow_exits = level, reason, True
 
     def _starting(self) -> bool:
         return any(t.stage is _Stage.STARTING and t.kind is not EffectKind.READ for t in self._tickets)

@@ -28,7 +28,7 @@ class System:
 
     listener       told every lifecycle event, on the supervisors' strand: must not wait, may tell
     gate           what outside effects pass; by default a new one, closed to entries until cleared
-    on_give_up     called once when the root gives up (the gate is halted by then, the children are down), or when
+    on_give_up     called once when the root gives up (the gate is sealed by then, the children are down), or when
                    supervision itself fails
     abandoned_max  hung threads that may be alive at once; one more and the root gives up
 
@@ -147,7 +147,7 @@ class System:
 
     def child_giving_up(self, child: Node, reason: str) -> None:
         """The root gives up: nothing may enter the market while its children are being stopped, or after."""
-        self.gate.halt(f"supervision gave up: {reason}", timeout_seconds=0)
+        self.gate.seal(f"supervision gave up: {reason}")
 
     def _finish(self, failed: StartFailed) -> None:
         # One step later than the last death, so that its dead letters have been told.
@@ -168,7 +168,7 @@ class System:
 
     def _panic(self, failure: Failure) -> None:
         """A mistake in the runtime itself: nothing may trade on without supervision."""
-        self.gate.halt(f"supervision failed: {failure.reason}", timeout_seconds=0)
+        self.gate.seal(f"supervision failed: {failure.reason}")
         self._gave_up = f"supervision failed: {failure.reason}"
         self._engine.report_panic(failure)
         self._up.set_exception((StartFailed, StartFailed(self._root.id, self._gave_up), None))

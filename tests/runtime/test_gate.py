@@ -219,6 +219,17 @@ def test_the_latch_holds_until_it_is_cleared(gate: Gate) -> None:
     gate.register("worker", 1, "tag", ENTRY)
 
 
+def test_a_sealed_gate_is_halted_and_nothing_opens_it(gate: Gate) -> None:
+    gate.halt("a person said so")
+    gate.seal("supervision gave up")
+    gate.clear("an actor that starts just now")
+
+    assert (gate.level, gate.reason) == (TradingLevel.HALTED, "supervision gave up")
+    with pytest.raises(GateRefused, match="halted"):
+        gate.register("worker", 1, "tag", ENTRY)
+    gate.register("worker", 1, "exit", EXIT, reduce_only=True)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_no_entry_starts_after_halt_has_returned_however_slow_the_disk(gate: Gate, seed: int) -> None:
     """Between its registration and its start each entry waits for a disk that is slow by the seed's whim."""

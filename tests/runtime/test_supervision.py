@@ -107,6 +107,26 @@ def test_more_restarts_than_the_intensity_end_the_supervisor_and_the_root_gives_
         assert it.system.gate.level is TradingLevel.HALTED
 
 
+def test_a_child_that_starts_while_the_root_gives_up_cannot_open_the_gate_again() -> None:
+    starting, go = threading.Event(), threading.Event()
+
+    def opens(actor: Actor) -> None:
+        if actor.context.incarnation == 2:
+            starting.set()
+            wait_for(go)
+        actor.context.gate.clear("everything is up")
+
+    with running(a_root(a_child("opener", on_start=opens), a_child("bad"), intensity=1)) as it:
+        it.tell("opener", CRASH)
+        wait_for(starting)
+        it.tell("bad", CRASH)
+        it.watch.wait(SupervisorGaveUp, "root")
+        go.set()
+        it.gave_up.wait(1)
+
+        assert it.system.gate.level is TradingLevel.HALTED
+
+
 def test_restarts_that_are_older_than_the_period_do_not_count() -> None:
     with running(a_root(a_child("a"), intensity=1, period_seconds=0.001)) as it:
         pause = threading.Event()
