@@ -44,6 +44,7 @@ COMMANDS = (
     Command(
         "check", "app.commands.check:run", "Validate the configuration and print what is in force, secrets masked."
     ),
+    Command("status", "app.commands.status:run", "How the trader stands, from another terminal; --tree: every actor."),
     Command("login", "app.commands.login:run", "Log in at the broker for today, also while trading; or log out."),
     Command("report eod", "app.commands.report:run", "The end-of-day report from what is stored."),
     Command("journal", "app.commands.journal:run", "Every order intent with its state."),

@@ -22,14 +22,18 @@ from actors.runtime import (
     LifecycleEvent,
     RuntimeFault,
     StartFailed,
+    SupervisorGaveUp,
     System,
     ThreadRuntime,
     TreeNode,
 )
 from adapters.report.writer import EodWriter
 from adapters.schedule import MarketScheduler
+from app.latch import keep_halt, latch_halt
 from app.logs import EventLog
+from app.status import StatusWriter
 from app.strategies import Cast
+from app.threads import ThreadDumps
 from app.wiring import STRATEGY_SUPERVISOR, build_tree
 from app.world import World
 from domain.errors import BrokerError
@@ -164,14 +168,18 @@ class TradingDay:
         self._writer = NotingWriter(EodWriter(world.folders.reports))
         self._scheduler = MarketScheduler(world.clock)
         self._gave_up = threading.Event()
+        self._why_gave_up = ""
         self._trading = False
+        root = build_tree(world, cast, self._scheduler, self._writer)
+        self._root = root.id
         self._system = System(
             self._runtime,
-            build_tree(world, cast, self._scheduler, self._writer),
+            root,
             log,
             self._on_lifecycle,
-            on_give_up=lambda _why: self._gave_up.set(),
+            on_give_up=self._give_up,
         )
+        self._status = StatusWriter(world, self._system, log)
 
     @property
     def report(self) -> EodReport | None:
@@ -200,17 +208,35 @@ class TradingDay:
 
         stop  asked by somebody else; without it, signals ask (on the main thread only, where Python hears them)
         """
-        with StopRequest() if stop is None else nullcontext(stop) as asked:
+        why, written = "failed; see the log", None
+        dumps = ThreadDumps(self._world.folders.logs, self._log)
+        with StopRequest() if stop is None else nullcontext(stop) as asked, dumps:
             asked.listen()
             try:
                 started = self._start(asked)
                 why = self._trade(asked, progress) if started else STOPPED_EARLY
                 written = self._finish(why) if started else None
+            except StartFailed as error:
+                why = f"did not start: {error}"
+                if not self._gave_up.is_set():
+                    raise
             finally:
+                if self._gave_up.is_set():
+                    latch_halt(self._world.journal, self._world.run, self._why_gave_up, self._log)
                 self._scheduler.stop()
                 self._system.stop(STOP_SECONDS)
                 self._runtime.close()
+                if self._gave_up.is_set():
+                    why = "gave up"
+                    # Once more: a risk gate that was still stopping may have kept a state of its own after ours.
+                    keep_halt(self._world.journal, self._world.run, self._why_gave_up, self._log)
+                self._status.ended(why)
         return Ended(why, written)
+
+    def _give_up(self, why: str) -> None:
+        """The root begins to give up, or supervision itself has failed; the main thread sees to the rest."""
+        self._why_gave_up = self._why_gave_up or why
+        self._gave_up.set()
 
     def _start(self, stop: StopRequest) -> bool:
         failed: list[StartFailed] = []
@@ -229,6 +255,7 @@ class TradingDay:
                 self._system.stop(STOP_SECONDS)
                 thread.join(STOP_SECONDS)
                 return False
+            self._status.look(trading=False)
         if failed:
             raise failed[0]
         if self._world.sandbox is not None:
@@ -246,6 +273,7 @@ class TradingDay:
         waiting = [strategy_name(each.id) for each in self._cast.strategies]
         while waiting and time.monotonic() < deadline and not stop.wait(0.05):
             waiting = [name for name in waiting if self._is_warming(name)]
+            self._status.look(trading=False)
 
     def _is_warming(self, name: str) -> bool:
         try:
@@ -275,6 +303,7 @@ class TradingDay:
                 return "until"
             if self._writer.count > written and self._until is None:
                 return "end of day"
+            self._status.look(trading=True)
             now = time.monotonic()
             if now - shown >= 1.0:
                 shown = now
@@ -337,6 +366,8 @@ class TradingDay:
     def _on_lifecycle(self, event: LifecycleEvent) -> None:
         """On the supervisors' strand: tell, never wait."""
         # The runtime logs every one of these itself.
+        if isinstance(event, SupervisorGaveUp) and event.name == self._root:
+            self._give_up(event.reason)
         if isinstance(event, ChildGaveUp) and event.name.startswith(STRATEGY_SUPERVISOR):
             self._freeze(event.name.removeprefix(STRATEGY_SUPERVISOR), event.reason)
         if isinstance(event, ChildCrashed | ChildRestarted | ChildHung | ChildGaveUp):
