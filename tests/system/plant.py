@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -27,17 +26,15 @@ from msgspec import Struct
 from actors.routes import PORTFOLIO, RISK, strategy_name
 from actors.runtime import Crash, Lane, TreeNode
 from adapters.kite.pacing import Pacer, PacingLimits
-from adapters.store.journal import SqliteJournal
 from app import logs
 from app.day import Ended, StopRequest, TradingDay
 from app.strategies import cast_of
 from app.world import World, folders
 from config.loader import load
 from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report
-from domain.messages.journal import OrderRecord, TradeBooked
-from domain.portfolio import Book
+from domain.messages.journal import TradeBooked
 from domain.report.eod import EodReport
-from domain.values import SessionClass, e4
+from domain.values import SessionClass
 from sandbox.launch import RunningSandbox, launch
 from tests.support.waiting import eventually
 
@@ -399,58 +396,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def journaled(path: Path) -> tuple[list[OrderRecord], list[TradeBooked], PortfolioSnapshot]:
-    """What a journal says, read from the disk: orders, trades, and the books folded anew."""
-    journal = SqliteJournal(path, threading.Lock, read_only=True)
-    try:
-        records, events = list(journal.records()), list(journal.read(0))
-    finally:
-        journal.close()
-    book = Book()
-    book.apply_all(events)
-    return records, [r.event for r in events if isinstance(r.event, TradeBooked)], book.snapshot(0)
-
-
-def assert_effectively_once(exchange: Exchange, path: Path) -> None:
-    """No tag twice at the exchange, every order of it journaled, every acknowledged one there, every trade booked once."""
-    rows = exchange.orders()
-    records, trades, _ = journaled(path)
-    by_tag = {record.tag: record for record in records}
-
-    twice = {tag: count for tag, count in Counter(row.tag for row in rows).items() if count > 1}
-    assert not twice, f"tags used more than once: {twice}"
-    strange = [
-        f"{row.order_id} {row.tag} {row.status}: journaled as {_state(by_tag.get(row.tag or ''))}"
-        for row in rows
-        if row.tag not in by_tag or by_tag[row.tag].order_id != row.order_id
-    ]
-    assert not strange, f"at the exchange and not followed by us: {strange}"
-    there = {row.order_id for row in rows}
-    assert {record.order_id for record in records if record.order_id} <= there, "acknowledged, yet not there"
-    assert sorted(t.trade_id for t in trades) == sorted(t.trade_id for t in exchange.trades())
-    filled = {row.order_id: row.filled_quantity for row in rows if row.filled_quantity}
-    booked: Counter[str] = Counter()
-    for trade in trades:
-        booked[trade.order_id] += trade.quantity
-    assert dict(booked) == filled
-
-
-def _state(record: OrderRecord | None) -> str:
-    return "nothing" if record is None else f"{record.state.name} {record.order_id}"
-
-
-def assert_books_equal(exchange: Exchange, path: Path) -> None:
-    """Cash, realised result and charges to the 1/10,000 rupee, and nothing held on either side."""
-    books, (_, _, ours) = exchange.books(), journaled(path)
-    held = {(view.strategy, view.instrument): view.quantity for view in ours.positions if view.quantity}
-    assert (books.flat, held) == (True, {})
-    assert {"cash": ours.cash, "realised": ours.realised, "charges": ours.charges} == {
-        "cash": e4(books.cash),
-        "realised": e4(books.realised),
-        "charges": e4(books.charges["total"]),
-    }
 
 
 def actors_of(trader: Trader) -> list[str]:

@@ -13,7 +13,8 @@ from domain.strategy.sizing import FixedQuantity
 from domain.values import Product
 from tests.support.waiting import eventually
 from tests.system.faulty import AlwaysRaises
-from tests.system.plant import Trader, an_exchange, assert_books_equal, assert_effectively_once, journaled
+from tests.system.judging import assert_books_equal, assert_effectively_once, journaled
+from tests.system.plant import Trader, an_exchange
 
 SPEED = 40
 """After each crash it decides nothing for 30 market seconds: below a wall second at this speed."""

@@ -11,13 +11,8 @@ from domain.messages.control import Report
 from domain.messages.journal import IntentAccepted, IntentExpired, JournalAdvanced
 from domain.messages.orders import ApprovedIntent
 from tests.support.waiting import eventually
-from tests.system.plant import (
-    Trader,
-    actors_of,
-    an_exchange,
-    assert_books_equal,
-    assert_effectively_once,
-)
+from tests.system.judging import assert_books_equal, assert_effectively_once
+from tests.system.plant import Trader, actors_of, an_exchange
 
 SPEED = 8
 

@@ -11,15 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from domain.messages.journal import OrderState
 from tests.support.waiting import eventually
-from tests.system.plant import (
-    Exchange,
-    Program,
-    an_exchange,
-    assert_books_equal,
-    assert_effectively_once,
-    times,
-)
+from tests.system.judging import Line, assert_books_equal, assert_effectively_once, journaled
+from tests.system.plant import Exchange, Program, an_exchange, times
 
 SPEED = 4
 LONG_KILLS = 100
@@ -49,8 +44,9 @@ def test_a_hundred_kills(tmp_path: Path) -> None:
             assert_effectively_once_so_far(exchange, tmp_path, number)
             lives.append(exchange.books().orders - before)
         last_life(tmp_path, exchange)
-        orders = exchange.books().orders
-    print(f"{LONG_KILLS} kills, {orders} orders, {sum(map(bool, lives))} lives gave orders")  # noqa: T201 - the result
+        orders, lost = exchange.books().orders, unresolved(exchange, tmp_path / "data" / "sandbox" / "journal.db")
+    ordering = sum(map(bool, lives))
+    print(f"{LONG_KILLS} kills, {orders} orders, {ordering} lives gave orders, unresolved: {sorted(lost)}")  # noqa: T201 - the result
 
 
 def a_draw() -> random.Random:
@@ -89,9 +85,21 @@ def last_life(folder: Path, exchange: Exchange) -> None:
         assert program.wait(40) == 0, program.said()[-2000:]
         report = program.report()
 
-    assert (report["balanced"], report["books_agree"], report["open_positions"]) == (True, True, [])
+    assert (report["balanced"], report["books_agree"]) == (True, True)
     assert_effectively_once(exchange, program.journal_path)
-    assert_books_equal(exchange, program.journal_path)
+    assert_books_equal(exchange, program.journal_path, but_for=unresolved(exchange, program.journal_path))
+
+
+def unresolved(exchange: Exchange, path: Path) -> set[Line]:
+    """Lines with an order that was claimed and never reached the exchange: the kill came between the two.
+
+    Nothing proves that to the trader, so it neither sends again nor counts on it, and leaves the position for a person.
+    """
+    records, _, _ = journaled(path)
+    lost = [record for record in records if record.state is OrderState.QUARANTINED]
+    there = {row.tag for row in exchange.orders()}
+    assert not {record.tag for record in lost} & there, "unresolved, though the exchange has it"
+    return {(record.intent.strategy, record.intent.instrument) for record in lost}
 
 
 def assert_effectively_once_so_far(exchange: Exchange, folder: Path, number: int) -> None:

@@ -10,7 +10,8 @@ from signal import Signals
 import pytest
 
 from tests.support.waiting import eventually
-from tests.system.plant import Program, alive, an_exchange, assert_effectively_once, children_of
+from tests.system.judging import assert_effectively_once
+from tests.system.plant import Program, alive, an_exchange, children_of
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 PROMISED_SECONDS = 5.0
