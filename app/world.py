@@ -17,6 +17,11 @@ from msgspec import Struct
 from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMarketClock
 from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.instruments import Catalog
+from adapters.kite.pacing import Endpoint, Priority
+from adapters.paper.broker import PaperBroker
+from adapters.paper.exchange import PaperExchange
+from adapters.paper.feed import PaperFeed
+from adapters.paper.store import PaperStore
 from adapters.standing_in import market_clock_at, sandbox_at
 from adapters.store.journal import SqliteJournal
 from adapters.store.lock import AccountLock
@@ -27,7 +32,7 @@ from config.errors import ConfigError
 from config.loader import Loaded
 from domain.calendar import SessionCalendar
 from domain.errors import PatangError
-from domain.values import ist
+from domain.values import SECOND, ist
 
 if TYPE_CHECKING:
     from config.schema import Settings
@@ -78,6 +83,7 @@ class World:
         self.log = log
         self.run: Final = uuid.uuid4().hex
         self.monotonic: Final = MonotonicClock()
+        self.paper: PaperExchange | None = None
         self._stack = ExitStack()
         try:
             self._open()
@@ -103,11 +109,13 @@ class World:
         in_place = SandboxControl(addresses.rest_url) if self.env == "sandbox" else sandbox_at(addresses.rest_url)
         self.control = in_place
         self.clock: MarketTime = market_clock_at(addresses.rest_url, in_place, self.monotonic)
+        set_market_clock(self.clock.now_ns)
+        self.calendar = SessionCalendar(fallback_weekdays=in_place is not None)
         account = f"{self.env} {self.settings.kite.user_id or ''}"
         if in_place is not None:
             account = f"sandbox life {in_place.instance()}"
-        set_market_clock(self.clock.now_ns)
-        self.calendar = SessionCalendar(fallback_weekdays=in_place is not None)
+        if self.env == "paper":
+            account = f"paper account {self._open_paper()}"
         self._set_aside_foreign_journal(account)
         self.journal = SqliteJournal(self.folders.journal, threading.Lock)
         stack.callback(self.journal.close)
@@ -124,11 +132,16 @@ class World:
         """The day's instruments. Raises BrokerError."""
         day = ist(self.clock.now_ns()).date()
         with closing(self.account.instruments()) as instruments:
-            return Catalog(instruments.load(day))
+            catalog = Catalog(instruments.load(day))
+        if self.paper is not None:
+            self.paper.know(catalog)
+        return catalog
 
     def feed(self) -> FeedPort:
         """The ticker, closed with this world."""
-        feed = self.account.feed()
+        feed: FeedPort = self.account.feed()
+        if self.paper is not None:
+            feed = PaperFeed(feed, self.paper, self.clock)
         self._stack.callback(feed.close)
         return feed
 
@@ -141,12 +154,12 @@ class World:
 
     @property
     def books(self) -> Callable[[], Mapping[str, object]] | None:
-        """How to ask the sandbox for its own books; None elsewhere."""
-        return None if self.control is None else self.control.books
+        """How to ask the sandbox for its own books; None elsewhere, and where orders do not reach it (paper)."""
+        return None if self.control is None or self.paper is not None else self.control.books
 
     def broker(self) -> Broker:
         """Orders and books for one worker, with an HTTP session of its own."""
-        return self.account.broker()
+        return self.account.broker() if self.paper is None else PaperBroker(self.paper, self._pace)
 
     def history(self) -> History:
         """Candles for one worker, with an HTTP session of its own."""
@@ -156,6 +169,32 @@ class World:
         """Give everything back, the sandbox last."""
         set_market_clock(None)
         self._stack.close()
+
+    def _open_paper(self) -> str:
+        """Open the paper account; its name."""
+        settings = self.settings
+        if settings.feed.mode != "full":
+            raise ConfigError(
+                f"feed.mode: found {settings.feed.mode}; allowed: full, since paper orders meet the depth"
+            )
+        if settings.portfolio.opening_cash is None:
+            raise ConfigError("portfolio.opening_cash: found null; allowed: rupees to pretend with")
+        store = PaperStore(self.folders.data / "paper.db")
+        self._stack.callback(store.close)
+        self.paper = PaperExchange(
+            store,
+            self.clock,
+            self.calendar,
+            opening_cash=settings.portfolio.opening_cash,
+            fresh_seconds=settings.market.stale_price_seconds,
+            log=self.log,
+        )
+        return store.name()
+
+    def _pace(self, urgent: bool, timeout_seconds: float) -> bool:
+        """A turn below the real broker's order rate: paper is as fast as live would be."""
+        deadline = self.monotonic.now_ns() + int(timeout_seconds * SECOND)
+        return self.account.pacer.acquire(Endpoint.ORDER, Priority.EXIT if urgent else Priority.ENTRY, deadline)
 
     def _set_aside_foreign_journal(self, account: str) -> None:
         """A sandbox that was started anew knows nothing of former orders: its trader begins with an empty journal too.
