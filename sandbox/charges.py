@@ -1,4 +1,4 @@
-"""What trading costs: Zerodha's tariff of autumn 2026, in exact fractions (kite-facts 7.1).
+"""What trading costs: Zerodha's tariff, dated, in exact fractions (kite-facts 7.1).
 
 Two uses. `order_charges` is what `/charges/orders` answers: one order, unrounded. `note_charges` is what the books are
 debited: one contract note per day and segment group, each component rounded once.
@@ -6,7 +6,10 @@ debited: one contract note per day and segment group, each component rounded onc
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import date
 from fractions import Fraction
+from functools import lru_cache
+from typing import Literal
 
 from msgspec import Struct
 
@@ -24,12 +27,27 @@ SQUARE_OFF_FEE = 59 * UNITS_PER_RUPEE
 """Rs 50 and 18 % GST, per order of the broker's square-off."""
 DP_CHARGE = 1534 * UNITS_PER_PAISA
 """Per scrip and day on which a holding is sold for delivery, GST included."""
+LATEST = date(2039, 12, 31)
+
+Kind = Literal[
+    "delivery",
+    "intraday",
+    "futures",
+    "options",
+    "currency futures",
+    "currency options",
+    "commodity futures",
+    "commodity options",
+]
 
 
 class Tariff(Struct, frozen=True):
-    """Rates of one kind of trading, as fractions of turnover; `ipft` is the part of the exchange charge without GST."""
+    """Rates of one kind of trading, as fractions of turnover; `ipft` is the part of the exchange charge without GST.
 
-    brokerage: Fraction
+    brokerage is None where every executed order costs the cap.
+    """
+
+    brokerage: Fraction | None
     tax_buy: Fraction
     tax_sell: Fraction
     exchange: Fraction
@@ -37,43 +55,126 @@ class Tariff(Struct, frozen=True):
     stamp_buy: Fraction
 
 
-_NSE_CASH = (Fraction(30699, 100 * _CRORE), Fraction(1, 100 * _CRORE))
-_BSE_CASH = (Fraction(375, 100_000) * _PERCENT, Fraction(0))
-_NSE_FUTURES = (Fraction(18299, 100 * _CRORE), Fraction(1, 100 * _CRORE))
-_FREE = (Fraction(0), Fraction(0))
+def _percent(text: str) -> Fraction:
+    return Fraction(text) * _PERCENT
 
 
-def _delivery(rates: tuple[Fraction, Fraction]) -> Tariff:
-    tax = Fraction(1, 10) * _PERCENT
-    return Tariff(Fraction(0), tax, tax, rates[0], rates[1], Fraction(15, 1000) * _PERCENT)
+def _per_crore(rupees: str) -> Fraction:
+    return Fraction(rupees) / _CRORE
 
 
-def _intraday(rates: tuple[Fraction, Fraction]) -> Tariff:
-    tax = Fraction(25, 1000) * _PERCENT
-    return Tariff(BROKERAGE_RATE, Fraction(0), tax, rates[0], rates[1], Fraction(3, 1000) * _PERCENT)
+_OCTOBER_2024 = date(2024, 10, 1)
+_MARCH_2026 = date(2026, 3, 1)
+_APRIL_2026 = date(2026, 4, 1)
+_EVER = date.min
+
+_Dated = tuple[tuple[date, Fraction, Fraction], ...]
+"""(from, exchange charge, investor protection fund), newest first."""
+
+_ZERO = Fraction(0)
+_NSE_CASH: _Dated = (
+    (_MARCH_2026, _per_crore("306.99"), _per_crore("0.01")),
+    (_OCTOBER_2024, _per_crore("297"), _per_crore("10")),
+    (_EVER, _percent("0.00325"), _percent("0.0001")),
+)
+_NSE_FUTURES: _Dated = (
+    (_MARCH_2026, _per_crore("182.99"), _per_crore("0.01")),
+    (_OCTOBER_2024, _per_crore("173"), _per_crore("10")),
+    (_EVER, _percent("0.0019"), _ZERO),
+)
+_NSE_OPTIONS: _Dated = (
+    (_MARCH_2026, _per_crore("3552"), _per_crore("1")),
+    (_OCTOBER_2024, _per_crore("3503"), _per_crore("50")),
+    (_EVER, _percent("0.05"), _percent("0.0005")),
+)
 
 
-def _futures(rates: tuple[Fraction, Fraction]) -> Tariff:
-    tax = Fraction(5, 100) * _PERCENT
-    return Tariff(BROKERAGE_RATE, Fraction(0), tax, rates[0], rates[1], Fraction(2, 1000) * _PERCENT)
+def _always(percent: str) -> _Dated:
+    return ((_EVER, _percent(percent), _ZERO),)
 
 
-# (exchange, kind): kind is what a contract note calls the trade.
-TARIFFS = {
-    ("NSE", "delivery"): _delivery(_NSE_CASH),
-    ("NSE", "intraday"): _intraday(_NSE_CASH),
-    ("BSE", "delivery"): _delivery(_BSE_CASH),
-    ("BSE", "intraday"): _intraday(_BSE_CASH),
-    ("NFO", "futures"): _futures(_NSE_FUTURES),
-    ("BFO", "futures"): _futures(_FREE),
+_EXCHANGE: dict[tuple[str, Kind], _Dated] = {
+    ("NSE", "delivery"): _NSE_CASH,
+    ("NSE", "intraday"): _NSE_CASH,
+    ("BSE", "delivery"): _always("0.00375"),
+    ("BSE", "intraday"): _always("0.00375"),
+    ("NFO", "futures"): _NSE_FUTURES,
+    ("NFO", "options"): _NSE_OPTIONS,
+    ("BFO", "futures"): _always("0"),
+    ("BFO", "options"): _always("0.0325"),
+    ("CDS", "currency futures"): _always("0.00035"),
+    ("CDS", "currency options"): _always("0.0311"),
+    ("BCD", "currency futures"): _always("0.00045"),
+    ("BCD", "currency options"): _always("0.001"),
+    ("MCX", "commodity futures"): _always("0.0021"),
+    ("MCX", "commodity options"): _always("0.0418"),
+}
+
+_STT_FUTURES = ((_APRIL_2026, _percent("0.05")), (_OCTOBER_2024, _percent("0.02")), (_EVER, _percent("0.0125")))
+_STT_OPTIONS = ((_APRIL_2026, _percent("0.15")), (_OCTOBER_2024, _percent("0.1")), (_EVER, _percent("0.0625")))
+_STT_EXERCISE = ((_APRIL_2026, _percent("0.15")), (_EVER, _percent("0.125")))
+
+_STAMP: dict[Kind, Fraction] = {
+    "delivery": _percent("0.015"),
+    "intraday": _percent("0.003"),
+    "futures": _percent("0.002"),
+    "options": _percent("0.003"),
+    "currency futures": _percent("0.0001"),
+    "currency options": _percent("0.0001"),
+    "commodity futures": _percent("0.002"),
+    "commodity options": _percent("0.003"),
 }
 
 
-def kind_of(exchange: str, product: str) -> str:
-    """The tariff's kind for an order: futures; else by product, CNC being delivery and MIS intraday."""
+def kind_of(exchange: str, product: str, tradingsymbol: str = "") -> Kind:
+    """The tariff's kind for an order: by exchange and symbol for contracts, else by product (CNC and MTF deliver)."""
+    is_option = tradingsymbol.endswith(("CE", "PE"))
     if exchange in {"NFO", "BFO"}:
-        return "futures"
-    return "intraday" if product == "MIS" else "delivery"
+        return "options" if is_option else "futures"
+    if exchange in {"CDS", "BCD"}:
+        return "currency options" if is_option else "currency futures"
+    if exchange == "MCX":
+        return "commodity options" if is_option else "commodity futures"
+    return "intraday" if product in {"MIS", "CO"} else "delivery"
+
+
+@lru_cache(maxsize=256)
+def tariff_of(exchange: str, kind: Kind, day: date = LATEST) -> Tariff:
+    """The rates in force on a day. KeyError for an unknown exchange."""
+    charge, ipft = next((charge, ipft) for since, charge, ipft in _EXCHANGE[exchange, kind] if since <= day)
+    tax_buy, tax_sell = _tax(kind, day)
+    brokerage: Fraction | None = BROKERAGE_RATE
+    if kind == "delivery":
+        brokerage = _ZERO
+    elif kind.endswith("options"):
+        brokerage = None
+    return Tariff(brokerage, tax_buy, tax_sell, charge, ipft, _STAMP[kind])
+
+
+def exercise_tax(day: date, intrinsic_value: int) -> int:
+    """STT of an option exercised at expiry, to the rupee: the holder's, on the intrinsic value (1/10,000 rupee)."""
+    return _to_rupee(_on(_STT_EXERCISE, day) * intrinsic_value)
+
+
+def _tax(kind: Kind, day: date) -> tuple[Fraction, Fraction]:
+    """STT or CTT (of non-agricultural commodities) on (purchases, sales)."""
+    if kind == "delivery":
+        return _percent("0.1"), _percent("0.1")
+    if kind == "intraday":
+        return _ZERO, _percent("0.025")
+    if kind == "futures":
+        return _ZERO, _on(_STT_FUTURES, day)
+    if kind == "options":
+        return _ZERO, _on(_STT_OPTIONS, day)
+    if kind == "commodity futures":
+        return _ZERO, _percent("0.01")
+    if kind == "commodity options":
+        return _ZERO, _percent("0.05")
+    return _ZERO, _ZERO
+
+
+def _on(rows: tuple[tuple[date, Fraction], ...], day: date) -> Fraction:
+    return next(rate for since, rate in rows if since <= day)
 
 
 class OrderCharges(Struct, frozen=True):
@@ -92,18 +193,21 @@ class OrderCharges(Struct, frozen=True):
         return self.tax + self.exchange + self.sebi + self.brokerage + self.stamp + self.gst
 
 
-def order_charges(exchange: str, product: str, side: int, turnover: int) -> OrderCharges:
+def order_charges(
+    exchange: str, product: str, side: int, turnover: int, tradingsymbol: str = "", day: date = LATEST
+) -> OrderCharges:
     """Charges of one executed order; turnover in 1/10,000 rupee. KeyError for an unknown exchange."""
-    tariff = TARIFFS[exchange, kind_of(exchange, product)]
+    tariff = tariff_of(exchange, kind_of(exchange, product, tradingsymbol), day)
     exchange_charge = tariff.exchange + tariff.ipft
-    brokerage = min(tariff.brokerage * turnover, Fraction(BROKERAGE_CAP))
+    cap = Fraction(BROKERAGE_CAP) if turnover else _ZERO
+    brokerage = cap if tariff.brokerage is None else min(tariff.brokerage * turnover, cap)
     sebi = SEBI_RATE * turnover
     return OrderCharges(
         tax=(tariff.tax_buy if side == BUY else tariff.tax_sell) * turnover,
         exchange=exchange_charge * turnover,
         sebi=sebi,
         brokerage=brokerage,
-        stamp=(tariff.stamp_buy if side == BUY else Fraction(0)) * turnover,
+        stamp=(tariff.stamp_buy if side == BUY else _ZERO) * turnover,
         gst=GST_RATE * (brokerage + tariff.exchange * turnover + sebi),
     )
 
@@ -141,30 +245,33 @@ class Charges(Struct, frozen=True):
         return Charges(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
 
-def note_charges(orders: Iterable[ExecutedOrder], holdings_sold: int = 0) -> Charges:
+def note_charges(
+    orders: Iterable[ExecutedOrder], holdings_sold: int = 0, *, exercise_taxes: int = 0, day: date = LATEST
+) -> Charges:
     """The charges of one day.
 
     One contract note per segment group (exchange). On it brokerage, exchange charge, SEBI fee and GST are summed
     exactly and rounded once, half up, to the paisa; stamp duty is summed and rounded once, half up, to the rupee; STT
     is rounded half up to the rupee for each (symbol, kind, side). `holdings_sold` counts the scrips sold from holdings
-    that day.
+    that day; `exercise_taxes` is the STT of options exercised.
     """
     groups: dict[str, list[ExecutedOrder]] = defaultdict(list)
     for order in orders:
         groups[order.exchange].append(order)
-    total = Charges(dp=holdings_sold * DP_CHARGE)
+    total = Charges(dp=holdings_sold * DP_CHARGE, stt=exercise_taxes)
     for group in groups.values():
-        total = total.plus(_group_charges(group))
+        total = total.plus(_group_charges(group, day))
     return total
 
 
-def _group_charges(orders: list[ExecutedOrder]) -> Charges:
+def _group_charges(orders: list[ExecutedOrder], day: date) -> Charges:
     tax: dict[tuple[str, str, int], Fraction] = defaultdict(Fraction)
     brokerage = exchange = sebi = gst = stamp = Fraction(0)
     square_offs = 0
     for order in orders:
-        one = order_charges(order.exchange, order.product, order.side, order.turnover)
-        tax[order.tradingsymbol, kind_of(order.exchange, order.product), order.side] += one.tax
+        one = order_charges(order.exchange, order.product, order.side, order.turnover, order.tradingsymbol, day)
+        kind = kind_of(order.exchange, order.product, order.tradingsymbol)
+        tax[order.tradingsymbol, kind, order.side] += one.tax
         brokerage += one.brokerage
         exchange += one.exchange
         sebi += one.sebi

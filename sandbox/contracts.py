@@ -166,7 +166,7 @@ def _strike_text(strike: int) -> str:
 
 
 def _number(family: Family, expiry: date, place: int) -> int:
-    """An exchange token below 2^23: the family, the expiry's week (of sixteen), the strike's place on its grid (0 for a future)."""
+    """An exchange token below 2^23: family, expiry's week (of sixteen), the strike's place on its grid (0: future)."""
     week = expiry.toordinal() // 7 % 16
     return 200_000 + (family.number * 16 + week) * 1024 + place
 

@@ -8,13 +8,15 @@ uncovers the tape up to an instant and does what falls due on the way, in market
 import random
 from collections.abc import Callable
 from datetime import date
-from functools import partial
 
 from sandbox import orders as status
 from sandbox.book import Books
+from sandbox.calls import Calls
+from sandbox.gtt import Gtts
 from sandbox.instruments import Instrument, Universe
 from sandbox.matching import Matcher
-from sandbox.orders import Order, trade_of
+from sandbox.orders import Iceberg, Order, trade_of
+from sandbox.phases import has_auction, is_call, phase_of
 from sandbox.portfolio import Portfolio
 from sandbox.refusal import Refusal, order_refused
 from sandbox.rms import claim, margin_of, reserve
@@ -28,21 +30,11 @@ from sandbox.rules import (
     check_prices,
     check_quantity,
     circuit_limits,
-    in_session,
 )
 from sandbox.tape import DayTape, Market
-from sandbox.trading_days import (
-    NS,
-    TOKEN_FLUSH_SECONDS,
-    SessionKind,
-    at,
-    close_seconds,
-    day_of,
-    last_trading_day,
-    next_trading_day,
-    seconds_of,
-    square_off_seconds,
-)
+from sandbox.timetable import Timetable
+from sandbox.trading_days import NS, day_of, last_trading_day, seconds_of
+from sandbox.varieties import Varieties
 from sandbox.wire import Chunks, order_text
 
 BUY, SELL = 1, -1
@@ -72,6 +64,8 @@ class Engine:
         seed: int,
         relaxed: frozenset[str] = frozenset(),
         market_protection_required: bool = True,
+        edis: bool = False,
+        banned: frozenset[str] = frozenset(),
     ) -> None:
         self.market = market
         self.universe = universe
@@ -87,7 +81,9 @@ class Engine:
         self._publish = publish
         self._api_secret = api_secret
         self._user_id = user_id
-        self._relaxed = relaxed
+        self.relaxed = relaxed
+        self._edis = edis
+        self._banned = banned
         self._protect = market_protection_required and "market-protection" not in relaxed
         self._latency = random.Random(seed)
         self._matcher = Matcher(self)
@@ -95,8 +91,10 @@ class Engine:
         self._trade_ids = 0
         self._seen_ns = now()
         self._live: dict[str, Order] = {}
-        self._planned = self.day
-        self._due = self._timetable(self.day)
+        self.varieties = Varieties(self)
+        self.calls = Calls(self)
+        self.gtts = Gtts(self, user_id, cap="gtt-cap" not in relaxed)
+        self._timetable = Timetable(self)
 
     # What others ask of it
 
@@ -112,8 +110,28 @@ class Engine:
         return Quote(last, *circuit_limits(instrument, tape.previous_close))
 
     def last_price(self, exchange: str, tradingsymbol: str) -> int:
-        """Last price by name, for the books."""
-        return self.quote(self.universe.by_key[f"{exchange}:{tradingsymbol}"]).last_price
+        """What one unit of quantity is worth now, by name, for the books: a contract's multiplier is inside."""
+        instrument = self.universe.ever[f"{exchange}:{tradingsymbol}"]
+        return self.quote(instrument).last_price * instrument.multiplier
+
+    def now(self) -> int:
+        """Market time."""
+        return self._now()
+
+    @property
+    def seen_ns(self) -> int:
+        """The instant up to which everything that falls due has been done."""
+        return self._seen_ns
+
+    @property
+    def live(self) -> list[Order]:
+        """Orders that are not done."""
+        return list(self._live.values())
+
+    @property
+    def matcher(self) -> Matcher:
+        """Orders at the exchange."""
+        return self._matcher
 
     def trade_rows(self) -> list[bytes]:
         """Today's trades, encoded, oldest first."""
@@ -131,28 +149,58 @@ class Engine:
     def count_request(self) -> None:
         """One placement towards the day's cap; refused ones count too."""
         self.requests_today += 1
-        if "order-caps" not in self._relaxed and self.requests_today > ORDERS_PER_DAY_MAX:
+        if "order-caps" not in self.relaxed and self.requests_today > ORDERS_PER_DAY_MAX:
             raise Refusal("Maximum allowed order requests exceeded")
 
     def place(self, request: PlaceRequest) -> str:
         """Check an order and accept it; its id. The rest of its life follows by itself."""
+        self.check(request)
+        return self.accept(request).order_id
+
+    def check(self, request: PlaceRequest) -> None:
+        """Refuse what the broker refuses before an order gets an id."""
         now = self._now()
-        check_place(request, self.quote(request.instrument), now, self._relaxed, protect=self._protect)
-        order = self._new_order(request, now)
-        self._schedule(self._delay(_VALIDATE_SECONDS), lambda: self._validate(order))
-        return order.order_id
+        instrument = request.instrument
+        band = None
+        if "circuit" not in self.relaxed and has_auction(instrument, self.day):
+            band = self.calls.band(instrument, now)
+        check_place(request, self.quote(instrument), now, self.relaxed, protect=self._protect, band=band)
+        if request.variety == "auction":
+            self.calls.check_auction(request, now)
+        if instrument.name in self._banned and instrument.is_derivative:
+            key = (instrument.exchange, instrument.tradingsymbol, request.product)
+            if -request.side * self.portfolio.net(key) < request.quantity:
+                raise order_refused(
+                    f"{instrument.name} is in the F&O ban period. Only position-reducing orders are allowed."
+                )
+        if "far-month" not in self.relaxed and instrument.session == "commodity" and self._is_far(instrument):
+            raise order_refused("Trading in far month contracts is not allowed. Use a nearer expiry.")
+        if self._edis and request.product == "CNC" and request.side == SELL:
+            self.portfolio.check_authorised(instrument, request.quantity, self._live.values(), now)
+
+    def accept(self, request: PlaceRequest, *, tags: list[str] | None = None) -> Order:
+        """Take an order that has been checked; it goes to the RMS, or waits for the next session (AMO)."""
+        order = self.new_order(request, self._now(), tags=tags)
+        if request.variety != "amo":
+            self._schedule(self._delay(_VALIDATE_SECONDS), lambda: self.validate(order))
+        return order
 
     def modify(self, order_id: str, change: ModifyRequest) -> str:
         """Accept a modification of a working order, or refuse it at once."""
         order = self.find(order_id)
         if order.done:
             raise order_refused(f"Order cannot be modified as it is already {order.status}.")
-        if order.status not in {status.OPEN, status.TRIGGER_PENDING}:
+        if order.status not in {status.OPEN, status.TRIGGER_PENDING, status.AMO_RECEIVED}:
             raise order_refused("Order cannot be modified as it is being processed. Try later.")
-        if "modification-cap" not in self._relaxed and order.modifications >= MODIFICATIONS_MAX:
+        if "modification-cap" not in self.relaxed and order.modifications >= MODIFICATIONS_MAX:
             raise order_refused("Maximum allowed order modifications exceeded.")
         self._check_change(order, change)
         order.modifications += 1
+        if order.status == status.AMO_RECEIVED:
+            self._rewrite(order, change)
+            order.record()
+            self._tell(order, status.UPDATE)
+            return order_id
         for step in (status.MODIFY_VALIDATION_PENDING, status.MODIFY_PENDING):
             self._turn(order, step)
         self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._apply_change(order, change))
@@ -163,8 +211,16 @@ class Engine:
         order = self.find(order_id)
         if order.done:
             raise order_refused(f"Order cannot be cancelled as it is already {order.status}.")
+        if order.status == status.AMO_RECEIVED:
+            self.finish_cancel(order, None)
+            return order_id
         if order.status not in {status.OPEN, status.TRIGGER_PENDING}:
             raise order_refused("Order cannot be cancelled as it is being processed. Try later.")
+        if not self._acting(order):
+            raise order_refused(CLOSED)
+        if order.parent_order_id is not None:
+            self.varieties.exit_cover(order)
+            return order_id
         self._turn(order, status.CANCEL_PENDING)
         self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._cancel_now(order))
         return order_id
@@ -193,10 +249,12 @@ class Engine:
         self._reserve_again(order)
         if order.pending == 0:
             order.working = False
+            order.call = False
             self._turn(order, status.COMPLETE, tell=True)
         else:
             order.record()
             self._tell(order, status.UPDATE)
+        self.varieties.filled(order, quantity)
 
     def triggered(self, order: Order) -> None:
         """A stop order's trigger has been reached: it is an ordinary order now."""
@@ -204,84 +262,68 @@ class Engine:
 
     def expired(self, order: Order, message: str | None) -> None:
         """An order's rest goes back."""
-        self._finish_cancel(order, message)
+        self.finish_cancel(order, message)
 
     # Time
 
     def run_to(self, now_ns: int) -> None:
-        """Uncover the tape to `now_ns`, doing square-off, session ends and new days in their order."""
-        while True:
-            if not self._due:
-                self._planned = next_trading_day(self._planned)
-                self._due = self._timetable(self._planned)
-            if self._due[0][0] > now_ns:
-                break
-            when, action = self._due.pop(0)
-            self._matcher.match_to(when - 1)
+        """Uncover the tape to `now_ns`, doing square-off, auctions, session ends and new days in their order."""
+        for when, action in self._timetable.until(now_ns):
+            self._uncover(when - 1)
             self._seen_ns = when
             action()
-        self._matcher.match_to(now_ns)
+        self._uncover(now_ns)
         self._seen_ns = max(self._seen_ns, now_ns)
 
-    def _timetable(self, day: date) -> list[tuple[int, Callable[[], None]]]:
-        """What falls due on a day that is not yet behind us: the morning's reset, square-offs and session ends."""
-        due: list[tuple[int, Callable[[], None]]] = []
-        if day != self.day:
-            due.append((at(day, TOKEN_FLUSH_SECONDS), partial(self._start_day, day)))
-        kinds: tuple[SessionKind, ...] = ("auction", "cash", "derivative")
-        for kind in kinds:
-            due.append((at(day, square_off_seconds(kind, day)), partial(self._square_off, kind)))
-            due.append((at(day, close_seconds(kind, day)), partial(self._end_session, kind)))
-        due.sort(key=lambda entry: entry[0])
-        return [entry for entry in due if entry[0] > self._seen_ns]
+    def _uncover(self, now_ns: int) -> None:
+        self._matcher.match_to(now_ns)
+        self.gtts.watch_to(now_ns)
 
-    def _start_day(self, day: date) -> None:
-        for order in list(self._live.values()):
-            self._finish_cancel(order, "Order lapsed at the end of the day.")
+    def start_day(self, day: date) -> None:
+        """The night is over: yesterday's orders go, positions settle or carry."""
+        for order in self.live:
+            if order.status != status.AMO_RECEIVED:
+                self.finish_cancel(order, "Order lapsed at the end of the day.")
         previous = self.day
         self.portfolio.start_day(lambda instrument: self.market.close(instrument, previous))
         self.day = day
-        self.orders.clear()
+        self.orders = {order.order_id: order for order in self.live}
         self._matcher.clear()
+        self.chunks.clear()
         self._trades = []
         self.requests_today = 0
         self.market.forget_before(day)
-
-    def _square_off(self, kind: SessionKind) -> None:
-        """The broker closes what is left of MIS, at any price inside the circuit, for its fee."""
-        for order in list(self._live.values()):
-            if order.product == "MIS" and order.instrument.session == kind:
-                self._finish_cancel(order, "Order cancelled by the intraday square-off.")
-        for key, row in list(self.portfolio.positions.items()):
-            quantity = row.quantity
-            if key[2] != "MIS" or quantity == 0 or row.instrument.session != kind:
-                continue
-            side = SELL if quantity > 0 else BUY
-            left = abs(quantity)
-            while left:
-                part = min(left, row.instrument.freeze // row.instrument.lot * row.instrument.lot)
-                request = PlaceRequest(row.instrument, side, part, "MIS", "MARKET", "DAY", 0, 0, 0, 0, 100.0, None)
-                order = self._new_order(request, self._seen_ns, square_off=True)
-                self._reach_exchange(order, self._seen_ns)
-                left -= part
-
-    def _end_session(self, kind: SessionKind) -> None:
-        for order in list(self._live.values()):
-            if order.instrument.session == kind:
-                self._finish_cancel(order, None)
+        self.universe.expire_before(day)
+        self.gtts.start_day(day)
 
     # An order's life
 
-    def _new_order(self, request: PlaceRequest, now: int, *, square_off: bool = False) -> Order:
+    def new_order(
+        self,
+        request: PlaceRequest,
+        now: int,
+        *,
+        square_off: bool = False,
+        parent_order_id: str | None = None,
+        iceberg: Iceberg | None = None,
+        tags: list[str] | None = None,
+    ) -> Order:
+        """A row in the order book; nothing happens to it yet."""
         self.orders_ever += 1
         day = day_of(now)
+        quantity = request.quantity
+        if iceberg is None and request.iceberg_legs:
+            size = request.iceberg_quantity
+            iceberg = Iceberg(1, request.iceberg_legs, size, quantity, quantity - size)
+        if iceberg is not None:
+            quantity = min(iceberg.leg_quantity, iceberg.total - (iceberg.leg - 1) * iceberg.leg_quantity)
         order = Order(
             order_id=f"{day:%y%m%d}{self.orders_ever:013d}",
             guid=f"01SB{self.orders_ever:012d}",
             instrument=request.instrument,
             side=request.side,
-            quantity=request.quantity,
-            product=request.product,
+            quantity=quantity,
+            product=request.product if request.variety != "co" else "CO",
             order_type=request.order_type,
             price=request.price,
             trigger_price=request.trigger_price,
@@ -293,32 +335,42 @@ class Engine:
             placed_ns=now,
             placed_by=self._user_id if not square_off else "RMS",
             square_off=square_off,
+            variety=request.variety,
+            parent_order_id=parent_order_id,
+            auction_number=request.auction_number,
+            iceberg=iceberg,
+            cover_trigger=request.trigger_price if request.variety == "co" and parent_order_id is None else 0,
         )
+        if order.cover_trigger:
+            order.trigger_price = 0
+        order.tags = [*order.tags, *(tags or [])]
         self.orders[order.order_id] = self._live[order.order_id] = order
         order.record()
         return order
 
-    def _validate(self, order: Order) -> None:
+    def validate(self, order: Order) -> None:
         """The RMS: enough money, and shares to deliver."""
         if order.done:
             return
         self._turn(order, status.VALIDATION_PENDING)
         last = self.quote(order.instrument).last_price
-        problem = claim(order, self.portfolio, self._live.values(), last, self._relaxed)
+        problem = claim(order, self.portfolio, self._live.values(), last, self.relaxed)
         if problem is not None:
             order.status_message, order.status_message_raw = problem
             order.cancelled = 0
             self._turn(order, status.REJECTED, tell=True)
             return
         self._turn(order, status.OPEN_PENDING)
-        self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._reach_exchange(order, self._now()))
+        self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self.reach_exchange(order, self._now()))
 
-    def _reach_exchange(self, order: Order, now: int) -> None:
+    def reach_exchange(self, order: Order, now: int) -> None:
         """Acknowledged by the exchange: rests, waits for its trigger, or fills at once."""
         if order.done:
             return
         instrument = order.instrument
-        if not order.square_off and "session" not in self._relaxed and not self._trading(instrument, now):
+        phase = phase_of(instrument, day_of(now), seconds_of(now))
+        late = phase == "closed" and "session" not in self.relaxed
+        if late and not order.square_off and order.auction_number is None:
             order.status_message = "16278 : The markets have not been opened for trading"
             order.status_message_raw = order.status_message
             reserve(order, self.portfolio, 0)
@@ -326,6 +378,10 @@ class Engine:
             return
         order.exchange_order_id = f"11{int(order.order_id[6:]):014d}"
         order.exchange_ns = order.exchange_update_ns = now
+        if is_call(phase) or order.auction_number is not None:
+            self.calls.enter(order, now)
+            self._turn(order, status.OPEN, tell=True)
+            return
         order.working = True
         if order.validity == "TTL":
             order.expires_ns = now + order.validity_ttl * 60 * NS
@@ -346,16 +402,42 @@ class Engine:
 
     def _cancel_now(self, order: Order) -> None:
         if not order.done:
-            self._finish_cancel(order, None)
+            self.finish_cancel(order, None)
 
-    def _finish_cancel(self, order: Order, message: str | None) -> None:
-        order.working = False
+    def finish_cancel(self, order: Order, message: str | None) -> None:
+        """An order's rest goes back to its owner."""
+        order.working = order.call = False
         order.cancelled = order.pending
         order.status_message = message
         if order.exchange_order_id is not None:
             order.exchange_update_ns = max(self._seen_ns, order.exchange_update_ns or 0)
         reserve(order, self.portfolio, 0)
         self._turn(order, status.CANCELLED, tell=True)
+
+    def carry_on(self, order: Order, now: int) -> None:
+        """An order that waited in a call auction, or a stop's exit, enters the continuous book."""
+        order.call = False
+        order.working = True
+        order.triggered = True
+        self._matcher.enter_book(order, now)
+        self._matcher.add(order)
+        self._matcher.meet_book(order, now)
+
+    def seen_or_now(self) -> int:
+        """The instant of what is being done: never before what has been uncovered."""
+        return max(self._seen_ns, self._now())
+
+    def after_validation_delay(self, order: Order) -> None:
+        """Send an order that the exchange side made to the RMS, as soon as one that was placed."""
+        self._schedule(self._delay(_VALIDATE_SECONDS), lambda: self.validate(order))
+
+    def after_exchange_delay(self, action: Callable[[], None]) -> None:
+        """Do something as soon as a message could have reached the exchange."""
+        self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), action)
+
+    def turn(self, order: Order, to: str) -> None:
+        """Write a status row and tell of it."""
+        self._turn(order, to, tell=True)
 
     def _check_change(self, order: Order, change: ModifyRequest) -> None:
         """Refuse a change that would make a wrong order of this one."""
@@ -367,7 +449,7 @@ class Engine:
         if turns_market and self._protect and not change.market_protection:
             raise Refusal(NO_PROTECTION)
         quantity = order.quantity if change.quantity is None else change.quantity
-        check_quantity(instrument, quantity, self._relaxed)
+        check_quantity(instrument, quantity, self.relaxed)
         if quantity <= order.filled:
             raise Refusal("Invalid `quantity`. It should be more than the quantity already traded.")
         price = 0 if order_type in {"MARKET", "SL-M"} else (change.price or order.price)
@@ -377,8 +459,8 @@ class Engine:
         if order_type.startswith("SL") and not trigger:
             raise Refusal("Missing or empty field `trigger_price`")
         stop = order_type if not order.triggered else "LIMIT"
-        check_prices(instrument, order.side, stop, price, trigger, self.quote(instrument), self._relaxed)
-        if "session" not in self._relaxed and not self._trading(instrument, self._now()):
+        check_prices(instrument, order.side, stop, price, trigger, self.quote(instrument), self.relaxed)
+        if not self._acting(order):
             raise order_refused(CLOSED)
 
     def _apply_change(self, order: Order, change: ModifyRequest) -> None:
@@ -393,6 +475,22 @@ class Engine:
             return
         self._turn(order, status.MODIFIED)
         order.exchange_update_ns = now
+        loses_priority = self._rewrite(order, change)
+        if order.triggered:
+            back_to = status.OPEN
+            if order.call:
+                order.limit = order.price
+            elif loses_priority:
+                self._matcher.enter_book(order, now)
+        self._reserve_again(order)
+        order.record_status(back_to)
+        self._tell(order, status.UPDATE)
+        if order.triggered and not order.call:
+            self._matcher.meet_book(order, now)
+
+    def _rewrite(self, order: Order, change: ModifyRequest) -> bool:
+        """Put a change's fields into an order; whether it loses its place in the queue."""
+        quantity = order.quantity if change.quantity is None else change.quantity
         loses_priority = quantity > order.quantity or bool(change.price and change.price != order.price)
         old_quantity, order.quantity = order.quantity, quantity
         order.validity = change.validity or order.validity
@@ -400,6 +498,8 @@ class Engine:
             order.disclosed_quantity = min(change.disclosed_quantity, quantity)
         if change.trigger_price and not order.triggered:
             order.trigger_price = change.trigger_price
+        if change.trigger_price and order.cover_trigger:
+            order.cover_trigger = change.trigger_price
         if change.order_type is not None and change.order_type != order.order_type:
             order.order_type = change.order_type
             order.market_protection = change.market_protection or 0
@@ -407,21 +507,30 @@ class Engine:
             loses_priority = True
         if change.price and order.order_type in {"LIMIT", "SL"}:
             order.price = change.price
-        if order.triggered:
-            back_to = status.OPEN
-            if loses_priority:
-                self._matcher.enter_book(order, now)
         order.extra_quantity = max(order.extra_quantity + quantity - old_quantity, 0)
-        self._reserve_again(order)
-        order.record_status(back_to)
-        self._tell(order, status.UPDATE)
-        if order.triggered:
-            self._matcher.meet_book(order, now)
+        if order.claimed_quantity:
+            order.claimed = order.claimed * quantity // old_quantity
+            order.claimed_quantity = order.claimed_quantity * quantity // old_quantity
+        return loses_priority
 
     # Small parts
 
-    def _trading(self, instrument: Instrument, now: int) -> bool:
-        return in_session(instrument, day_of(now), seconds_of(now))
+    def _acting(self, order: Order) -> bool:
+        """Whether the exchange takes changes to an order now."""
+        if "session" in self.relaxed or order.auction_number is not None or order.status == status.AMO_RECEIVED:
+            return True
+        now = self._now()
+        return phase_of(order.instrument, day_of(now), seconds_of(now)) != "closed"
+
+    def _is_far(self, instrument: Instrument) -> bool:
+        """Whether two or more nearer expiries of the same name are listed."""
+        nearer = {
+            one.expiry
+            for one in self.universe.all
+            if one.name == instrument.name and one.expiry and instrument.expiry and one.expiry < instrument.expiry
+            if one.segment == instrument.segment
+        }
+        return len(nearer) >= 2
 
     def _reserve_again(self, order: Order) -> None:
         last = self.quote(order.instrument).last_price

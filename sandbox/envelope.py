@@ -38,6 +38,10 @@ class Request(msgspec.Struct, frozen=True):
         """The form of the body, whatever its content type says; the last value of a field wins."""
         return dict(_pairs(self.body))
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """The form of the body with repeated fields kept."""
+        return _pairs(self.body)
+
     def json(self) -> object:
         """The JSON of the body; refuses what does not parse."""
         try:

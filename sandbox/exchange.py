@@ -14,6 +14,7 @@ from sandbox.engine import Engine
 from sandbox.instruments import SHARE_COUNT, Universe
 from sandbox.ledger import Ledger
 from sandbox.limits import Limits
+from sandbox.margins import MarginModel
 from sandbox.money import UNITS_PER_RUPEE
 from sandbox.portfolio import Portfolio
 from sandbox.tape import Market
@@ -35,6 +36,10 @@ class Options(Struct, frozen=True):
     instruments: int = SHARE_COUNT
     opening_cash: int = 1_000_000
     redirect_url: str = "http://127.0.0.1/"
+    edis: bool = False
+    banned: frozenset[str] = frozenset()
+    busy: bool = False
+    market: str = "generated"
 
 
 class Exchange:
@@ -44,10 +49,11 @@ class Exchange:
         self.options = options
         self.instance = secrets.token_hex(8)
         self.clock = MarketClock(at(options.day, options.start_seconds), options.speed, held=options.hold)
-        self.market = Market(options.seed)
+        self.market = Market(options.seed, busy=options.busy)
         self.universe = Universe(options.day, options.instruments, self.market.paths)
         self.ledger = Ledger(options.opening_cash * UNITS_PER_RUPEE)
-        self.portfolio = Portfolio(self.ledger)
+        self.margins = MarginModel(self.market, self.clock.now_ns, lambda: self.engine.day)
+        self.portfolio = Portfolio(self.ledger, self.margins.scan)
         self.alerts = Alerts(self.universe)
         self.auth = Auth(self.clock.now_ns, time.monotonic)
         self.limits = Limits(
@@ -67,4 +73,6 @@ class Exchange:
             seed=options.seed,
             relaxed=options.relaxed,
             market_protection_required=options.market_protection_required,
+            edis=options.edis,
+            banned=options.banned,
         )

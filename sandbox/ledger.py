@@ -2,11 +2,12 @@
 
 Full-payment view: every purchase is paid whole, every sale is received whole. So, whatever happens, cash + positions
 at market = opening cash + realised + unrealised - charges. Lots are matched first in, first out, per (exchange,
-tradingsymbol, product).
+tradingsymbol, product). Prices here are of one unit of quantity, so a currency's or commodity's multiplier is inside.
 """
 
 from collections import deque
 from collections.abc import Callable
+from datetime import date
 
 from msgspec import Struct, field
 
@@ -83,6 +84,7 @@ class Ledger:
         self._gross_cash = opening_cash
         self._orders: dict[str, _OrderTurnover] = {}
         self._holdings_sold: set[tuple[int, str, str]] = set()
+        self._exercise_taxes = 0
         self._day = 0
         self._past_charges = Charges()
         self._today_charges: Charges | None = Charges()
@@ -101,6 +103,17 @@ class Ledger:
             entry = self._orders[order_id] = _OrderTurnover(day, *key, side, square_off)
         entry.turnover += quantity * price
         self.trades += 1
+        self._today_charges = None
+
+    def settle(self, day: int, key: Key, price: int, tax: int = 0) -> None:
+        """Close what is open under a key at its settlement price: no order, no brokerage, the exercise's tax alone."""
+        self._turn_to(day)
+        account = self.accounts.get(key)
+        if account is None or account.quantity == 0:
+            return
+        self._gross_cash += account.quantity * price
+        account.trade(-account.quantity, price)
+        self._exercise_taxes += tax
         self._today_charges = None
 
     def sell_holding(self, day: int, exchange: str, tradingsymbol: str) -> None:
@@ -131,7 +144,12 @@ class Ledger:
                 ExecutedOrder(o.exchange, o.tradingsymbol, o.product, o.side, o.turnover, o.square_off)
                 for o in self._orders.values()
             ]
-            self._today_charges = note_charges(orders, len(self._holdings_sold))
+            self._today_charges = note_charges(
+                orders,
+                len(self._holdings_sold),
+                exercise_taxes=self._exercise_taxes,
+                day=date.fromordinal(max(self._day, 1)),
+            )
         return self._past_charges.plus(self._today_charges)
 
     def totals(self, last_price: Callable[[str, str], int]) -> Totals:
@@ -153,4 +171,5 @@ class Ledger:
         self._today_charges = Charges()
         self._orders.clear()
         self._holdings_sold.clear()
+        self._exercise_taxes = 0
         self._day = day

@@ -44,6 +44,12 @@ class Matcher:
         """Show the order every print from now on."""
         self._resting.setdefault(order.instrument.token, []).append(order)
 
+    def remove(self, order: Order) -> None:
+        """Show the order no more prints."""
+        resting = self._resting.get(order.instrument.token, [])
+        if order in resting:
+            resting.remove(order)
+
     def clear(self) -> None:
         """Forget all orders."""
         self._resting.clear()

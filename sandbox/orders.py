@@ -14,6 +14,7 @@ from sandbox.trading_days import text_of
 BUY, SELL = 1, -1
 
 PUT_RECEIVED = "PUT ORDER REQ RECEIVED"
+AMO_RECEIVED = "AMO REQ RECEIVED"
 VALIDATION_PENDING = "VALIDATION PENDING"
 OPEN_PENDING = "OPEN PENDING"
 OPEN = "OPEN"
@@ -43,18 +44,43 @@ class Trade(msgspec.Struct, frozen=True):
     encoded: bytes
 
 
+class Iceberg(msgspec.Struct, frozen=True):
+    """Which leg of an iceberg an order is: `leg` of `legs`, of `total` shares in all."""
+
+    leg: int
+    legs: int
+    leg_quantity: int
+    total: int
+    remaining: int
+
+    def row(self) -> dict[str, int]:
+        """The `meta.iceberg` of the order's row."""
+        return {
+            "leg": self.leg,
+            "legs": self.legs,
+            "leg_quantity": self.leg_quantity,
+            "total_quantity": self.total,
+            "remaining_quantity": self.remaining,
+        }
+
+
 class Order:
     """One order; `rows` is its encoded history, oldest first, the last being its row in the order book.
 
-    status is what the rows show. `working` says whether the exchange has it in its book (it stays there while a
-    modification
-    or cancellation is on its way, so a fill can win that race); `triggered` whether a stop order's trigger has been
-    reached.
+    status is what the rows show. `call` says that it waits in a call auction; `working` that the exchange has it in its
+    book (it stays there while a modification or cancellation is on its way, so a fill can win that race); `triggered`
+    that a stop order's trigger has been reached.
     """
 
     __slots__ = (
+        "auction_number",
         "book_key",
+        "call",
         "cancelled",
+        "claimed",
+        "claimed_quantity",
+        "cover_leg",
+        "cover_trigger",
         "disclosed_quantity",
         "exchange_ns",
         "exchange_order_id",
@@ -64,6 +90,7 @@ class Order:
         "fill_value",
         "filled",
         "guid",
+        "iceberg",
         "instrument",
         "limit",
         "market_protection",
@@ -71,6 +98,7 @@ class Order:
         "next_print",
         "order_id",
         "order_type",
+        "parent_order_id",
         "placed_by",
         "placed_ns",
         "price",
@@ -116,6 +144,11 @@ class Order:
         placed_ns: int,
         placed_by: str,
         square_off: bool = False,
+        variety: str = "regular",
+        parent_order_id: str | None = None,
+        auction_number: str | None = None,
+        iceberg: Iceberg | None = None,
+        cover_trigger: int = 0,
     ) -> None:
         self.order_id = order_id
         self.guid = guid
@@ -124,7 +157,15 @@ class Order:
         self.side = side
         self.quantity = quantity
         self.product = product
-        self.variety = "regular"
+        self.variety = variety
+        self.parent_order_id = parent_order_id
+        self.auction_number = auction_number
+        self.iceberg = iceberg
+        self.cover_trigger = cover_trigger
+        self.cover_leg: Order | None = None
+        self.call = False
+        self.claimed = 0
+        self.claimed_quantity = 0
         self.order_type = order_type
         self.price = price
         self.trigger_price = trigger_price
@@ -139,7 +180,7 @@ class Order:
         self.placed_ns = placed_ns
         self.placed_by = placed_by
         self.square_off = square_off
-        self.status = PUT_RECEIVED
+        self.status = PUT_RECEIVED if variety != "amo" else AMO_RECEIVED
         self.status_message: str | None = None
         self.status_message_raw: str | None = None
         self.exchange_order_id: str | None = None
@@ -206,7 +247,7 @@ class Order:
             "placed_by": self.placed_by,
             "order_id": self.order_id,
             "exchange_order_id": self.exchange_order_id,
-            "parent_order_id": None,
+            "parent_order_id": self.parent_order_id,
             "status": self.status,
             "status_message": self.status_message,
             "status_message_raw": self.status_message_raw,
@@ -232,10 +273,11 @@ class Order:
             "pending_quantity": self.pending,
             "cancelled_quantity": self.cancelled,
             "market_protection": self.market_protection,
-            "meta": {},
+            "meta": {} if self.iceberg is None else {"iceberg": self.iceberg.row()},
             "tag": self.tag,
             "tags": self.tags or None,
             "guid": self.guid,
+            **({} if self.auction_number is None else {"auction_number": self.auction_number}),
         }
 
 

@@ -4,48 +4,32 @@ The formulas are those that reproduce Kite's published samples (kite-facts 2.3).
 ledger keeps the exact books; this is the broker's view of them.
 """
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from sandbox.instruments import Instrument
 from sandbox.ledger import Key, Ledger
+from sandbox.margins import Margin, RiskLeg, margin_for
 from sandbox.money import UNITS_PER_RUPEE, to_rupees
+from sandbox.refusal import Refusal
+from sandbox.trading_days import day_of, seconds_of, text_of
+
+if TYPE_CHECKING:
+    from sandbox.orders import Order
+
+__all__ = ["Holding", "Margin", "Portfolio", "Position", "margin_for"]
 
 BUY, SELL = 1, -1
+Scan = Callable[[list[RiskLeg]], Margin]
+_AUTHORISED_UNTIL_SECONDS = 17 * 3600 + 30 * 60
 LastPrice = Callable[[Instrument], int]
-
-_MIS_CASH_PERCENT = 20
-_FUTURE_SPAN_PERCENT = {"index": 10, "share": 14}
-_FUTURE_EXPOSURE_PERCENT = {"index": 2, "share": 4}
-
-
-class Margin(Struct, frozen=True):
-    """Margin of an order or position in 1/10,000 rupee: `span` and `exposure` for futures, `var` for shares."""
-
-    span: int = 0
-    exposure: int = 0
-    var: int = 0
-
-    @property
-    def total(self) -> int:
-        """Sum of the parts."""
-        return self.span + self.exposure + self.var
-
-
-def margin_for(instrument: Instrument, product: str, value: int) -> Margin:
-    """Margin of a value: all of it for delivery, 20 % for intraday shares, SPAN and exposure for futures."""
-    if instrument.is_derivative:
-        kind = "index" if instrument.path.is_index else "share"
-        return Margin(
-            span=value * _FUTURE_SPAN_PERCENT[kind] // 100,
-            exposure=value * _FUTURE_EXPOSURE_PERCENT[kind] // 100,
-        )
-    return Margin(var=value * _MIS_CASH_PERCENT // 100 if product == "MIS" else value)
 
 
 class Position(Struct):
-    """One row: what was carried into the day, and the day's purchases and sales."""
+    """One row: what was carried into the day, and the day's purchases and sales; values include the multiplier."""
 
     instrument: Instrument
     product: str
@@ -75,12 +59,14 @@ class Position(Struct):
         sell_quantity = carried_sell + self.day_sell_quantity
         buy_value = self.day_buy_value + (carried_value if carried_buy else 0)
         sell_value = self.day_sell_value + (carried_value if carried_sell else 0)
-        buy_m2m = self.day_buy_value + carried_buy * self.close_price
-        sell_m2m = self.day_sell_value + carried_sell * self.close_price
+        units = self.instrument.multiplier
+        buy_m2m = self.day_buy_value + carried_buy * self.close_price * units
+        sell_m2m = self.day_sell_value + carried_sell * self.close_price * units
         quantity = buy_quantity - sell_quantity
         value = sell_value - buy_value
-        pnl = value + quantity * last
-        buy_price, sell_price = _average(buy_value, buy_quantity), _average(sell_value, sell_quantity)
+        worth = quantity * last * units
+        pnl = value + worth
+        buy_price, sell_price = _average(buy_value, buy_quantity * units), _average(sell_value, sell_quantity * units)
         return {
             "tradingsymbol": self.instrument.tradingsymbol,
             "exchange": self.instrument.exchange,
@@ -88,13 +74,13 @@ class Position(Struct):
             "product": self.product,
             "quantity": quantity,
             "overnight_quantity": overnight,
-            "multiplier": 1,
+            "multiplier": units,
             "average_price": buy_price if quantity > 0 else sell_price if quantity < 0 else 0,
             "close_price": to_rupees(self.close_price) if overnight else 0,
             "last_price": to_rupees(last),
             "value": to_rupees(value),
             "pnl": to_rupees(pnl),
-            "m2m": to_rupees(sell_m2m - buy_m2m + quantity * last),
+            "m2m": to_rupees(sell_m2m - buy_m2m + worth),
             "unrealised": to_rupees(pnl),
             "realised": 0,
             "buy_quantity": buy_quantity,
@@ -106,10 +92,10 @@ class Position(Struct):
             "sell_value": to_rupees(sell_value),
             "sell_m2m": to_rupees(sell_m2m),
             "day_buy_quantity": self.day_buy_quantity,
-            "day_buy_price": _average(self.day_buy_value, self.day_buy_quantity),
+            "day_buy_price": _average(self.day_buy_value, self.day_buy_quantity * units),
             "day_buy_value": to_rupees(self.day_buy_value),
             "day_sell_quantity": self.day_sell_quantity,
-            "day_sell_price": _average(self.day_sell_value, self.day_sell_quantity),
+            "day_sell_price": _average(self.day_sell_value, self.day_sell_quantity * units),
             "day_sell_value": to_rupees(self.day_sell_value),
         }
 
@@ -123,6 +109,8 @@ class Holding(Struct):
     t1_quantity: int = 0
     used_quantity: int = 0
     opening_quantity: int = 0
+    authorised_quantity: int = 0
+    authorised_ns: int = 0
 
     @property
     def sellable(self) -> int:
@@ -138,15 +126,15 @@ class Holding(Struct):
             "tradingsymbol": self.instrument.tradingsymbol,
             "exchange": self.instrument.exchange,
             "instrument_token": self.instrument.token,
-            "isin": f"INE{self.instrument.token >> 8:06d}01{self.instrument.token % 10}"[:12],
+            "isin": isin_of(self.instrument),
             "product": "CNC",
             "price": 0,
             "quantity": self.quantity,
             "used_quantity": self.used_quantity,
             "t1_quantity": self.t1_quantity,
             "realised_quantity": self.quantity,
-            "authorised_quantity": 0,
-            "authorised_date": None,
+            "authorised_quantity": self.authorised_quantity,
+            "authorised_date": text_of(self.authorised_ns) if self.authorised_ns else None,
             "authorisation": {},
             "opening_quantity": self.opening_quantity,
             "short_quantity": 0,
@@ -163,16 +151,23 @@ class Holding(Struct):
         }
 
 
+def isin_of(instrument: Instrument) -> str:
+    """A made-up ISIN of the right form."""
+    return f"INE{instrument.token >> 8:06d}01{instrument.token % 10}"[:12]
+
+
 class Portfolio:
     """Positions, holdings and funds of the one account."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, scan: Scan) -> None:
         self.ledger = ledger
+        self._scan = scan
         self.positions: dict[Key, Position] = {}
         self.holdings: dict[tuple[str, str], Holding] = {}
         self.day_cash = ledger.opening_cash
         self.reserved = 0
         self._realised_before: dict[Key, int] = {}
+        self._asked: dict[str, dict[str, int]] = {}
 
     def trade(
         self,
@@ -191,13 +186,14 @@ class Portfolio:
         row = self.positions.get(key)
         if row is None:
             row = self.positions[key] = Position(instrument, product)
+        unit_price = price * instrument.multiplier
         if side == BUY:
             row.day_buy_quantity += quantity
-            row.day_buy_value += quantity * price
+            row.day_buy_value += quantity * unit_price
         else:
             row.day_sell_quantity += quantity
-            row.day_sell_value += quantity * price
-        self.ledger.book(day, order_id, key, side, quantity, price, square_off=square_off)
+            row.day_sell_value += quantity * unit_price
+        self.ledger.book(day, order_id, key, side, quantity, unit_price, square_off=square_off)
         if product == "CNC" and side == SELL:
             self._use_holding(day, row)
 
@@ -235,19 +231,75 @@ class Portfolio:
         holding = self.holdings.get(key[:2])
         return max(self.net(key), 0) + (holding.sellable if holding else 0)
 
+    def settle(self, day: int, key: Key, price: int, tax: int) -> None:
+        """Close a contract at its settlement price (per unit of quantity, multiplier inside); its row goes flat."""
+        row = self.positions.get(key)
+        if row is None or row.quantity == 0:
+            return
+        quantity = row.quantity
+        if quantity > 0:
+            row.day_sell_quantity += quantity
+            row.day_sell_value += quantity * price
+        else:
+            row.day_buy_quantity -= quantity
+            row.day_buy_value -= quantity * price
+        self.ledger.settle(day, key, price, tax)
+
+    def risk_legs(self) -> list[RiskLeg]:
+        """Every open contract."""
+        return [
+            RiskLeg(row.instrument, row.quantity, _open_price(row))
+            for row in self.positions.values()
+            if row.instrument.is_derivative and row.quantity
+        ]
+
+    def extra_margin(self, legs: list[RiskLeg]) -> int:
+        """How much more span and exposure the open contracts would block together with `legs`; negative for less."""
+        held = self.risk_legs()
+        return self._scan(held + legs).total - self._scan(held).total
+
+    def ask_authorisation(self, wanted: dict[str, int]) -> str:
+        """Note which holdings (by ISIN; none named means all) the user is to authorise; the request's id."""
+        request_id = secrets.token_urlsafe(16)
+        self._asked[request_id] = wanted
+        return request_id
+
+    def authorise(self, request_id: str, now: int) -> bool:
+        """The user's consent at the depository; False for an unknown request."""
+        wanted = self._asked.pop(request_id, None)
+        if wanted is None:
+            return False
+        for holding in self.holdings.values():
+            held = holding.quantity
+            holding.authorised_quantity = min(wanted.get(isin_of(holding.instrument), 0) if wanted else held, held)
+            holding.authorised_ns = now
+        return True
+
+    def check_authorised(self, instrument: Instrument, quantity: int, live: Iterable["Order"], now: int) -> None:
+        """Refuse a sale of holdings that the depository has not been told of: until 17:30 of the day of consent."""
+        key = (instrument.exchange, instrument.tradingsymbol)
+        holding = self.holdings.get(key)
+        pending = sum(one.pending for one in live if one.book_key == (*key, "CNC") and one.side == SELL)
+        needed = quantity + pending + max(-self.net((*key, "CNC")), 0) - max(self.net((*key, "CNC")), 0)
+        if holding is None or needed <= 0:
+            return
+        same_day = day_of(holding.authorised_ns) == day_of(now) and seconds_of(now) < _AUTHORISED_UNTIL_SECONDS
+        lacking = min(needed, holding.quantity) - (holding.authorised_quantity if same_day else 0)
+        if lacking > 0:
+            raise Refusal(f"{lacking} quantity needs authorisation at depository.", "HoldingException", 428)
+
     def used_margin(self) -> Margin:
-        """Margin that open positions block; delivery blocks today's net purchases."""
-        span = exposure = var = 0
-        for row in self.positions.values():
+        """Margin that open positions block; delivery blocks today's net purchases, options the premium paid."""
+        total = self._scan(self.risk_legs())
+        var = premium = 0
+        for key, row in self.positions.items():
             if row.product == "CNC":
                 var += row.day_buy_value - row.day_sell_value
-                continue
-            if row.quantity:
-                margin = margin_for(row.instrument, row.product, abs(row.quantity) * _open_price(row))
-                span += margin.span
-                exposure += margin.exposure
-                var += margin.var
-        return Margin(span, exposure, var)
+            elif row.instrument.is_option:
+                premium += self.ledger.accounts[key].cost()
+            elif row.quantity and not row.instrument.is_derivative:
+                var += margin_for(row.instrument, row.product, abs(row.quantity) * _open_price(row)).total
+        return total.plus(Margin(var=var, premium=premium))
 
     def realised_today(self) -> int:
         """Profit realised today outside delivery."""
@@ -282,7 +334,7 @@ class Portfolio:
             price = close(row.instrument)
             account = self.ledger.accounts[key]
             carried[key] = Position(row.instrument, row.product, row.quantity, account.cost(), price)
-            carried_value += row.quantity * price
+            carried_value += account.cost()
         self.positions = carried
         self.reserved = 0
         self._realised_before = {key: account.realised for key, account in self.ledger.accounts.items()}
@@ -309,10 +361,11 @@ class Portfolio:
 
 def _open_price(row: Position) -> int:
     """Average price of the side that is open, in 1/10,000 rupee."""
+    units = row.instrument.multiplier
     if row.quantity > 0:
-        bought = row.day_buy_quantity + max(row.overnight_quantity, 0)
+        bought = units * (row.day_buy_quantity + max(row.overnight_quantity, 0))
         return (row.day_buy_value + max(row.overnight_value, 0)) // bought if bought else row.close_price
-    sold = row.day_sell_quantity + max(-row.overnight_quantity, 0)
+    sold = units * (row.day_sell_quantity + max(-row.overnight_quantity, 0))
     return (row.day_sell_value + max(-row.overnight_value, 0)) // sold if sold else row.close_price
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from sandbox import orders as status
+from sandbox.margins import RiskLeg
 from sandbox.money import UNITS_PER_RUPEE
-from sandbox.orders import SELL, Order
+from sandbox.orders import BUY, SELL, Order
 from sandbox.portfolio import Portfolio, margin_for
 
 Problem = tuple[str, str]
@@ -31,9 +32,13 @@ def claim(
                 "RMS:Rule: Check holdings including BTST for entity account across exchange across segment",
             )
         return None
-    free = max(-order.side * portfolio.net(order.book_key) - others, 0)
-    order.extra_quantity = max(order.quantity - free, 0)
-    needed = margin_of(order, last_price)
+    if order.instrument.is_derivative:
+        needed = contract_need(order, portfolio, last_price)
+        order.claimed, order.claimed_quantity = needed, order.pending
+    else:
+        free = max(-order.side * portfolio.net(order.book_key) - others, 0)
+        order.extra_quantity = max(order.quantity - free, 0)
+        needed = margin_of(order, last_price)
     available = portfolio.available()
     if needed > available and "margin" not in relaxed:
         required, left = needed / UNITS_PER_RUPEE, available / UNITS_PER_RUPEE
@@ -47,8 +52,24 @@ def claim(
     return None
 
 
+def contract_need(order: Order, portfolio: Portfolio, last_price: int) -> int:
+    """What a contract's order needs more: a purchase its premium, and what the risk of the whole book grows by.
+
+    Closing a position needs nothing, unless it was another's hedge.
+    """
+    one = order.instrument
+    price = order.price or order.trigger_price or last_price
+    premium = order.pending * price * one.multiplier if one.is_option and order.side == BUY else 0
+    risk = portfolio.extra_margin([RiskLeg(one, order.side * order.pending, price)])
+    return max(premium + risk, 0)
+
+
 def margin_of(order: Order, last_price: int) -> int:
     """What the order's unfilled, position-increasing part blocks, in 1/10,000 rupee."""
+    if order.instrument.is_derivative:
+        if order.square_off or not order.claimed_quantity:
+            return 0
+        return order.claimed * min(order.pending, order.claimed_quantity) // order.claimed_quantity
     quantity = min(order.pending, order.extra_quantity)
     if quantity == 0 or order.square_off:
         return 0

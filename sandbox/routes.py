@@ -8,6 +8,7 @@ from sandbox import routes_account as account
 from sandbox import routes_alerts as alerts
 from sandbox import routes_control as control
 from sandbox import routes_costs as costs
+from sandbox import routes_gtt as gtt
 from sandbox import routes_holdings as holdings
 from sandbox import routes_market as market
 from sandbox import routes_mf as mf
@@ -65,6 +66,7 @@ ROUTES = (
     _route("GET", "/portfolio/holdings/summary", "other", holdings.summary),
     _route("GET", "/portfolio/holdings/compact", "other", holdings.compact),
     _route("POST", "/portfolio/holdings/authorise", "other", holdings.authorise),
+    _route("GET", "/connect/portfolio/authorise/holdings/*/*", "free", holdings.authorise_page, token=False),
     _route("GET", "/alerts", "other", alerts.alerts),
     _route("POST", "/alerts", "other", alerts.create),
     _route("DELETE", "/alerts", "other", alerts.delete),
@@ -95,6 +97,12 @@ ROUTES = (
     _route("GET", "/quote/ohlc", "quote", market.ohlc, prepare=market.prepare_quotes),
     _route("GET", "/quote/ltp", "quote", market.ltp, prepare=market.prepare_quotes),
     _route("GET", "/instruments/historical/*/*", "historical", market.historical, prepare=market.prepare_history),
+    _route("GET", "/instruments/trigger_range/*", "other", gtt.trigger_range),
+    _route("GET", "/gtt/triggers", "other", gtt.triggers),
+    _route("POST", "/gtt/triggers", "other", gtt.place_trigger),
+    _route("GET", "/gtt/triggers/*", "other", gtt.trigger),
+    _route("PUT", "/gtt/triggers/*", "other", gtt.modify_trigger),
+    _route("DELETE", "/gtt/triggers/*", "other", gtt.delete_trigger),
     _route("GET", "/instruments", "other", market.instruments),
     _route("GET", "/instruments/*", "other", market.instruments),
     _route("POST", "/margins/orders", "other", costs.order_margins),

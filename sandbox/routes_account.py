@@ -6,9 +6,12 @@ from urllib.parse import parse_qsl, urlencode
 from sandbox.auth import API_KEY
 from sandbox.envelope import HTML_TYPE, Reply, Request, success
 from sandbox.exchange import Exchange
+from sandbox.instruments import Instrument
+from sandbox.margins import margin_for
 from sandbox.money import to_rupees
 from sandbox.refusal import Refusal, order_refused
 from sandbox.rules import PRODUCTS
+from sandbox.trading_days import seconds_of, square_off_seconds
 
 BUY, SELL = 1, -1
 
@@ -120,13 +123,33 @@ def convert_position(exchange: Exchange, request: Request) -> Reply:
         kind = PRODUCTS.get(product)
         if kind is None or (kind != "both" and (kind == "derivative") != instrument.is_derivative):
             raise Refusal("Invalid `old_product` or `new_product`.")
-    if old == new or (new == "CNC" and side == SELL):
+    if old == new or (new in {"CNC", "MTF"} and side == SELL):
         raise order_refused("The position cannot be converted to this product.")
+    _check_conversion(exchange, instrument, side * int(quantity), old, new)
     try:
         exchange.portfolio.convert(instrument, side, int(quantity), old, new)
     except ValueError:
         raise order_refused("The quantity to convert is more than the open quantity.") from None
     return success(True)
+
+
+def _check_conversion(exchange: Exchange, instrument: Instrument, quantity: int, old: str, new: str) -> None:
+    """No way into MIS once the broker has squared off, and none without the money."""
+    now = exchange.clock.now_ns()
+    late = seconds_of(now) >= square_off_seconds(instrument.session, exchange.engine.day)
+    if new == "MIS" and late and "mis-cutoff" not in exchange.options.relaxed:
+        raise order_refused("Positions cannot be converted to MIS now: the intraday square-off time has passed.")
+    if instrument.is_derivative or "margin" in exchange.options.relaxed:
+        return
+    value = abs(quantity) * exchange.engine.quote(instrument).last_price
+    more = margin_for(instrument, new, value).total - margin_for(instrument, old, value).total
+    available = exchange.portfolio.available()
+    if more > available:
+        raise Refusal(
+            f"Insufficient funds. Required margin is {to_rupees(more):.2f} but available margin is "
+            f"{to_rupees(available):.2f}.",
+            "MarginException",
+        )
 
 
 def holdings(exchange: Exchange, request: Request) -> Reply:
@@ -140,9 +163,14 @@ def holdings(exchange: Exchange, request: Request) -> Reply:
 
 
 def auctions(exchange: Exchange, request: Request) -> Reply:
-    """GET /portfolio/holdings/auctions: nothing of ours is ever auctioned."""
-    del exchange, request
-    return success([])
+    """GET /portfolio/holdings/auctions: holdings that the exchange buys in today, while it does"""
+    del request
+    rows = []
+    for holding, number in exchange.engine.calls.auctions():
+        tape = exchange.engine.tape(holding.instrument)
+        row = holding.row(exchange.engine.quote(holding.instrument).last_price, tape.previous_close)
+        rows.append({**row, "auction_number": number})
+    return success(rows)
 
 
 def _page(fields: dict[str, str], message: str, status: int) -> Reply:
@@ -164,7 +192,7 @@ def _equity(exchange: Exchange) -> dict[str, object]:
     for key, row in portfolio.positions.items():
         if key[2] != "CNC" and row.quantity:
             last = exchange.engine.quote(row.instrument).last_price
-            unrealised += exchange.ledger.accounts[key].unrealised(last)
+            unrealised += exchange.ledger.accounts[key].unrealised(last * row.instrument.multiplier)
     delivery = sum(
         row.day_buy_value - row.day_sell_value for key, row in portfolio.positions.items() if key[2] == "CNC"
     )
@@ -184,7 +212,7 @@ def _equity(exchange: Exchange) -> dict[str, object]:
             "exposure": to_rupees(used.exposure + used.var - delivery + portfolio.reserved),
             "m2m_realised": to_rupees(realised),
             "m2m_unrealised": to_rupees(unrealised),
-            "option_premium": 0,
+            "option_premium": to_rupees(used.premium),
             "payout": 0,
             "span": to_rupees(used.span),
             "holding_sales": 0,

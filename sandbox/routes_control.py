@@ -80,7 +80,8 @@ def books(exchange: Exchange, request: Request) -> Reply:
             "quantity": account.quantity,
             "buy_value": to_rupees(account.buy_value),
             "sell_value": to_rupees(account.sell_value),
-            "last_price": to_rupees(exchange.engine.last_price(key[0], key[1])),
+            "last_price": to_rupees(exchange.engine.quote(exchange.universe.ever[f"{key[0]}:{key[1]}"]).last_price),
+            "multiplier": exchange.universe.ever[f"{key[0]}:{key[1]}"].multiplier,
         }
         for key, account in ledger.accounts.items()
     ]

@@ -1,6 +1,7 @@
 """Order margins, basket margins and the virtual contract note: JSON bodies in, unrounded numbers out."""
 
 from collections.abc import Mapping
+from datetime import date
 from fractions import Fraction
 
 from msgspec import Struct
@@ -9,8 +10,8 @@ from sandbox.charges import OrderCharges, order_charges
 from sandbox.envelope import Reply, Request, success
 from sandbox.exchange import Exchange
 from sandbox.instruments import Instrument
+from sandbox.margins import Margin, RiskLeg, margin_for
 from sandbox.money import UNITS_PER_RUPEE, to_rupees
-from sandbox.portfolio import Margin, margin_for
 from sandbox.refusal import Refusal
 from sandbox.rules import PRODUCTS
 
@@ -26,24 +27,31 @@ class Leg(Struct, frozen=True):
     product: str
     quantity: int
     price: int
+    day: date
     body: Mapping[str, object]
 
     @property
     def value(self) -> int:
-        """Price x quantity."""
-        return self.price * self.quantity
+        """Price x quantity x multiplier."""
+        return self.price * self.quantity * self.instrument.multiplier
 
     @property
     def costs(self) -> OrderCharges:
         """Unrounded charges."""
-        return order_charges(self.instrument.exchange, self.product, self.side, self.value)
+        one = self.instrument
+        return order_charges(one.exchange, self.product, self.side, self.value, one.tradingsymbol, self.day)
+
+    @property
+    def tax_type(self) -> str:
+        """What the transaction tax is called."""
+        return "ctt" if self.instrument.exchange == "MCX" else "stt"
 
 
 def order_margins(exchange: Exchange, request: Request) -> Reply:
     """POST /margins/orders"""
     legs = _legs(exchange, request, "price")
     compact = request.one("mode") == "compact"
-    return success([_margin_row(leg, _margin(leg), compact=compact) for leg in legs])
+    return success([_margin_row(leg, _margin(exchange, leg), compact=compact) for leg in legs])
 
 
 def basket_margins(exchange: Exchange, request: Request) -> Reply:
@@ -51,9 +59,9 @@ def basket_margins(exchange: Exchange, request: Request) -> Reply:
     legs = _legs(exchange, request, "price")
     compact = request.one("mode") == "compact"
     consider = request.one("consider_positions").lower() in {"true", "1"}
-    rows = [_margin_row(leg, _margin(leg), compact=compact) for leg in legs]
-    initial = _sum([_margin(leg) for leg in legs])
-    final = _sum(_netted(exchange, legs, consider=consider))
+    rows = [_margin_row(leg, _margin(exchange, leg), compact=compact) for leg in legs]
+    initial = _sum([_margin(exchange, leg) for leg in legs])
+    final = _together(exchange, legs, consider=consider)
     charges = [leg.costs for leg in legs]
     zero = OrderCharges(*[Fraction(0)] * 6)
     top = _charges_block(zero, "")
@@ -71,7 +79,12 @@ def contract_note(exchange: Exchange, request: Request) -> Reply:
             for name in ["transaction_type", "tradingsymbol", "exchange", "variety", "product", "order_type"]
         }
         rows.append(
-            {**echo, "quantity": leg.quantity, "price": to_rupees(leg.price), "charges": _charges_block(leg.costs)}
+            {
+                **echo,
+                "quantity": leg.quantity,
+                "price": to_rupees(leg.price),
+                "charges": _charges_block(leg.costs, leg.tax_type),
+            }
         )
     return success(rows)
 
@@ -104,39 +117,49 @@ def _leg(exchange: Exchange, body: object, price_field: str) -> Leg:
         if price_field == "average_price":
             raise Refusal("Invalid `average_price`. It should be more than 0.")
         price = exchange.engine.quote(instrument).last_price
-    return Leg(instrument, side, product, int(quantity), price, body)
+    return Leg(instrument, side, product, int(quantity), price, exchange.engine.day, body)
 
 
-def _margin(leg: Leg) -> Margin:
-    return margin_for(leg.instrument, leg.product, leg.value)
+def _margin(exchange: Exchange, leg: Leg) -> Margin:
+    return exchange.margins.order(leg.instrument, leg.side, leg.quantity, leg.price, leg.product)
 
 
-def _netted(exchange: Exchange, legs: list[Leg], *, consider: bool) -> list[Margin]:
-    """Margin of what the legs leave open, less what the open positions block already."""
-    open_quantity: dict[tuple[str, str, str], int] = {}
+def _together(exchange: Exchange, legs: list[Leg], *, consider: bool) -> Margin:
+    """Margin of what the legs leave open together: hedges benefit, sold premium counts against bought; with open
+    positions considered, what is needed beyond what they block.
+    """
+    contracts = [
+        RiskLeg(leg.instrument, leg.side * leg.quantity, leg.price) for leg in legs if leg.instrument.is_derivative
+    ]
+    premium = sum(leg.side * leg.value for leg in legs if leg.instrument.is_option)
+    held = exchange.portfolio.risk_legs() if consider else []
+    now, after = exchange.margins.scan(held), exchange.margins.scan(held + contracts)
+    total = Margin(span=after.span - now.span, exposure=after.exposure - now.exposure, premium=premium)
+    quantities: dict[tuple[str, str, str], int] = {}
     example: dict[tuple[str, str, str], Leg] = {}
     for leg in legs:
-        key = (leg.instrument.exchange, leg.instrument.tradingsymbol, leg.product)
-        open_quantity[key] = open_quantity.get(key, 0) + leg.side * leg.quantity
-        example[key] = leg
-    margins = []
-    for key, quantity in open_quantity.items():
-        held = exchange.portfolio.net(key) if consider else 0
-        more = max(abs(held + quantity) - abs(held), 0)
+        if not leg.instrument.is_derivative:
+            key = (leg.instrument.exchange, leg.instrument.tradingsymbol, leg.product)
+            quantities[key] = quantities.get(key, 0) + leg.side * leg.quantity
+            example[key] = leg
+    for key, quantity in quantities.items():
+        before = exchange.portfolio.net(key) if consider else 0
+        more = max(abs(before + quantity) - abs(before), 0)
         leg = example[key]
-        margins.append(margin_for(leg.instrument, leg.product, more * leg.price))
-    return margins
+        total = total.plus(margin_for(leg.instrument, leg.product, more * leg.price))
+    return total
 
 
 def _sum(margins: list[Margin]) -> Margin:
-    return Margin(
-        sum(one.span for one in margins), sum(one.exposure for one in margins), sum(one.var for one in margins)
-    )
+    total = Margin()
+    for one in margins:
+        total = total.plus(one)
+    return total
 
 
 def _margin_row(leg: Leg, margin: Margin, *, compact: bool) -> dict[str, object]:
     row: dict[str, object] = {
-        "type": "equity",
+        "type": "commodity" if leg.instrument.exchange == "MCX" else "equity",
         "tradingsymbol": leg.instrument.tradingsymbol,
         "exchange": leg.instrument.exchange,
     }
@@ -147,7 +170,7 @@ def _margin_row(leg: Leg, margin: Margin, *, compact: bool) -> dict[str, object]
         **row,
         **_parts(margin),
         "leverage": leverage,
-        "charges": _charges_block(leg.costs),
+        "charges": _charges_block(leg.costs, leg.tax_type),
         "total": to_rupees(margin.total),
     }
 
@@ -169,7 +192,7 @@ def _parts(margin: Margin) -> dict[str, object]:
     return {
         "span": to_rupees(margin.span),
         "exposure": to_rupees(margin.exposure),
-        "option_premium": 0,
+        "option_premium": to_rupees(margin.premium),
         "additional": 0,
         "bo": 0,
         "cash": 0,

@@ -1,11 +1,10 @@
 """Shorter views of the holdings, and their authorisation at the depository (kite-facts 2.3)."""
 
-import secrets
 from typing import Any
 
 import msgspec
 
-from sandbox.envelope import Reply, Request, parse_query, success
+from sandbox.envelope import HTML_TYPE, Reply, Request, parse_query, success
 from sandbox.exchange import Exchange
 from sandbox.refusal import Refusal
 from sandbox.routes_account import holdings
@@ -46,7 +45,15 @@ def authorise(exchange: Exchange, request: Request) -> Reply:
         raise Refusal("Invalid `quantity`.")
     if not set(isins) <= known:
         raise Refusal("Invalid `isin`.")
-    return success({"request_id": secrets.token_urlsafe(16)})
+    wanted = {isin: round(float(text)) for isin, text in zip(isins, quantities, strict=True)}
+    return success({"request_id": exchange.portfolio.ask_authorisation(wanted)})
+
+
+def authorise_page(exchange: Exchange, request: Request) -> Reply:
+    """GET /connect/portfolio/authorise/holdings/{api_key}/{request_id}: the user's consent, given by opening it"""
+    if not exchange.portfolio.authorise(request.parts[1], exchange.clock.now_ns()):
+        raise Refusal("Invalid `request_id`.")
+    return Reply(b"<!doctype html><title>Kite sandbox</title><p>Authorised until 17:30 today.</p>", 200, HTML_TYPE)
 
 
 def _rows(exchange: Exchange, request: Request) -> list[dict[str, Any]]:

@@ -11,15 +11,9 @@ from msgspec import Struct
 
 from sandbox.instruments import Instrument, Universe
 from sandbox.money import UNITS_PER_RUPEE, parse_rupees
+from sandbox.phases import Phase, amo_window, phase_of
 from sandbox.refusal import Refusal, order_refused
-from sandbox.trading_days import (
-    close_seconds,
-    day_of,
-    is_trading_day,
-    open_seconds,
-    seconds_of,
-    square_off_seconds,
-)
+from sandbox.trading_days import day_of, seconds_of, square_off_seconds
 
 BUY, SELL = 1, -1
 
@@ -38,8 +32,16 @@ RELAXABLE = (
     "margin",
     "holdings",
     "amo-window",
+    "mis-blocked",
+    "far-month",
+    "gtt-cap",
 )
-"""Rules that `--relax` switches off one by one (`amo-window` is accepted for the after-market orders to come)."""
+"""Rules that `--relax` switches off one by one."""
+
+VARIETIES = frozenset({"regular", "amo", "co", "iceberg", "auction"})
+ICEBERG_LEGS_MAX = 50
+MIS_LIQUIDITY_MIN = 0.1
+COVER_RANGE_PERCENT = 3
 
 PRODUCTS = {"CNC": "cash", "MIS": "both", "NRML": "derivative", "MTF": "cash"}
 TAG_LENGTH_MAX = 20
@@ -65,6 +67,10 @@ class PlaceRequest(Struct, frozen=True):
     disclosed_quantity: int
     market_protection: float
     tag: str | None
+    variety: str = "regular"
+    iceberg_legs: int = 0
+    iceberg_quantity: int = 0
+    auction_number: str | None = None
 
 
 class ModifyRequest(Struct, frozen=True):
@@ -81,8 +87,8 @@ class ModifyRequest(Struct, frozen=True):
 
 def parse_place(variety: str, form: Mapping[str, str], universe: Universe) -> PlaceRequest:
     """A request from the form of POST /orders/{variety}."""
-    if variety != "regular":
-        raise Refusal(f"Invalid `variety`: the sandbox takes regular orders only, found {variety[:20]!r}.")
+    if variety not in VARIETIES:
+        raise Refusal("Invalid `variety`.")
     exchange = _one_of(form, "exchange", {"NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX"})
     symbol = _required(form, "tradingsymbol")
     side = BUY if _one_of(form, "transaction_type", {"BUY", "SELL"}) == "BUY" else SELL
@@ -95,7 +101,7 @@ def parse_place(variety: str, form: Mapping[str, str], universe: Universe) -> Pl
     if tag is not None and len(tag) > TAG_LENGTH_MAX:
         raise Refusal(f"Invalid `tag`. It should be no longer than {TAG_LENGTH_MAX} characters.")
     price = _price(form, "price") if order_type in {"LIMIT", "SL"} else 0
-    trigger = _price(form, "trigger_price") if order_type in {"SL", "SL-M"} else 0
+    trigger = _price(form, "trigger_price") if order_type in {"SL", "SL-M"} or variety == "co" else 0
     instrument = universe.by_key.get(f"{exchange}:{symbol}")
     if instrument is None or instrument.is_index:
         raise Refusal("The instrument you are placing an order for has either expired or does not exist.")
@@ -104,6 +110,7 @@ def parse_place(variety: str, form: Mapping[str, str], universe: Universe) -> Pl
         raise Refusal(f"Invalid `product`: {product} is not available for {instrument.key}.")
     if validity == "IOC" and order_type.startswith("SL"):
         raise Refusal("Stoploss orders cannot be placed with IOC validity.")
+    legs, leg_quantity = _check_variety(variety, form, order_type, product, validity, quantity)
     return PlaceRequest(
         instrument=instrument,
         side=side,
@@ -117,7 +124,30 @@ def parse_place(variety: str, form: Mapping[str, str], universe: Universe) -> Pl
         disclosed_quantity=_integer(form, "disclosed_quantity", low=0, high=quantity, default=0),
         market_protection=_protection(form) or 0.0,
         tag=tag,
+        variety=variety,
+        iceberg_legs=legs,
+        iceberg_quantity=leg_quantity,
+        auction_number=_required(form, "auction_number") if variety == "auction" else None,
     )
+
+
+def _check_variety(
+    variety: str, form: Mapping[str, str], order_type: str, product: str, validity: str, quantity: int
+) -> tuple[int, int]:
+    """What a variety asks of the form; (legs, leg quantity) of an iceberg."""
+    if variety == "co" and (order_type not in {"MARKET", "LIMIT"} or product != "MIS" or validity != "DAY"):
+        raise Refusal("Cover orders are MARKET or LIMIT with product MIS and validity DAY.")
+    if variety == "amo" and validity == "TTL":
+        raise Refusal("After market orders cannot be placed with TTL validity.")
+    if variety == "auction" and (order_type != "LIMIT" or product != "CNC" or form.get("transaction_type") != "SELL"):
+        raise Refusal("Auction orders are LIMIT sell orders with product CNC.")
+    if variety != "iceberg":
+        return 0, 0
+    legs = _integer(form, "iceberg_legs", low=2, high=ICEBERG_LEGS_MAX)
+    size = _integer(form, "iceberg_quantity", low=1)
+    if not (legs - 1) * size < quantity <= legs * size:
+        raise Refusal("Invalid `iceberg_quantity`. It should be the quantity divided by the legs.")
+    return legs, size
 
 
 def parse_modify(form: Mapping[str, str]) -> ModifyRequest:
@@ -173,24 +203,105 @@ def protected_limit(instrument: Instrument, side: int, reference: int, percent: 
     return max(-(-(reference - distance) // tick) * tick, quote.lower_circuit, tick)
 
 
-def check_place(request: PlaceRequest, quote: Quote, now_ns: int, relaxed: frozenset[str], *, protect: bool) -> None:
-    """The mini-RMS: what Zerodha refuses before an order gets an id. `protect`: market protection is required."""
+def check_place(
+    request: PlaceRequest,
+    quote: Quote,
+    now_ns: int,
+    relaxed: frozenset[str],
+    *,
+    protect: bool,
+    band: Quote | None = None,
+) -> None:
+    """The mini-RMS: what Zerodha refuses before an order gets an id.
+
+    protect  market protection is required
+    band     prices that a closing auction allows
+    """
     instrument = request.instrument
     if request.order_type in {"MARKET", "SL-M"} and protect and request.market_protection == 0:
         raise Refusal(NO_PROTECTION)
-    check_quantity(instrument, request.quantity, relaxed)
+    check_quantity(instrument, request.iceberg_quantity or request.quantity, relaxed)
+    if request.iceberg_quantity:
+        check_quantity(instrument, request.quantity - (request.iceberg_legs - 1) * request.iceberg_quantity, relaxed)
+    _check_segment(request)
+    stop = request.trigger_price if request.order_type.startswith("SL") else 0
+    check_prices(instrument, request.side, request.order_type, request.price, stop, quote, relaxed)
+    if request.variety == "co":
+        _check_cover(request, quote, relaxed)
+    day, second = day_of(now_ns), seconds_of(now_ns)
+    if request.variety == "amo":
+        if "amo-window" not in relaxed and not amo_window(instrument, day, second):
+            raise order_refused(
+                "After market orders (AMO) cannot be placed now. Use regular orders during market hours."
+            )
+        return
+    if "session" not in relaxed:
+        _check_phase(request, phase_of(instrument, day, second), band)
+    if request.product == "MIS":
+        _check_intraday(instrument, day, second, relaxed)
+
+
+def _check_segment(request: PlaceRequest) -> None:
+    """What a segment does not take."""
+    instrument = request.instrument
     if request.order_type == "SL-M" and instrument.exchange == "BSE":
         raise order_refused("SL-M orders are not allowed on BSE. Use SL orders with a limit price.")
-    check_prices(instrument, request.side, request.order_type, request.price, request.trigger_price, quote, relaxed)
-    day, second = day_of(now_ns), seconds_of(now_ns)
-    if "session" not in relaxed and not in_session(instrument, day, second):
+    if request.order_type == "SL-M" and instrument.is_option and instrument.path.group == "equity":
+        raise order_refused("SL-M orders are not allowed for options. Use SL orders with a limit price.")
+    stock_option = instrument.is_option and instrument.path.group == "equity" and not instrument.path.is_index
+    if request.order_type == "MARKET" and stock_option:
+        raise order_refused("Market orders are not allowed for stock options. Use limit orders.")
+    if request.disclosed_quantity and instrument.is_derivative:
+        raise Refusal("Invalid `disclosed_quantity`. It is not available for derivatives.")
+    if request.variety == "co" and instrument.session not in {"cash", "auction", "derivative"}:
+        raise order_refused("Cover orders are not available for this segment.")
+
+
+def _check_cover(request: PlaceRequest, quote: Quote, relaxed: frozenset[str]) -> None:
+    """The stop of a cover order lies on the losing side, inside the trigger range."""
+    trigger = request.trigger_price
+    if "tick-size" not in relaxed and trigger % request.instrument.tick:
+        raise order_refused(_tick_text(request.instrument))
+    if "trigger-side" in relaxed:
+        return
+    lower, upper = cover_range(request.instrument, request.side, quote.last_price)
+    if not lower <= trigger <= upper:
+        raise order_refused(
+            f"Trigger price for cover order should be between {lower / UNITS_PER_RUPEE:g} and "
+            f"{upper / UNITS_PER_RUPEE:g}."
+        )
+
+
+def cover_range(instrument: Instrument, side: int, last_price: int) -> tuple[int, int]:
+    """(lower, upper) trigger of a cover order whose first leg has this side."""
+    tick = instrument.tick
+    reach = last_price * COVER_RANGE_PERCENT // 100 // tick * tick
+    last = last_price // tick * tick
+    return (max(last - reach, tick), last - tick) if side == BUY else (last + tick, last + reach)
+
+
+def _check_phase(request: PlaceRequest, phase: Phase, band: Quote | None) -> None:
+    """What the market takes at the moment."""
+    if phase == "continuous":
+        return
+    if phase == "closed" or request.variety not in {"regular", "amo"}:
         raise order_refused(CLOSED)
-    if (
-        request.product == "MIS"
-        and "mis-cutoff" not in relaxed
-        and second >= square_off_seconds(instrument.session, day)
-    ):
+    if request.order_type.startswith("SL") or request.validity != "DAY" or request.disclosed_quantity:
+        raise order_refused("Only limit and market orders valid for the day are allowed in this session.")
+    if request.order_type == "MARKET" and phase.endswith("limit"):
+        raise order_refused("Market orders are not allowed in this part of the session. Use limit orders.")
+    if band is not None and request.price and not band.lower_circuit <= request.price <= band.upper_circuit:
+        raise order_refused(
+            f"Your order price is outside the closing auction's band of {band.lower_circuit / UNITS_PER_RUPEE:g} to "
+            f"{band.upper_circuit / UNITS_PER_RUPEE:g}."
+        )
+
+
+def _check_intraday(instrument: Instrument, day: date, second: int, relaxed: frozenset[str]) -> None:
+    if "mis-cutoff" not in relaxed and second >= square_off_seconds(instrument.session, day):
         raise order_refused("MIS orders are not allowed now: the intraday square-off time has passed.")
+    if "mis-blocked" not in relaxed and not instrument.is_derivative and instrument.liquidity < MIS_LIQUIDITY_MIN:
+        raise order_refused("MIS orders are blocked for this stock. Use product CNC.")
 
 
 def check_quantity(instrument: Instrument, quantity: int, relaxed: frozenset[str]) -> None:
@@ -216,10 +327,7 @@ def check_prices(
     """Tick, circuit and the side of the trigger."""
     for value in (price, trigger):
         if "tick-size" not in relaxed and value % instrument.tick:
-            tick = f"{instrument.tick / UNITS_PER_RUPEE:.2f}"
-            raise order_refused(
-                f"Tick size for this script is {tick}. Kindly enter price in the multiple of tick size for this script"
-            )
+            raise order_refused(_tick_text(instrument))
         if value and "circuit" not in relaxed:
             _check_circuit(value, quote)
     if order_type in {"SL", "SL-M"} and "trigger-side" not in relaxed:
@@ -233,9 +341,10 @@ def check_prices(
             raise order_refused(f"Trigger price for stoploss {name} orders cannot be {where} than the limit price.")
 
 
-def in_session(instrument: Instrument, day: date, second: int) -> bool:
-    """Whether continuous trading runs for an instrument."""
-    return is_trading_day(day) and open_seconds(instrument.session) <= second < close_seconds(instrument.session, day)
+def _tick_text(instrument: Instrument) -> str:
+    tick = instrument.tick / UNITS_PER_RUPEE
+    text = f"{tick:.2f}" if instrument.tick % 100 == 0 else f"{tick:.4f}"
+    return f"Tick size for this script is {text}. Kindly enter price in the multiple of tick size for this script"
 
 
 def _check_circuit(value: int, quote: Quote) -> None:

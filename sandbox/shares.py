@@ -53,8 +53,7 @@ BPCL 526 356 0.9 1.1 0.80 360 1975 energy BHARAT PETROLEUM CORP LT
 VEDL 3063 505 1.3 1.4 0.84 420 1150 metal VEDANTA
 SANOFI 1442 4730 0.4 1.0 0.08 6 0 - SANOFI INDIA
 """
-"""symbol, exchange token, base price, beta, volatility, liquidity, print quantity, futures lot (0: no derivatives), sector,
-name"""
+"""symbol, exchange token, base price, beta, volatility, liquidity, print quantity, futures lot or 0, sector, name"""
 
 _FURTHER = """
 TATAMOTORS 3456 410 auto|ETERNAL 5097 310 infra|BAJAJFINSV 16675 2080 finance|BAJAJ-AUTO 16669 9050 auto

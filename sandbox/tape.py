@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from msgspec import Struct
@@ -331,11 +331,13 @@ def fair_price(paths: Paths, instrument: Instrument, day: date, second: Ints) ->
 def _years_left(instrument: Instrument, expiry: date, day: date, second: Ints) -> Floats:
     """Calendar time to the expiry session's end; none is left once the underlying has closed on the last day."""
     last = close_seconds(instrument.session, expiry)
-    left = (expiry - day).days * 86_400.0 + last - open_seconds(instrument.session) - second - 1
+    left: NDArray[np.floating[Any]] = (
+        (expiry - day).days * 86_400.0 + last - open_seconds(instrument.session) - second - 1
+    )
     if day >= expiry:
         anchor = close_seconds(instrument.path.anchor, day) - open_seconds(instrument.session) - 1
         left = np.where(second >= anchor, 0.0, left)
-    return np.maximum(left, 0.0) / YEAR_SECONDS
+    return np.asarray(np.maximum(left, 0.0) / YEAR_SECONDS, dtype=np.float64)
 
 
 def close_price(paths: Paths, instrument: Instrument, day: date) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 from kiteconnect import KiteConnect, KiteTicker
-from kiteconnect.exceptions import GeneralException, InputException, OrderException, TokenException
+from kiteconnect.exceptions import InputException, OrderException, TokenException
 
 from sandbox.launch import RunningSandbox
 from tests.support.waiting import eventually
@@ -146,12 +146,6 @@ def test_costs(kite: KiteConnect) -> None:
     assert note["charges"]["total"] == pytest.approx(8.42812, abs=1e-5)
     with pytest.raises(InputException):
         kite.get_virtual_contract_note([{**order, "order_id": "1", "average_price": 0}])
-
-
-def test_what_is_not_served_says_so(kite: KiteConnect) -> None:
-    with pytest.raises(GeneralException) as caught:
-        kite.get_gtts()
-    assert caught.value.code == 404
 
 
 class Heard:

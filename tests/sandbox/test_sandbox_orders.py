@@ -454,7 +454,7 @@ def test_each_rule_can_be_relaxed_by_its_name(rule: str, change: dict[str, objec
 
 
 def test_before_the_session_nothing_is_taken() -> None:
-    desk = Desk(start_seconds=9 * 3600)
+    desk = Desk(start_seconds=9 * 3600 - 1)
 
     with pytest.raises(Refusal, match="Markets are closed"):
         desk.place()
