@@ -164,9 +164,15 @@ class FakeBroker:
         )
         self._trades.append(trade)
         filled = row.filled + quantity
+        average = (row.average_price * row.filled + price * quantity) // filled
         status = BrokerStatus.COMPLETE if filled == row.quantity else row.status
         self._orders[order_id] = replace(
-            row, filled=filled, pending=row.quantity - filled, status=status, status_word=status.value
+            row,
+            filled=filled,
+            pending=row.quantity - filled,
+            average_price=average,
+            status=status,
+            status_word=status.value,
         )
         return self._orders[order_id]
 
