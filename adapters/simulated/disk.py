@@ -50,6 +50,7 @@ class SimJournal(SqliteJournal):
 
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
         """See Journal.claim."""
+        self._watcher.claiming(tag)
         record = super().claim(tag, now)
         if record is not None:
             self._watcher.committed((record,))
@@ -82,7 +83,7 @@ class SimJournal(SqliteJournal):
         if self._weather.strikes("disk_full"):
             raise apsw.FullError("database or disk is full")
         if self._weather.strikes("slow_disk"):
-            self._process.sleep(0.1)
+            self._process.sleep(0.1 if self._weather.random.random() < 0.8 else 0.5)
 
 
 class Disk:

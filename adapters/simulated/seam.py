@@ -124,6 +124,10 @@ class Watcher(Protocol):
         """An execution."""
         ...
 
+    def claiming(self, tag: str) -> None:
+        """A claim is asked for, at this moment."""
+        ...
+
     def committed(self, records: Sequence[JournalRecord]) -> None:
         """These are durable."""
         ...

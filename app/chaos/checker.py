@@ -16,8 +16,16 @@ from actors.routes import RISK
 from actors.runtime import ChildHung, ChildReady, ChildStarted, LifecycleEvent
 from app.chaos.hazards import INJECTED
 from domain.messages.control import TradingState
-from domain.messages.journal import IntentAccepted, JournalRecord, OrderState, SendingClaimed
-from domain.values import SECOND
+from domain.messages.journal import (
+    IntentAccepted,
+    IntentExpired,
+    JournalRecord,
+    OrderClosed,
+    OrderRejected,
+    OrderState,
+    SendingClaimed,
+)
+from domain.values import SECOND, Nanos
 
 if TYPE_CHECKING:
     from adapters.simulated.exchange import Exchange
@@ -63,6 +71,8 @@ class Checker:
         self._excused: frozenset[str] = frozenset()
         self._arrived: dict[str, str] = {}
         self._epoch = 0
+        self._ended: set[str] = set()
+        self._claiming: dict[str, Nanos] = {}
         self._latest: dict[str, int] = {}
         self._handed: dict[tuple[str, int], int] = {}
         self._ready: dict[str, int] = {}
@@ -180,6 +190,11 @@ class Checker:
 
     # -- the disk ----------------------------------------------------------------------------------------------------
 
+    def claiming(self, tag: str) -> None:
+        """See Watcher."""
+        assert self.clock is not None
+        self._claiming[tag] = self.clock.now_ns()
+
     def committed(self, records: Sequence[JournalRecord]) -> None:
         """See Watcher."""
         for record in records:
@@ -191,7 +206,11 @@ class Checker:
                 if event.risk_epoch < self._epoch:
                     self.broken("epoch", f"{event.tag} was approved in epoch {event.risk_epoch}, it is {self._epoch}")
             elif isinstance(event, SendingClaimed):
-                self._claim_is_durable(event.tag)
+                self._claim_is_durable(event.tag, event.time)
+            elif isinstance(event, OrderClosed | OrderRejected | IntentExpired) and event.tag:
+                if event.tag in self._ended:
+                    self.broken("ends once", f"{event.tag} ends again with {type(event).__name__}")
+                self._ended.add(event.tag)
 
     def flag_kept(self, name: str, value: str) -> None:
         """See Watcher."""
@@ -201,7 +220,7 @@ class Checker:
         elif name == "trading_state":
             self.kept_state = msgspec.json.decode(value)["state"]
 
-    def _claim_is_durable(self, tag: str) -> None:
+    def _claim_is_durable(self, tag: str, judged_at: Nanos) -> None:
         if tag in self.claimed:
             self.broken("one claim", f"{tag} was claimed twice")
         self.claimed.add(tag)
@@ -209,6 +228,9 @@ class Checker:
         assert self.clock is not None
         if intent is None or self.clock.now_ns() - self.jumped_at < 10 * self._rate * SECOND:
             return
+        if judged_at != self._claiming[tag]:
+            stale = (self._claiming[tag] - judged_at) / SECOND
+            self.broken("validity", f"{tag} was claimed by a clock read {stale:.3f} market s before")
         late = self.clock.now_ns() - intent.valid_until
         if late > CLAIM_SLACK_SECONDS * SECOND * self._rate:
             self.broken("validity", f"{tag} was claimed {late / SECOND:.1f} market s after its decision had run out")

@@ -14,6 +14,7 @@ FAULTS: Final[Mapping[str, float]] = {
     "exit": 0.0002,
     "hang": 0.00012,
     "failed_start": 0.15,
+    "domino": 0.4,  # a crash brings others down with it
     # The socket, per second.
     "feed_stall": 0.02,
     "frozen_peer": 0.02,
@@ -130,7 +131,7 @@ class Storm:
         if not self._rates:
             return ""
         fault = self.random.choice(tuple(self._rates))
-        if fault in ("crash", "exit", "hang", "failed_start"):
+        if fault in ("crash", "exit", "hang", "failed_start", "domino"):
             return ""  # supervision rightly gives up on what never comes to its feet
         self._spells = {fault: min(0.95, self._rates[fault] * 10)}
         return fault

@@ -18,6 +18,9 @@ HANG_SECONDS: Final = (6.0, 70.0)
 
 INJECTED: Final = "injected"
 
+TELLING: Final = {"journal.committed": 8, "journal.claimed": 25, "broker.pace": 8, "broker.sent": 8, "broker.place": 8}
+"""Edges at which much is undecided, and how many times more often faults strike there."""
+
 Handled = Callable[[str, int, object], None]
 """Told before each message: the actor's name, its incarnation, the message."""
 
@@ -29,11 +32,15 @@ class InjectedFault(Exception):
 class Hazards:
     """One process's. Called at every edge of a port with the edge's name.
 
+    domino        brings other actors down
     kill_at_edge  the process dies at the so-many-th edge from now; None: not so
     """
 
-    def __init__(self, runtime: SimulationRuntime, storm: Storm, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, runtime: SimulationRuntime, storm: Storm, note: Callable[[str], None], domino: Callable[[], None]
+    ) -> None:
         self._runtime = runtime
+        self._domino = domino
         self._storm = storm
         self._note = note
         self.kill_at_edge: int | None = None
@@ -52,17 +59,27 @@ class Hazards:
 
     def disturb(self, edge: str) -> None:
         """Maybe raise, maybe end the thread, maybe hang."""
+        for _ in range(TELLING.get(edge, 1)):
+            self._disturb(edge)
+
+    def _disturb(self, edge: str) -> None:
         storm, runtime = self._storm, self._runtime
         if storm.strikes("crash"):
             self._note(f"crash at {edge} in {runtime.running}")
+            self._topple()
             raise InjectedFault(f"{INJECTED} at {edge}")
         if storm.strikes("exit"):
             self._note(f"exit at {edge} in {runtime.running}")
+            self._topple()
             raise (SystemExit if storm.random.random() < 0.5 else KeyboardInterrupt)(f"{INJECTED} at {edge}")
         if storm.strikes("hang"):
             seconds = storm.random.uniform(*HANG_SECONDS)
             self._note(f"hang of {seconds:.1f} s at {edge} in {runtime.running}")
             runtime.sleep(seconds)
+
+    def _topple(self) -> None:
+        if self._storm.strikes("domino"):
+            self._runtime.timer(self._storm.random.random() * 0.3, self._domino)
 
     def fail_start(self, name: str) -> None:
         """Maybe the factory raises."""

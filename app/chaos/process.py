@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final
 
-from actors.routes import ALERTS, REPORTER, RISK, Routes
+from actors.routes import (
+    ALERTS,
+    FEED,
+    GATEWAY_READ,
+    MARKET,
+    ORDERS,
+    PORTFOLIO,
+    REPORTER,
+    RISK,
+    Routes,
+    gateway_entry,
+    strategy_name,
+)
 from actors.runtime import (
     Actor,
     ChildCrashed,
     ChildGaveUp,
     ChildHung,
     ChildRestarted,
+    Crash,
     Gate,
     Lane,
     LifecycleEvent,
@@ -23,7 +36,7 @@ from adapters.simulated.broker import SimBroker, SimHistory, SimSession
 from adapters.simulated.disk import SimJournal
 from adapters.simulated.feed import SimFeed
 from adapters.simulated.schedule import SimScheduler
-from app.chaos.hazards import Hazards, endangered
+from app.chaos.hazards import INJECTED, Hazards, endangered
 from app.wiring import STRATEGY_SUPERVISOR, build_tree
 from domain.calendar import SessionCalendar
 from domain.messages.control import ReportWritten, SetTradingState, StrategyFrozen, TradingState
@@ -34,6 +47,9 @@ if TYPE_CHECKING:
     from config.schema import Settings
     from domain.ports import Broker, FeedPort, History
     from domain.report.eod import EodReport
+
+DOMINOES: Final = (RISK, RISK, ORDERS, ORDERS, PORTFOLIO, MARKET, FEED, GATEWAY_READ, gateway_entry(0))
+"""Who may be brought down by another's crash; those named twice more often."""
 
 CALENDAR: Final = SessionCalendar()
 
@@ -110,7 +126,7 @@ class Process:
         self._on_end = on_end
         pace = Pace(plan.switch, plan.stretch, plan.longest_seconds)
         self.runtime = SimulationRuntime(plan.seed * 31 + number, kernel=world.kernel, pace=pace)
-        self.hazards = Hazards(self.runtime, world.storm, world.trace.note)
+        self.hazards = Hazards(self.runtime, world.storm, world.trace.note, self._domino)
         self.ports = SimPorts(world, self.runtime, self.hazards, f"run-{number}")
         self.routes = Routes(world.cast.topology)
         gate = WatchedGate(self.runtime)
@@ -151,6 +167,13 @@ class Process:
     def _end_soon(self, why: str) -> None:
         """A process that gives up ends by itself; its service manager starts another."""
         self._world.kernel.after(0.0, lambda: None if self.runtime.dead else self._on_end(self, why))
+
+    def _domino(self) -> None:
+        """One or two others die at their next message."""
+        random = self._world.storm.random
+        for name in random.sample((*DOMINOES, *self.routes.topology.strategies), random.randint(1, 2)):
+            address = strategy_name(name) if name in self.routes.topology.strategies else name
+            self.tell(address, Crash(INJECTED), Lane.CONTROL)
 
     def _made(self, name: str, actor: Actor) -> None:
         self.actors[name] = actor

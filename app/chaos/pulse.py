@@ -14,7 +14,7 @@ from domain.values import SECOND, Side
 
 
 class CrowdingPulse(EventStrategy, frozen=True):
-    """Every period: opens when flat, then adds or closes by turns. The way changes every eight periods, for all alike.
+    """Every period: opens when flat, then adds, waits or closes by turns. All change the way every eight periods.
 
     period_seconds  market seconds between decisions in one instrument
     quantity        units per entry
@@ -53,7 +53,10 @@ class CrowdingPulse(EventStrategy, frozen=True):
             return ()
         beats[token] = number
         held = view.quantity(token)
-        closing = held != 0 and (number + self.turn) % 3 != 0
+        turn = (number + self.turn) % 4
+        if held != 0 and turn == 2:
+            return ()
+        closing = held != 0 and turn == 3
         side = (Side.SELL if held > 0 else Side.BUY) if closing else (Side.BUY if number // 8 % 2 == 0 else Side.SELL)
         if not closing and held * side.sign < 0:
             closing = True  # the way has changed: out first

@@ -23,7 +23,7 @@ from domain.strategy.sizing import FixedQuantity
 from domain.values import IST, RUPEE, SECOND, Nanos, Product, nanos
 
 BEGINS: Final[Nanos] = nanos(dt.datetime(2026, 11, 23, 11, 0, tzinfo=IST))
-MAX_POSITION: Final = 40
+MAX_POSITION: Final = 30
 SHARES: Final = (share(1), share(2))
 
 _SETS: Final = (
