@@ -20,9 +20,10 @@ from sandbox.clock import RATE_MAX
 from sandbox.exchange import Options
 from sandbox.fault_plan import Faults
 from sandbox.faults import AnyFault, parse, parse_spec
-from sandbox.instruments import SHARE_COUNT
-from sandbox.paths import FIRST_DAY, LAST_DAY
+from sandbox.instruments import SHARE_COUNT, Universe
+from sandbox.paths import FIRST_DAY, LAST_DAY, Paths
 from sandbox.postback import parse_url
+from sandbox.recorded import RecordingError, load
 from sandbox.rules import RELAXABLE
 from sandbox.server import Application, Extras
 from sandbox.trading_days import IST, is_trading_day, last_trading_day
@@ -190,6 +191,17 @@ def _parser() -> argparse.ArgumentParser:
         "--instruments", type=int, default=SHARE_COUNT, help=f"how many NSE shares to list, 1 to {SHARE_COUNT}"
     )
     parser.add_argument("--opening-cash", type=int, default=1_000_000, help="rupees (default 1000000)")
+    parser.add_argument(
+        "--market",
+        default="generated",
+        metavar="generated|replay:FILE|bars:PATH",
+        help="what drives prices: the seed (default), recorded ticks, or bars (a CSV file or a folder of them)",
+    )
+    parser.add_argument(
+        "--busy", action="store_true", help="every instrument prints in every second: the heaviest feed"
+    )
+    parser.add_argument("--edis", action="store_true", help="sales of holdings need authorisation at the depository")
+    parser.add_argument("--ban", default="", metavar="NAMES", help="names in the F&O ban period, comma-separated")
     parser.add_argument("--redirect-url", default="http://127.0.0.1/", help="where a login redirects to")
     parser.add_argument(
         "--faults", default=None, metavar="on|FILE|SPEC", help="enable faults, and set those of a JSON file or a spec"
@@ -218,6 +230,15 @@ def _options(arguments: argparse.Namespace) -> Options:
         _refuse(f"--opening-cash: 0 to 10000000000 rupees, found {arguments.opening_cash}")
     if not 0 <= arguments.port <= 65535:
         _refuse(f"--port: 0 to 65535, found {arguments.port}")
+    recording = None
+    if arguments.market != "generated":
+        paths = Paths(arguments.seed)
+        try:
+            recording = load(arguments.market, Universe(day, arguments.instruments, paths).by_key)
+        except RecordingError as error:
+            _refuse(str(error))
+        if arguments.date is None:
+            day = recording.last_day()
     return Options(
         day=day,
         start_seconds=_start(arguments.start),
@@ -229,6 +250,10 @@ def _options(arguments: argparse.Namespace) -> Options:
         instruments=arguments.instruments,
         opening_cash=arguments.opening_cash,
         redirect_url=arguments.redirect_url,
+        edis=arguments.edis,
+        banned=frozenset(name.strip().upper() for name in arguments.ban.split(",") if name.strip()),
+        busy=arguments.busy,
+        recording=recording,
     )
 
 

@@ -17,6 +17,7 @@ from sandbox.limits import Limits
 from sandbox.margins import MarginModel
 from sandbox.money import UNITS_PER_RUPEE
 from sandbox.portfolio import Portfolio
+from sandbox.recorded import Recording
 from sandbox.tape import Market
 from sandbox.trading_days import at
 
@@ -24,7 +25,13 @@ Schedule = Callable[[float, Callable[[], None]], None]
 
 
 class Options(Struct, frozen=True):
-    """What a sandbox is started with; `start_seconds` since IST midnight, `opening_cash` in rupees."""
+    """What a sandbox is started with; `start_seconds` since IST midnight, `opening_cash` in rupees.
+
+    edis       sales of holdings need the depository's authorisation
+    banned     names in the F&O ban period
+    busy       every instrument prints in every second
+    recording  prints that drive prices instead of the generator
+    """
 
     day: date
     start_seconds: int = 33_300
@@ -39,7 +46,7 @@ class Options(Struct, frozen=True):
     edis: bool = False
     banned: frozenset[str] = frozenset()
     busy: bool = False
-    market: str = "generated"
+    recording: Recording | None = None
 
 
 class Exchange:
@@ -51,6 +58,8 @@ class Exchange:
         self.clock = MarketClock(at(options.day, options.start_seconds), options.speed, held=options.hold)
         self.market = Market(options.seed, busy=options.busy)
         self.universe = Universe(options.day, options.instruments, self.market.paths)
+        if options.recording is not None:
+            self.market.use(options.recording)
         self.ledger = Ledger(options.opening_cash * UNITS_PER_RUPEE)
         self.margins = MarginModel(self.market, self.clock.now_ns, lambda: self.engine.day)
         self.portfolio = Portfolio(self.ledger, self.margins.scan)

@@ -75,13 +75,14 @@ class Postbacks:
         self.counts = Counts()
         self._target = target
         self._waiting: deque[bytes] = deque()
+        self._on_the_way = 0
         self._wake = asyncio.Event()
         self._retries: set[asyncio.Task[None]] = set()
 
     @property
     def pending(self) -> int:
-        """Postbacks neither delivered nor given up yet, but for the one on its way."""
-        return len(self._waiting) + len(self._retries)
+        """Postbacks neither delivered nor given up yet."""
+        return len(self._waiting) + self._on_the_way + len(self._retries)
 
     def offer(self, text: str) -> None:
         """Queue the postback of an order update, if its status has one and the app placed the order; never waits."""
@@ -103,11 +104,12 @@ class Postbacks:
                 self._wake.clear()
                 while self._waiting:
                     body = self._waiting.popleft()
-                    if await self._delivered(body):
-                        continue
-                    task = asyncio.create_task(self._retry(body))
-                    self._retries.add(task)
-                    task.add_done_callback(self._retries.discard)
+                    self._on_the_way = 1
+                    if not await self._delivered(body):
+                        task = asyncio.create_task(self._retry(body))
+                        self._retries.add(task)
+                        task.add_done_callback(self._retries.discard)
+                    self._on_the_way = 0
         finally:
             for task in self._retries:
                 task.cancel()

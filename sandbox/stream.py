@@ -21,6 +21,9 @@ CONNECTIONS_MAX = 3
 TOKENS_MAX = 3000
 HEARTBEAT_SECONDS = 1.0
 _TEXTS_KEPT = 20_000
+_TURN_SECONDS = 0.004
+_FRAME_SECONDS = 0.2
+_FRESH = -1
 
 Send = Callable[[dict[str, object]], Awaitable[None]]
 
@@ -136,7 +139,6 @@ class Connection:
 
     def _subscribe(self, tokens: list[object], mode: Mode | None) -> None:
         """Subscribe, or set the mode (which subscribes too); the last print of each follows at once."""
-        now = self._exchange.clock.now_ns()
         for instrument in self._known(tokens):
             if instrument not in self._modes and len(self._modes) >= TOKENS_MAX:
                 self.push_text(
@@ -145,10 +147,10 @@ class Connection:
                 return
             fresh = instrument not in self._modes
             wanted = mode or self._modes.get(instrument, "quote")
-            if fresh or mode is not None:
-                printed = self._exchange.engine.tape(instrument).printed(now)
-                already = self._sent.get(instrument, printed)
-                self._sent[instrument] = max(min(already, printed) - 1, 0) if fresh else max(already - 1, 0)
+            if fresh:
+                self._sent[instrument] = _FRESH
+            elif mode is not None and self._sent[instrument] != _FRESH:
+                self._sent[instrument] = max(self._sent[instrument] - 1, 0)
             self._modes[instrument] = wanted
 
     async def _send_ticks(self) -> None:
@@ -159,10 +161,26 @@ class Connection:
         now = self._exchange.clock.now_ns()
         parts: list[bytes] = []
         count = 0
+        began = framed = time.monotonic()
         for instrument, mode in list(self._modes.items()):
+            if time.monotonic() - began > _TURN_SECONDS:
+                # Thousands of fresh subscriptions take seconds to draw: others have their turn in between.
+                if count and time.monotonic() - framed > _FRAME_SECONDS:
+                    await self.send_frame(frame(count, parts))
+                    parts, count = [], 0
+                    framed = time.monotonic()
+                await asyncio.sleep(0)
+                began = time.monotonic()
+                if engine.day != self._day:
+                    self._wake.set()
+                    return
+            if instrument not in self._modes:
+                continue
             tape = engine.tape(instrument)
             printed = tape.printed(now)
             sent = self._sent[instrument]
+            if sent == _FRESH:
+                sent = self._sent[instrument] = max(printed - 1, 0)
             while sent < printed:
                 stop = min(printed, sent + PACKETS_PER_FRAME_MAX - count)
                 parts += engine.chunks.packets(tape, mode, sent, stop)

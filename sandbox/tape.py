@@ -378,6 +378,10 @@ class Market:
         self._closes: dict[tuple[int, date], int] = {}
         self._day_bars: dict[tuple[int, date], tuple[int, ...] | None] = {}
 
+    def use(self, source: TapeSource) -> None:
+        """Let recorded prints take the generator's place from now on."""
+        self._source = source
+
     def tape(self, instrument: Instrument, day: date) -> DayTape:
         """The tape of a day that is being traded."""
         key = (instrument.token, day)
