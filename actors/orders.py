@@ -412,9 +412,10 @@ class OrderSupervisor(Actor):
         )
 
     def _quarantine(self, record: OrderRecord, now: Nanos) -> None:
-        self._sent_mono.pop(record.tag, None)
         text = "no outcome of the request became known"
-        self._commit([OrderQuarantined(tag=record.tag, strategy=record.intent.strategy, text=text, time=now)])
+        if self._commit([OrderQuarantined(tag=record.tag, strategy=record.intent.strategy, text=text, time=now)]):
+            # Only then: on a full disk it stays overdue, and is tried again.
+            self._sent_mono.pop(record.tag, None)
         self._read_book_soon(0.0)
 
     def _cancel_open(self, command: CancelOpenOrders) -> None:
