@@ -1,8 +1,4 @@
-"""The official Python client with nothing but its root changed: every public method, found by introspection.
-
-A method whose route the sandbox does not serve is reported as an expected failure with that reason, and runs by itself
-as soon as the route is there.
-"""
+"""The official Python client with nothing but its root changed: every public method, found by introspection."""
 
 import datetime as dt
 import inspect
@@ -13,10 +9,9 @@ from typing import Any
 import pytest
 import requests
 from kiteconnect import KiteConnect
-from kiteconnect.exceptions import GeneralException, InputException, PermissionException, TokenException
+from kiteconnect.exceptions import GeneralException, PermissionException, TokenException
 
 from sandbox.launch import RunningSandbox, launch
-from sandbox.routes import find
 from tests.sandbox_faults.conftest import DAY
 from tests.support.waiting import eventually
 
@@ -375,20 +370,9 @@ def test_every_public_method_has_its_proof() -> None:
     assert set(PROOFS) == public
 
 
-NEEDED = {name: ("POST", "/gtt/triggers") for name in PROOFS if "gtt" in name}
-NEEDED["trigger_range"] = ("GET", "/instruments/trigger_range/buy")
-
-
 @pytest.mark.parametrize("name", PROOFS)
 def test_method(name: str, kite: KiteConnect) -> None:
-    if name in NEEDED and find(*NEEDED[name])[0] is None:
-        pytest.xfail(f"the sandbox does not serve {' '.join(NEEDED[name])} so far")
-    try:
-        PROOFS[name](kite)
-    except InputException as refusal:
-        if "does not slice" not in str(refusal):
-            raise
-        pytest.xfail("the sandbox does not slice orders so far")
+    PROOFS[name](kite)
 
 
 def test_a_path_that_is_none_is_kites_own_404(kite: KiteConnect) -> None:
