@@ -1,13 +1,23 @@
 """What trading costs: dated rates with their sources, one order's charges unrounded, and the day's contract note.
 
-`kinds` says what a trade is to the tariff, `rates` holds the tariff, `order` prices one order exactly, `note` adds up a
-day and rounds once.
+`kinds` says what a trade is to the tariff, `tables` holds the tariff as data, `rates` reads it for a day, `order`
+prices one order exactly, `note` adds up a day and rounds once.
 """
 
-from domain.costs.kinds import ChargeKind, UnknownInstrument, charge_kind, charge_kind_of_symbol
-from domain.costs.note import COMPONENTS, ChargeableTrade, ContractNote, Line, NoteBuilder, allocate, contract_note
-from domain.costs.order import OrderCharges, order_charges
-from domain.costs.rates import FIRST_KNOWN, Rates, rates_on
+from domain.costs.kinds import ChargeKind, UnknownInstrument, charge_kind, charge_kind_of_symbol, kind_by_name
+from domain.costs.note import (
+    COMPONENTS,
+    ChargeableTrade,
+    ContractNote,
+    Exercise,
+    Line,
+    NoteBuilder,
+    allocate,
+    contract_note,
+)
+from domain.costs.order import OrderCharges, charges_under, order_charges
+from domain.costs.rates import FIRST_KNOWN, Fees, Rates, exercise_rate_on, fees_on, rates_on
+from domain.costs.tables.contracts import units_per_quantity
 
 __all__ = [
     "COMPONENTS",
@@ -15,6 +25,8 @@ __all__ = [
     "ChargeKind",
     "ChargeableTrade",
     "ContractNote",
+    "Exercise",
+    "Fees",
     "Line",
     "NoteBuilder",
     "OrderCharges",
@@ -23,7 +35,12 @@ __all__ = [
     "allocate",
     "charge_kind",
     "charge_kind_of_symbol",
+    "charges_under",
     "contract_note",
+    "exercise_rate_on",
+    "fees_on",
+    "kind_by_name",
     "order_charges",
     "rates_on",
+    "units_per_quantity",
 ]

@@ -37,6 +37,8 @@ _DERIVATIVES: Final[dict[str, tuple[ChargeKind, ChargeKind]]] = {
 """Future and option column of each derivatives exchange."""
 
 _CASH: Final = frozenset({"NSE", "BSE"})
+_UNIT_IS_UNIT: Final = _CASH | {"NFO", "BFO"}
+_FUTURE_SYMBOL: Final = re.compile(r"\wFUT$")
 _OPTION_SYMBOL: Final = re.compile(r"\d(CE|PE)$")
 
 
@@ -60,15 +62,22 @@ def charge_kind_of_symbol(key: str, product: Product) -> ChargeKind:
     elsewhere, since a guessed multiplier would falsify the books.
     """
     exchange, _, symbol = key.partition(":")
-    if exchange in _CASH and symbol:
-        return _equity(product)
-    if exchange in ("NFO", "BFO"):
-        future, option = _DERIVATIVES[exchange]
-        if symbol.endswith("FUT"):
-            return future
-        if _OPTION_SYMBOL.search(symbol):
-            return option
-    raise UnknownInstrument(f"{key} is not in the list of instruments: its multiplier and tariff are not known")
+    kind = kind_by_name(exchange, symbol, product) if exchange in _UNIT_IS_UNIT else None
+    if kind is None:
+        raise UnknownInstrument(f"{key} is not in the list of instruments: its multiplier and tariff are not known")
+    return kind
+
+
+def kind_by_name(exchange: str, symbol: str, product: Product) -> ChargeKind | None:
+    """The column that the names tell, of any segment; None for a name of no known form."""
+    if exchange in _CASH:
+        return _equity(product) if symbol else None
+    if exchange not in _DERIVATIVES:
+        return None
+    future, option = _DERIVATIVES[exchange]
+    if _FUTURE_SYMBOL.search(symbol):
+        return future
+    return option if _OPTION_SYMBOL.search(symbol) else None
 
 
 def _equity(product: Product) -> ChargeKind:

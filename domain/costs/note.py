@@ -4,7 +4,8 @@ The rule. One note per day, with a group per exchange (cash and derivatives are 
 brokerage (per executed order), exchange charge with IPFT, SEBI fee and GST are summed exactly and rounded once, half
 up, to the paisa; stamp duty is summed and rounded once, half up, to the rupee; STT is summed for each instrument, kind
 and side, and each sum rounded half up to the rupee. The depository charge counts once per instrument sold out of
-holdings, the square-off fee once per order of the broker's.
+holdings, the square-off fee once per order of the broker's. An option exercised bears STT on its intrinsic value,
+summed for each instrument and rounded half up to the rupee. The table of all this is `tables.fees.ROUNDING`.
 
 Sums are kept as integers of 1/10,000 rupee times RATE_UNIT, so nothing is lost however many trades there are.
 """
@@ -19,11 +20,15 @@ from msgspec import Struct
 
 from domain.costs.kinds import ChargeKind
 from domain.costs.order import brokerage_scaled, stamp_rate, tax_rate
-from domain.costs.rates import DP_CHARGE, GST_PERCENT, RATE_UNIT, SQUARE_OFF_FEE, rates_on
-from domain.values import E4, PAISA, RUPEE, Product, Side
+from domain.costs.rates import RATE_UNIT, exercise_rate_on, fees_on, rates_on
+from domain.costs.tables.fees import ROUNDING
+from domain.values import E4, Product, Side
 
 Line = tuple[str, str, Product]
 """(strategy, instrument key, product): who bears a charge. The strategy is empty for trades made outside."""
+
+_Taxed = tuple[str, ChargeKind, Side | None]
+"""What tax is rounded over: instrument, kind and side; no side for exercises."""
 
 _FULL: Final = 100 * RATE_UNIT
 """Scale of weights: room for GST's hundredths on top of RATE_UNIT."""
@@ -57,6 +62,20 @@ class ChargeableTrade(Struct, frozen=True):
     def turnover(self) -> E4:
         """Value traded."""
         return self.quantity * self.price * self.multiplier
+
+
+class Exercise(Struct, frozen=True):
+    """Options held to expiry and exercised: what the tax on it rests on.
+
+    intrinsic_value  what the options were worth against the settlement price, 1/10,000 rupee, positive
+    """
+
+    day: dt.date
+    instrument: str
+    kind: ChargeKind
+    product: Product
+    strategy: str
+    intrinsic_value: E4
 
 
 class ContractNote(Struct, frozen=True):
@@ -117,6 +136,7 @@ class NoteState(Struct, frozen=True):
     day: dt.date
     entries: tuple[NoteEntry, ...]
     holdings_sold: tuple[str, ...]
+    exercises: tuple[Exercise, ...] = ()
 
 
 class _Group(Struct):
@@ -127,7 +147,6 @@ class _Group(Struct):
     ipft: int = 0
     sebi: int = 0
     stamp: int = 0
-    tax: dict[tuple[str, ChargeKind, Side], int] = {}
 
 
 class _Order(Struct):
@@ -143,7 +162,7 @@ class NoteBuilder:
 
     def __init__(self, day: dt.date) -> None:
         """Raises RatesUnknown for a day before the tables."""
-        rates_on(day, "NSE", ChargeKind.EQUITY_DELIVERY)
+        self._fees = fees_on(day)
         self.day = day
         self._groups: dict[str, _Group] = {}
         self._orders: dict[tuple[str, str], _Order] = {}
@@ -152,6 +171,8 @@ class NoteBuilder:
         self._sold: dict[str, dict[Line, int]] = {}
         self._holdings_sold: set[str] = set()
         self._weights: dict[Line, int] = {}
+        self._tax: dict[_Taxed, dict[Line, int]] = {}
+        self._exercises: list[Exercise] = []
         self._entries: dict[tuple[str, str, Line, Side], NoteEntry] = {}
 
     def add(self, trade: ChargeableTrade) -> None:
@@ -175,39 +196,59 @@ class NoteBuilder:
         self._count(entry)
         self._note_delivery(entry)
 
+    def exercise(self, exercised: Exercise) -> None:
+        """Count an exercise, once. Raises ValueError for another day's, RatesUnknown for what bears no such tax."""
+        if exercised.day != self.day:
+            raise ValueError(f"an exercise on {exercised.day} does not belong on the note of {self.day}")
+        if exercised.intrinsic_value <= 0:
+            raise ValueError(f"{exercised.instrument}: an option without value is not exercised")
+        tax = exercise_rate_on(self.day, exercised.kind) * exercised.intrinsic_value
+        line: Line = (exercised.strategy, exercised.instrument, exercised.product)
+        self._bear_tax((exercised.instrument, exercised.kind, None), line, tax)
+        self._weights[line] = self._weights.get(line, 0) + 100 * tax
+        self._exercises.append(exercised)
+
     def note(self) -> ContractNote:
         """The note as it would stand now."""
-        brokerage = stt = exchange = sebi = gst = stamp = 0
+        brokerage = exchange = sebi = gst = stamp = 0
         for group in self._groups.values():
-            brokerage += _half_up(group.brokerage, RATE_UNIT * PAISA) * PAISA
-            exchange += _half_up(group.exchange + group.ipft, RATE_UNIT * PAISA) * PAISA
-            sebi += _half_up(group.sebi, RATE_UNIT * PAISA) * PAISA
+            brokerage += _rounded("brokerage", group.brokerage)
+            exchange += _rounded("exchange", group.exchange + group.ipft)
+            sebi += _rounded("sebi", group.sebi)
             base = group.brokerage + group.exchange + group.sebi
-            gst += _half_up(GST_PERCENT * base, 100 * RATE_UNIT * PAISA) * PAISA
-            stamp += _half_up(group.stamp, RATE_UNIT * RUPEE) * RUPEE
-            stt += sum(_half_up(tax, RATE_UNIT * RUPEE) * RUPEE for tax in group.tax.values())
+            gst += _rounded("gst", self._fees.gst_percent * base, 100)
+            stamp += _rounded("stamp", group.stamp)
         return ContractNote(
             day=self.day,
             brokerage=brokerage,
-            stt=stt,
+            stt=sum(_rounded("stt", sum(bearers.values())) for bearers in self._tax.values()),
             exchange=exchange,
             sebi=sebi,
             gst=gst,
             stamp=stamp,
-            dp=DP_CHARGE * len(self._holdings_sold),
-            square_off=SQUARE_OFF_FEE * len(self._square_offs),
+            dp=self._fees.dp * len(self._holdings_sold),
+            square_off=self._fees.square_off * len(self._square_offs),
         )
 
     def allocate(self) -> dict[Line, E4]:
         """The note's total by line, in proportion to unrounded charges; the parts sum exactly to the total."""
         weights = dict(self._weights)
-        fees = [(SQUARE_OFF_FEE, self._orders[order].by_line) for order in self._square_offs]
-        fees += [(DP_CHARGE, self._sold[instrument]) for instrument in self._holdings_sold]
+        fees = [(self._fees.square_off, self._orders[order].by_line) for order in self._square_offs]
+        fees += [(self._fees.dp, self._sold[instrument]) for instrument in self._holdings_sold]
         for fee, bearers in fees:
             whole = sum(bearers.values())
             for line, part in bearers.items():
                 weights[line] = weights.get(line, 0) + fee * _FULL * part // whole
         return _largest_remainder(self.note().total, weights)
+
+    def tax_by_line(self) -> dict[Line, E4]:
+        """The note's STT and CTT by line, in proportion to what each owes unrounded; the parts sum exactly to it."""
+        shares: dict[Line, E4] = {}
+        for bearers in self._tax.values():
+            whole = _rounded("stt", sum(bearers.values()))
+            for line, amount in _largest_remainder(whole, bearers).items():
+                shares[line] = shares.get(line, 0) + amount
+        return shares
 
     def by_strategy(self) -> dict[str, E4]:
         """The note's total by strategy: the sums of `allocate`."""
@@ -222,7 +263,10 @@ class NoteBuilder:
             self._entries.values(),
             key=lambda e: (e.exchange, e.order_id, e.strategy, e.instrument, e.product.value, e.side.value),
         )
-        return NoteState(self.day, tuple(entries), tuple(sorted(self._holdings_sold)))
+        exercises = sorted(
+            self._exercises, key=lambda e: (e.instrument, e.strategy, e.product.value, e.intrinsic_value)
+        )
+        return NoteState(self.day, tuple(entries), tuple(sorted(self._holdings_sold)), tuple(exercises))
 
     @classmethod
     def restore(cls, state: NoteState) -> NoteBuilder:
@@ -230,6 +274,8 @@ class NoteBuilder:
         builder = cls(state.day)
         for entry in state.entries:
             builder._count(entry)
+        for exercised in state.exercises:
+            builder.exercise(exercised)
         builder._holdings_sold = set(state.holdings_sold)
         return builder
 
@@ -246,9 +292,8 @@ class NoteBuilder:
         group.sebi += sebi
         group.stamp += stamp
         if tax:
-            taxed = (entry.instrument, entry.kind, entry.side)
-            group.tax[taxed] = group.tax.get(taxed, 0) + tax
-        weight = 100 * (own + ipft + sebi + stamp + tax) + GST_PERCENT * (own + sebi)
+            self._bear_tax((entry.instrument, entry.kind, entry.side), line, tax)
+        weight = 100 * (own + ipft + sebi + stamp + tax) + self._fees.gst_percent * (own + sebi)
         self._weights[line] = self._weights.get(line, 0) + weight
 
         order = self._orders.setdefault((entry.exchange, entry.order_id), _Order())
@@ -270,10 +315,14 @@ class NoteBuilder:
                 sellers[line] = sellers.get(line, 0) + entry.quantity
         self._keep(entry, line)
 
+    def _bear_tax(self, taxed: _Taxed, line: Line, tax: int) -> None:
+        bearers = self._tax.setdefault(taxed, {})
+        bearers[line] = bearers.get(line, 0) + tax
+
     def _weigh_brokerage(self, order: _Order, sign: int) -> None:
         """Add or take away an order's brokerage, with its GST, from the lines that share it."""
         for line, value in order.by_line.items():
-            share = (100 + GST_PERCENT) * order.brokerage * value // order.turnover
+            share = (100 + self._fees.gst_percent) * order.brokerage * value // order.turnover
             self._weights[line] = self._weights.get(line, 0) + sign * share
 
     def _note_delivery(self, entry: NoteEntry) -> None:
@@ -320,9 +369,11 @@ def allocate(note: ContractNote, trades: Iterable[ChargeableTrade]) -> dict[str,
     return builder.by_strategy()
 
 
-def _half_up(amount: int, unit: int) -> int:
-    """`amount` in whole units, halves away from zero. Amounts of charges are never negative."""
-    return (2 * amount + unit) // (2 * unit)
+def _rounded(component: str, amount: int, divisor: int = 1) -> E4:
+    """`amount` (1/10,000 rupee times RATE_UNIT and `divisor`) by the component's rule, halves up; never negative."""
+    unit = ROUNDING[component].unit
+    whole = RATE_UNIT * divisor * unit
+    return (2 * amount + whole) // (2 * whole) * unit
 
 
 def _line_order(line: Line) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from msgspec import Struct
 
 from domain.costs.kinds import ChargeKind
-from domain.costs.rates import BROKERAGE_CAP, GST_PERCENT, RATE_UNIT, Rates, rates_on
+from domain.costs.rates import RATE_UNIT, Rates, rates_on
 from domain.values import E4, RUPEE, Side
 
 
@@ -28,22 +28,29 @@ class OrderCharges(Struct, frozen=True):
         return self.brokerage + self.tax + self.exchange + self.sebi + self.gst + self.stamp
 
 
-def order_charges(day: dt.date, exchange: str, kind: ChargeKind, side: Side, turnover: E4) -> OrderCharges:
+def order_charges(day: dt.date, exchange: str, kind: ChargeKind, side: Side, turnover: E4 | Fraction) -> OrderCharges:
     """Charges of one executed order of this turnover (1/10,000 rupee). Raises RatesUnknown.
 
-    The depository charge and the square-off fee belong to the day's note alone.
+    An order's turnover out of its average price may have a fraction; a sum of trades has none. The depository charge
+    and the square-off fee belong to the day's note alone.
     """
-    rates = rates_on(day, exchange, kind)
+    return charges_under(rates_on(day, exchange, kind), side, turnover)
+
+
+def charges_under(rates: Rates, side: Side, turnover: E4 | Fraction) -> OrderCharges:
+    """Charges of one executed order under these rates."""
     scale = RATE_UNIT * RUPEE
-    brokerage = Fraction(brokerage_scaled(rates, turnover), scale)
-    own, sebi = Fraction(rates.exchange * turnover, scale), Fraction(rates.sebi * turnover, scale)
+    value = Fraction(turnover)
+    cap = Fraction(rates.brokerage_cap, RUPEE) if value else Fraction(0)
+    brokerage = cap if rates.brokerage is None else min(rates.brokerage * value / scale, cap)
+    own, sebi = rates.exchange * value / scale, rates.sebi * value / scale
     return OrderCharges(
         brokerage=brokerage,
-        tax=Fraction(tax_rate(rates, side) * turnover, scale),
-        exchange=own + Fraction(rates.ipft * turnover, scale),
+        tax=tax_rate(rates, side) * value / scale,
+        exchange=own + rates.ipft * value / scale,
         sebi=sebi,
-        gst=Fraction(GST_PERCENT, 100) * (brokerage + own + sebi),
-        stamp=Fraction(stamp_rate(rates, side) * turnover, scale),
+        gst=Fraction(rates.gst_percent, 100) * (brokerage + own + sebi),
+        stamp=stamp_rate(rates, side) * value / scale,
     )
 
 
@@ -51,7 +58,7 @@ def brokerage_scaled(rates: Rates, turnover: E4) -> int:
     """Brokerage of one order in 1/10,000 rupee times RATE_UNIT; nothing for an order that did not trade."""
     if turnover == 0:
         return 0
-    cap = BROKERAGE_CAP * RATE_UNIT
+    cap = rates.brokerage_cap * RATE_UNIT
     return cap if rates.brokerage is None else min(rates.brokerage * turnover, cap)
 
 
