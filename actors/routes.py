@@ -126,14 +126,16 @@ ROUTES: Final[Mapping[type, Route]] = {
     market.HistoryLoaded: Route(_to(MARKET)),
     market.BarClosed: Route(lambda topology, m: _traders(topology, m.bar.token)),
     market.BarsBackfilled: Route(lambda topology, m: _traders(topology, m.token)),
+    # The risk gate hears of a price before the strategy that may decide on it.
     market.PriceChanged: Route(
-        lambda topology, m: (*_traders(topology, m.token), RISK, PORTFOLIO),
+        lambda topology, m: (RISK, PORTFOLIO, *_traders(topology, m.token)),
         Lane.DATA,
         lambda m: ("price", m.token),
     ),
     WarmUpRequested: Route(_to(MARKET)),
     # decision to order
-    orders.OrderIntent: Route(_to(RISK)),
+    # Not ahead of the prices and the funds that it rests on: those travel as data, so it does too.
+    orders.OrderIntent: Route(_to(RISK), Lane.DATA),
     orders.Denied: Route(lambda topology, m: (*_own_strategy(topology, m.strategy), REPORTER)),
     orders.ApprovedIntent: Route(_to(ORDERS)),
     orders.IntentVoided: Route(lambda topology, m: (RISK, *_own_strategy(topology, m.strategy))),

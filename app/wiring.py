@@ -210,6 +210,8 @@ def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         ),
         # An intent may be decided twice: its id makes the second approval a duplicate in the journal.
         in_flight=InFlight.REDELIVER_ONCE,
+        # Intents travel in the lane of data, which would make way where there is no room: here nothing does.
+        mailbox=MailboxSpec(overflow=Overflow.GROW),
         heartbeat_seconds=10.0,
         backoff=QUICK,
     )

@@ -211,7 +211,7 @@ def test_a_forgotten_route_receiver_or_case_is_found() -> None:
 @pytest.mark.parametrize(
     ("message", "receivers"),
     [
-        (PriceChanged(1, 1, 1, 1, 1, 1, 1), ("strategy.s1", "risk", "portfolio")),
+        (PriceChanged(1, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "strategy.s1")),
         (PriceChanged(2, 1, 1, 1, 1, 1, 1), ("risk", "portfolio")),
         (orders.Denied("i", "s1", orders.DenyReason.HALTED, "", 1), ("strategy.s1", "reporter")),
         (orders.Denied("i", "gone", orders.DenyReason.HALTED, "", 1), ("reporter",)),
@@ -248,7 +248,14 @@ def test_lanes() -> None:
         market.LinkOpened,
         market.LinkClosed,
     }
-    assert lanes[Lane.DATA] == {market.FrameReceived, market.TickBatch, PriceChanged, control.PortfolioSnapshot}
+    # An intent does not overtake the prices and the funds that it rests on.
+    assert lanes[Lane.DATA] == {
+        market.FrameReceived,
+        market.TickBatch,
+        PriceChanged,
+        control.PortfolioSnapshot,
+        orders.OrderIntent,
+    }
 
 
 def test_the_kill_switch_overtakes_what_is_queued_prices_conflate_and_bars_do_not(stage: Stage) -> None:
