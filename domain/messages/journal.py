@@ -96,6 +96,21 @@ class OrderQuarantined(Struct, frozen=True, tag=True):
     time: Nanos
 
 
+class OrderResolved(Struct, frozen=True, tag=True):
+    """A person has said what became of an unresolved order. The event that makes it so follows in the same commit.
+
+    order_id  it was placed under this id; empty: it is absent
+    who, why  the person, in their words
+    """
+
+    tag: str
+    order_id: str
+    strategy: str
+    who: str
+    why: str
+    time: Nanos
+
+
 class FillSeen(Struct, frozen=True, tag=True):
     """A cumulative update showed more filled: provisional, for risk and the strategy's view; never for ledgers."""
 
@@ -165,6 +180,7 @@ JournalEvent = (
     | OrderAcknowledged
     | OrderRejected
     | OrderQuarantined
+    | OrderResolved
     | FillSeen
     | TradeBooked
     | OrderClosed

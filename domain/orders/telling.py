@@ -16,6 +16,7 @@ from domain.messages.journal import (
     OrderClosed,
     OrderQuarantined,
     OrderRejected,
+    OrderResolved,
     SendingClaimed,
     TradeBooked,
 )
@@ -28,6 +29,7 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     OrderAcknowledged: "order.acknowledged",
     OrderRejected: "order.rejected",
     OrderQuarantined: "order.unresolved",
+    OrderResolved: "order.resolved",
     FillSeen: "order.fill_seen",
     TradeBooked: "order.trade",
     OrderClosed: "order.closed",
@@ -60,6 +62,9 @@ def log_keys(event: JournalEvent) -> dict[str, object]:
             | OrderQuarantined(tag=tag, strategy=strategy, text=text)
         ):
             return {"tag": tag, "strategy": strategy, "text": text}
+        case OrderResolved(tag=tag, strategy=strategy, order_id=order_id, who=who, why=why):
+            found = order_id or "absent"
+            return {"tag": tag, "strategy": strategy, "found": found, "who": who, "why": why}
         case FillSeen(tag=tag, strategy=strategy, filled=filled, status=status):
             return {"tag": tag, "strategy": strategy, "filled": filled, "status": status.value}
         case TradeBooked():

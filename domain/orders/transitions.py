@@ -25,6 +25,7 @@ from domain.messages.journal import (
     OrderQuarantined,
     OrderRecord,
     OrderRejected,
+    OrderResolved,
     OrderState,
     SendingClaimed,
     TradeBooked,
@@ -37,7 +38,7 @@ TRANSITIONS: Final[Mapping[OrderState, frozenset[OrderState]]] = {
     _I: frozenset({_S, _X}),
     # S -> X: only the worker itself may say so, where the gate stopped it before the request began.
     _S: frozenset({_A, _R, _Q, _X}),
-    # Q -> X: likewise, where its word came after we had stopped waiting for it.
+    # Q -> X: likewise, where its word came after we had stopped waiting for it; or a person, after looking.
     _Q: frozenset({_A, _R, _X}),
     # A -> R: accepted by the OMS, then refused by risk management or the exchange.
     _A: frozenset({_C, _K, _R}),
@@ -70,7 +71,7 @@ def strategy_of(event: JournalEvent) -> str:
     return "" if isinstance(event, DayOpened | DifferenceFound | SendingClaimed) else event.strategy
 
 
-def fold(record: OrderRecord | None, event: JournalEvent) -> OrderRecord | None:  # noqa: C901 - one case per event
+def fold(record: OrderRecord | None, event: JournalEvent) -> OrderRecord | None:  # noqa: C901, PLR0912 - one case per event
     """The order's state after one more event; None for events that concern no order of ours.
 
     Raises IllegalTransition for a move that the table does not allow, an unknown tag, or a second IntentAccepted.
@@ -104,6 +105,10 @@ def fold(record: OrderRecord | None, event: JournalEvent) -> OrderRecord | None:
             )
         case OrderQuarantined(text=text, time=time):
             return replace(record, state=move(record, _Q), text=text, updated=time)
+        case OrderResolved(who=who, why=why, time=time):
+            if record.state is not _Q:
+                raise IllegalTransition(f"order {record.tag}: it is {record.state.name}, there is nothing to resolve")
+            return replace(record, text=f"resolved by {who}: {why}", updated=time)
         case FillSeen(filled=filled, status=status, time=time):
             _must_be_at_broker(record, "a fill was seen")
             return replace(

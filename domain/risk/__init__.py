@@ -2,16 +2,17 @@
 
 `limits` are the figures, `exposure` is one order and one line, `book` what the journal and our own holds say, `checks`
 one small function per way to be denied, `gate` asks them in order, `loss` watches the day's result, `flatten` makes the
-exits of a square-off.
+exits of a square-off or of a person's flatten, `operating` says when a person may resume.
 """
 
 from domain.risk.book import RiskBook
 from domain.risk.exposure import Exposure, LineKey, OpenOrder, Standing
 from domain.risk.facts import Approval, MarketFacts, funds
-from domain.risk.flatten import flatten_intents
+from domain.risk.flatten import flatten_intents, flatten_strategy_intents, is_flat
 from domain.risk.gate import check
 from domain.risk.limits import RiskLimits
 from domain.risk.loss import breached, day_pnl
+from domain.risk.operating import why_not_resume
 
 __all__ = [
     "Approval",
@@ -26,5 +27,8 @@ __all__ = [
     "check",
     "day_pnl",
     "flatten_intents",
+    "flatten_strategy_intents",
     "funds",
+    "is_flat",
+    "why_not_resume",
 ]

@@ -1,4 +1,4 @@
-"""The exits of a square-off: one market order per open intraday position, sliced where it must be."""
+"""The exits of a square-off or of a person's flatten: one market order per open position, sliced where it must be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from domain.messages.orders import OrderIntent
 from domain.risk.book import RiskBook
 from domain.risk.checks import CASH_FREEZE_QUANTITY
+from domain.risk.exposure import Exposure, LineKey
 from domain.values import E4, Nanos, OrderKind, Product, Side
 
 
@@ -22,14 +23,45 @@ def flatten_intents(
     prices  last price by token, for the record; the risk book's own where one is missing
     """
     wanted = set(tokens)
+    lines = [(key, line) for key, line in book.lines() if key[1] in wanted and key[2] is Product.MIS]
+    return _exits(book, lines, now, valid_until, prices, why)
+
+
+def flatten_strategy_intents(
+    book: RiskBook, strategy: str, now: Nanos, valid_until: Nanos, prices: Mapping[int, E4], why: str
+) -> list[OrderIntent]:
+    """As `flatten_intents`, for all instruments and products of one strategy, or (empty) of every strategy."""
+    return _exits(book, _lines_of(book, strategy), now, valid_until, prices, why)
+
+
+def is_flat(book: RiskBook, strategy: str) -> bool:
+    """Nothing is held, and no entry may still fill: of one strategy, or (empty) of every strategy."""
+    return not any(line.position or line.opening_buys or line.opening_sells for _, line in _lines_of(book, strategy))
+
+
+def _lines_of(book: RiskBook, strategy: str) -> list[tuple[LineKey, Exposure]]:
+    return [(key, line) for key, line in book.lines() if key[0] and strategy in ("", key[0])]
+
+
+def _exits(
+    book: RiskBook,
+    lines: Iterable[tuple[LineKey, Exposure]],
+    now: Nanos,
+    valid_until: Nanos,
+    prices: Mapping[int, E4],
+    why: str,
+) -> list[OrderIntent]:
     intents = []
-    for (strategy, token, product), line in book.lines():
-        if token not in wanted or product is not Product.MIS or not strategy or not line.exits():
+    numbers: dict[str, Iterator[str]] = {}
+    for (strategy, token, product), line in lines:
+        if not strategy or not line.exits():
             continue
-        numbers = _free_numbers(book, f"flat:{strategy}:{token}:{book.day}:")
+        # One line of numbers for all products of an instrument: the id does not name the product.
+        prefix = f"flat:{strategy}:{token}:{book.day}:"
+        free = numbers.setdefault(prefix, _free_numbers(book, prefix))
         for quantity in _slices(line.exits(), _largest_order(book, token)):
             intent = OrderIntent(
-                intent_id=next(numbers),
+                intent_id=next(free),
                 strategy=strategy,
                 token=token,
                 instrument=book.instrument(token),

@@ -1,0 +1,104 @@
+"""What a person tells a running trader from another terminal, and what comes of it."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from domain.values import Nanos
+
+
+class Halt(Struct, frozen=True, tag=True):
+    """Latch: no entry leaves any more, resting entries are cancelled. Stays until a person resumes.
+
+    flatten  close every position as well
+    """
+
+    why: str
+    flatten: bool = False
+
+
+class Resume(Struct, frozen=True, tag=True):
+    """Clear the latch."""
+
+    why: str
+
+
+class Flatten(Struct, frozen=True, tag=True):
+    """Close what is held now, of one strategy or (empty) of all. The trading state stays as it is."""
+
+    why: str
+    strategy: str = ""
+
+
+class Cancel(Struct, frozen=True, tag=True):
+    """Cancel one order by its tag, or what rests of one strategy, or (both empty) whatever rests.
+
+    include_exits  exits too; a tag is cancelled whatever it is
+    """
+
+    why: str
+    tag: str = ""
+    strategy: str = ""
+    include_exits: bool = False
+
+
+class Resolve(Struct, frozen=True, tag=True):
+    """A person's finding about an unresolved order: placed under this order id, or (empty) absent."""
+
+    why: str
+    tag: str
+    order_id: str = ""
+
+
+OperatorCommand: TypeAlias = Halt | Resume | Flatten | Cancel | Resolve
+
+
+class OperatorRequest(Struct, frozen=True, tag=True):
+    """Command, operator to the risk gate or the order supervisor.
+
+    id    of the stored request: the answer names it
+    time  when it was asked, wall time
+    who   the person
+    """
+
+    id: int
+    time: Nanos
+    who: str
+    command: OperatorCommand
+
+
+class OperatorAnswered(Struct, frozen=True, tag=True):
+    """Event, risk gate or order supervisor to operator: what came of a request.
+
+    done  it was carried out; otherwise `text` says why not
+    tags  the orders it concerns: on the wire when the latch closed, being cancelled, closing positions, resolved
+    """
+
+    request: int
+    done: bool
+    text: str
+    tags: tuple[str, ...] = ()
+
+
+def is_harmless_again(command: OperatorCommand) -> bool:
+    """Whether a command may be carried out once more where it is not known whether it was.
+
+    Halting twice halts; cancelling or resolving one named order twice finds it done. But resuming again could clear a
+    newer halt, and flattening or cancelling everything again would hit what was opened since.
+    """
+    match command:
+        case Halt(flatten=flatten):
+            return not flatten
+        case Cancel(tag=tag):
+            return bool(tag)
+        case Resolve():
+            return True
+        case _:
+            return False
+
+
+def outlives_its_asker(command: OperatorCommand) -> bool:
+    """Whether the request stays where nobody takes it in time. A halt does; nothing else happens by surprise later."""
+    return isinstance(command, Halt)
