@@ -156,9 +156,9 @@ class Mischief:
                 return Reply(reply.body, reply.status, (value or "").encode(), reply.headers)
             case Truncate(how="body", keep=keep):
                 return _truncated(reply, keep)
-            case History() if reply.status == 200:
+            case History() if _succeeded(reply):
                 return _with(reply, _spoilt(reply.body, armed.fault, armed))
-            case LateRow(milliseconds=milliseconds) if reply.status == 200:
+            case LateRow(milliseconds=milliseconds) if _succeeded(reply):
                 shown = time.monotonic() + milliseconds / 1000
                 self._late_rows.update(dict.fromkeys(_order_ids(reply.body), shown))
         return reply
@@ -336,6 +336,10 @@ def _raw(reply: Reply) -> bytes:
     return b"\r\n".join([*lines, b"connection: close", b"", reply.body])
 
 
+def _succeeded(reply: Reply) -> bool:
+    return reply.status == 200 and reply.content_type == JSON_TYPE
+
+
 def _with(reply: Reply, body: bytes) -> Reply:
     return Reply(body, reply.status, reply.content_type, reply.headers)
 
@@ -366,7 +370,10 @@ def _skewed(body: bytes, seconds: int) -> bytes:
 def _spoilt(body: bytes, fault: History, armed: Armed) -> bytes:
     """Candles as the fault has them."""
     reply = msgspec.json.decode(body)
-    candles = reply["data"]["candles"]
+    data = reply["data"]
+    if not isinstance(data, dict) or "candles" not in data:
+        return body
+    candles = data["candles"]
     chosen = [armed.dice.random() < fault.share for _ in candles]
     if fault.do == "empty":
         candles = []
@@ -378,14 +385,14 @@ def _spoilt(body: bytes, fault: History, armed: Armed) -> bytes:
         for at, swap in enumerate(chosen[1:], start=1):
             if swap:
                 candles[at - 1], candles[at] = candles[at], candles[at - 1]
-    reply["data"]["candles"] = candles
+    data["candles"] = candles
     return msgspec.json.encode(reply)
 
 
 def _order_ids(body: bytes) -> list[str]:
-    """Ids of the orders that a placement made."""
+    """Ids of the orders that a placement made; none in a reply that is no placement's."""
     data = msgspec.json.decode(body).get("data")
     if not isinstance(data, dict):
         return []
     placed = [data, *data.get("children", [])]
-    return [one["order_id"] for one in placed if "order_id" in one]
+    return [one["order_id"] for one in placed if isinstance(one, dict) and "order_id" in one]
