@@ -36,7 +36,8 @@ _candles: Final = lax_decoder(CandlesData)
 
 
 class KiteHistory:
-    """`domain.ports.History`. `rounded` counts prices that were finer than 1/10,000 rupee.
+    """`domain.ports.History`. `rounded` counts prices that were finer than 1/10,000 rupee, `duplicates` candles that
+    came twice.
 
     Prices as traded are exact; prices adjusted for a corporate action may not be, and are rounded half to even: bars
     from history feed indicators only.
@@ -46,6 +47,7 @@ class KiteHistory:
         self._reader = reader
         self._clock = market_clock
         self.rounded = 0
+        self.duplicates = 0
 
     def bars(self, instrument: Instrument, interval_seconds: int, start: Nanos, end: Nanos) -> Sequence[Bar]:
         """Bars whose start lies in [start, end), oldest first, each once, those not over yet by the market clock left
@@ -59,6 +61,7 @@ class KiteHistory:
         bars: dict[Nanos, Bar] = {}
         for chunk_start, chunk_end in _chunks(start, end, days_max * DAY):
             for bar in self._chunk(instrument.token, word, interval_seconds, chunk_start, chunk_end):
+                self.duplicates += bar.start in bars
                 bars[bar.start] = bar
         now = self._clock.now_ns()
         return [bars[at] for at in sorted(bars) if start <= at < end and bars[at].end <= now]
