@@ -1,6 +1,13 @@
-"""What every test shares: the option that picks one long suite."""
+"""What every test shares: the option that picks one long suite, and no deadline for a single example.
+
+A busy machine stretches an example by any factor; what a test may take is bounded by pytest-timeout.
+"""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patang", deadline=None)
+settings.load_profile("patang")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
