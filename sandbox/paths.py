@@ -88,9 +88,14 @@ def time_of_day_profile(group: Group) -> Floats:
     return 0.7 + 1.3 * np.exp(-minute / 18.0) + 0.6 * np.exp(-np.abs(late - minute) / 30.0)
 
 
+@lru_cache(maxsize=16)
+def _powers(pull: float, count: int) -> Floats:
+    return np.asarray(pull ** np.arange(count, dtype=np.float64), dtype=np.float64)
+
+
 def _pulled(steps: Floats, pull: float) -> Floats:
     """level[t] = pull x level[t-1] + steps[t], by one scaled sum (its scale stays far inside a float's range)."""
-    scale = pull ** np.arange(len(steps), dtype=np.float64)
+    scale = _powers(pull, len(steps))
     return np.asarray(np.cumsum(steps / scale) * scale, dtype=np.float64)
 
 

@@ -19,7 +19,14 @@ class Desk:
     """An exchange without a server; `settle()` lets the orders' timers run, `go_to` moves market time."""
 
     def __init__(self, **options: object) -> None:
-        settings: dict[str, object] = {"day": FRIDAY, "speed": 0.0, "start_seconds": 36_000, **options}
+        # The first shares alone, with all indices and their contracts: enough for every rule, and quick to make.
+        settings: dict[str, object] = {
+            "day": FRIDAY,
+            "speed": 0.0,
+            "start_seconds": 36_000,
+            "instruments": 46,
+            **options,
+        }
         self.sent: list[dict[str, object]] = []
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._ids = itertools.count()
@@ -27,7 +34,7 @@ class Desk:
         self.exchange = Exchange(Options(**settings), self._schedule, self._publish)  # type: ignore[arg-type]  # a test's own words
         self.engine = self.exchange.engine
 
-    def place(self, **form: object) -> str:
+    def place(self, variety: str = "regular", **form: object) -> str:
         """Place an order from Kite's form fields, INFY bought at market for intraday unless said otherwise."""
         fields = {
             "exchange": "NSE",
@@ -40,7 +47,7 @@ class Desk:
             **form,
         }
         texts = {name: str(value) for name, value in fields.items() if value is not None}
-        return self.engine.place(parse_place("regular", texts, self.exchange.universe))
+        return self.engine.place(parse_place(variety, texts, self.exchange.universe))
 
     def modify(self, order_id: str, **form: object) -> str:
         return self.engine.modify(order_id, parse_modify({name: str(value) for name, value in form.items()}))
@@ -51,9 +58,9 @@ class Desk:
             self._elapsed, _, action = heapq.heappop(self._timers)
             action()
 
-    def do(self, **form: object) -> str:
+    def do(self, variety: str = "regular", **form: object) -> str:
         """Place and settle."""
-        order_id = self.place(**form)
+        order_id = self.place(variety, **form)
         self.settle()
         return order_id
 
@@ -83,6 +90,11 @@ class Desk:
     def last(self, key: str = "NSE:INFY") -> int:
         """Last price, 1/10,000 rupee."""
         return self.engine.quote(self.exchange.universe.by_key[key]).last_price
+
+    def rupees(self, key: str = "NSE:INFY", percent: float = 0.0) -> str:
+        """A price `percent` away from the last, on the tick, as text."""
+        tick = self.exchange.universe.by_key[key].tick
+        return f"{int(self.last(key) * (1 + percent / 100)) // tick * tick / RUPEE:.4f}"
 
     def _schedule(self, seconds: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._timers, (self._elapsed + seconds, next(self._ids), action))
