@@ -48,6 +48,7 @@ COMMANDS = (
     Command("login", "app.commands.login:run", "Log in at the broker for today, also while trading; or log out."),
     Command("download", "app.commands.download:run", "Candles from the broker into Parquet files, resumably."),
     Command("report eod", "app.commands.report:run", "The end-of-day report from what is stored."),
+    Command("charges", "app.commands.charges:run", "What a list of orders costs, by the dated tables."),
     Command("journal", "app.commands.journal:run", "Every order intent with its state."),
     Command("positions", "app.commands.positions:run", "Positions by strategy."),
     Command("orders", "app.commands.orders:run", "Today's orders."),

@@ -42,6 +42,7 @@ class ChargeableTrade(Struct, frozen=True):
     multiplier             rupees of value per unit and rupee of price
     strategy               who bears the charge; empty for a trade made outside
     squared_off_by_broker  the broker closed the position itself, and charges for it
+    value                  what it was worth, 1/10,000 rupee, where the price is a rounded average; 0: by the price
     """
 
     order_id: str
@@ -57,11 +58,12 @@ class ChargeableTrade(Struct, frozen=True):
     multiplier: int = 1
     squared_off_by_broker: bool = False
     trade_id: str = ""
+    value: E4 = 0
 
     @property
     def turnover(self) -> E4:
         """Value traded."""
-        return self.quantity * self.price * self.multiplier
+        return self.value or self.quantity * self.price * self.multiplier
 
 
 class Exercise(Struct, frozen=True):
