@@ -1,0 +1,148 @@
+"""`chaos`: the whole system in a simulated world under faults; try your own strategy there too."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from app.options import Json
+from app.output import DONE, FAILED, UsageError, complain, print_json, print_table
+
+if TYPE_CHECKING:
+    from app.chaos.pool import Trial
+    from app.chaos.world import Result
+
+Seeds = Annotated[int, Parameter(name="--seeds", help="How many seeds to run.")]
+First = Annotated[int, Parameter(name="--from", help="The first seed: blocks of a long run are resumed with it.")]
+StrategyPath = Annotated[
+    str, Parameter(name="--strategy", help="MODULE:CLASS, traded with its default parameters instead of our own.")
+]
+Faults = Annotated[str, Parameter(name="--faults", help="Only these kinds, comma-separated; all of them on.")]
+WorkerCount = Annotated[int, Parameter(name="--workers", help="Processes.")]
+Replay = Annotated[int | None, Parameter(name="--replay", help="Run this one seed and print its whole trace.")]
+Mutants = Annotated[
+    bool, Parameter(name="--mutants", negative=(), help="Break the system on purpose, and see each breakage caught.")
+]
+
+TAIL_LINES = 40
+FAILURES_SHOWN = 3
+
+
+def run(
+    *,
+    seeds: Seeds = 200,
+    first: First = 1,
+    strategy: StrategyPath = "",
+    faults: Faults = "",
+    workers: WorkerCount = 2,
+    replay: Replay = None,
+    mutants: Mutants = False,
+    as_json: Json = False,
+) -> int:
+    """Run the whole system through simulated days full of faults; every invariant is checked in every one.
+
+    The same seed is the same run, to the last step. A failing seed prints the end of its trace and how to replay it.
+    """
+    from app.chaos.faults import FAULTS
+    from app.chaos.pool import Trial
+    from domain.strategy.load import find_strategy
+
+    wanted = tuple(name.strip() for name in faults.split(",") if name.strip())
+    unknown = [name for name in wanted if name not in FAULTS]
+    if unknown:
+        raise UsageError(f"--faults: found {unknown[0]!r}; allowed: {', '.join(FAULTS)}")
+    if seeds < 1 or workers < 1 or first < 0:
+        raise UsageError(f"--seeds and --workers: at least 1, --from: at least 0; found {seeds}, {workers}, {first}")
+    if strategy:
+        try:
+            find_strategy(strategy)
+        except ValueError as error:
+            raise UsageError(f"--strategy: {error}") from None
+    if mutants:
+        return _mutants(workers, as_json=as_json)
+    trial = Trial(faults=wanted, strategy=strategy)
+    if replay is not None:
+        return _replay(trial, replay, as_json=as_json)
+    return _seeds(trial, range(first, first + seeds), workers, as_json=as_json)
+
+
+def _seeds(trial: Trial, seeds: range, workers: int, *, as_json: bool) -> int:
+    from app.chaos.pool import run_seeds
+
+    began = time.monotonic()
+    done = 0
+    failed: list[Result] = []
+    struck: dict[str, int] = {}
+    totals = {"orders": 0, "trades": 0, "processes": 0, "steps": 0}
+    for result in run_seeds(trial, seeds, workers):
+        done += 1
+        for name in totals:
+            totals[name] += getattr(result, name)
+        for name, count in result.faults.items():
+            struck[name] = struck.get(name, 0) + count
+        if result.violations:
+            failed.append(result)
+            if len(failed) <= FAILURES_SHOWN:
+                _show_failure(trial, result)
+        if done % 200 == 0 and not as_json:
+            complain(f"{done} of {len(seeds)} seeds, {len(failed)} failed, {time.monotonic() - began:.0f} s")
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json(
+            {
+                "seeds": done,
+                "from": seeds.start,
+                "failed": [{"seed": r.seed, "violations": r.violations, "trace_hash": r.trace_hash} for r in failed],
+                "violations": sum(len(result.violations) for result in failed),
+                "wall_seconds": round(seconds, 1),
+                "totals": totals,
+                "faults": dict(sorted(struck.items())),
+            }
+        )
+    else:
+        print_table("Faults that struck", ("fault", "times"), sorted(struck.items()))
+        print(
+            f"{done} seeds from {seeds.start}: {len(failed)} failed; {totals['orders']} orders, {totals['trades']} trades, "
+            f"{totals['processes'] - done} processes killed or given up, {totals['steps']} steps, {seconds:.0f} s"
+        )
+        if failed:
+            print(f"failing seeds: {', '.join(str(result.seed) for result in failed[:50])}")
+    return FAILED if failed else DONE
+
+
+def _show_failure(trial: Trial, result: Result) -> None:
+    lines = [*result.lines[-TAIL_LINES:], *(f"seed {result.seed}: {v.rule}: {v.text}" for v in result.violations[:5])]
+    options = f" --faults {','.join(trial.faults)}" if trial.faults else ""
+    options += f" --strategy {trial.strategy}" if trial.strategy else ""
+    lines.append(f"replay it: python run.py chaos --replay {result.seed}{options}   (trace {result.trace_hash})")
+    sys.stderr.write("\n".join(lines) + "\n\n")
+
+
+def _replay(trial: Trial, seed: int, *, as_json: bool) -> int:
+    result = trial.run(seed, verbose=not as_json)
+    if as_json:
+        print_json(msgspec.structs.asdict(result))
+    else:
+        print("\n".join(result.lines))
+        for violation in result.violations:
+            print(f"{violation.rule}: {violation.text}")
+        print(f"seed {seed}: trace {result.trace_hash}, {result.seconds:.1f} virtual s, {result.steps} steps")
+    return FAILED if result.violations else DONE
+
+
+def _mutants(workers: int, *, as_json: bool) -> int:
+    from app.chaos.pool import MUTANT_SEEDS, run_mutants
+
+    fates = list(run_mutants(workers))
+    survivors = [fate.name for fate in fates if fate.seed is None]
+    if as_json:
+        print_json({"mutants": fates, "survivors": survivors})
+    else:
+        rows = [(fate.name, fate.breaks, fate.seed or "survived", fate.rule) for fate in fates]
+        print_table("Mutants", ("mutant", "what it breaks", "seeds", "caught by"), rows)
+        print(f"{len(fates) - len(survivors)} of {len(fates)} caught within {MUTANT_SEEDS} seeds")
+    return FAILED if survivors else DONE
