@@ -24,7 +24,7 @@ def test_three_kills(tmp_path: Path) -> None:
     draw = a_draw()
     with an_exchange(speed=SPEED) as exchange:
         kill_while_starting(tmp_path, exchange, draw)
-        kill_while_trading(tmp_path, exchange, draw)
+        kill_while_trading(tmp_path, exchange, draw, seconds=0.0)
         kill_while_trading(tmp_path, exchange, draw)
         last_life(tmp_path, exchange)
 
@@ -40,7 +40,7 @@ def test_a_hundred_kills(tmp_path: Path) -> None:
             if draw.random() < 0.3:
                 kill_while_starting(tmp_path, exchange, draw)
             else:
-                kill_while_trading(tmp_path, exchange, draw)
+                kill_while_trading(tmp_path, exchange, draw, seconds=draw.choice((0.0, 0.03, 1.5)))
             assert_effectively_once_so_far(exchange, tmp_path, number)
             lives.append(exchange.books().orders - before)
         last_life(tmp_path, exchange)
@@ -63,13 +63,13 @@ def kill_while_starting(folder: Path, exchange: Exchange, draw: random.Random) -
         program.kill()
 
 
-def kill_while_trading(folder: Path, exchange: Exchange, draw: random.Random) -> None:
-    """A moment after this life's first orders."""
+def kill_while_trading(folder: Path, exchange: Exchange, draw: random.Random, seconds: float = 1.5) -> None:
+    """Up to so long after this life's first order reached the exchange; 0: before its answer is likely journaled."""
     with Program(folder, *exchange.sets) as program:
         before = exchange.books().orders
         eventually(lambda: exchange.books().orders > before or not program.running, 20, "it gives orders")
         assert program.running, program.said()[-2000:]
-        program.lives(draw.uniform(0.0, 1.5))
+        program.lives(draw.uniform(0.0, seconds))
         program.kill()
 
 
