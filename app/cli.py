@@ -52,6 +52,9 @@ COMMANDS = (
     Command("journal", "app.commands.journal:run", "Every order intent with its state."),
     Command("positions", "app.commands.positions:run", "Positions by strategy."),
     Command("orders", "app.commands.orders:run", "Today's orders."),
+    Command(
+        "chaos", "app.commands.chaos:run", "The whole system in a simulated world, under faults that a seed chooses."
+    ),
     Command("test", "app.commands.test:run", "Checks and tests, as CI runs them.", verbatim=True),
     Command("lock", "app.commands.lock:run", "Write the hashed requirements files from the .in files."),
 )

@@ -105,9 +105,10 @@ def _seeds(trial: Trial, seeds: range, workers: int, *, as_json: bool) -> int:
         )
     else:
         print_table("Faults that struck", ("fault", "times"), sorted(struck.items()))
+        ended = totals["processes"] - done
         print(
-            f"{done} seeds from {seeds.start}: {len(failed)} failed; {totals['orders']} orders, {totals['trades']} trades, "
-            f"{totals['processes'] - done} processes killed or given up, {totals['steps']} steps, {seconds:.0f} s"
+            f"{done} seeds from {seeds.start}: {len(failed)} failed; {totals['orders']} orders, "
+            f"{totals['trades']} trades, {ended} processes killed or given up, {totals['steps']} steps, {seconds:.0f} s"
         )
         if failed:
             print(f"failing seeds: {', '.join(str(result.seed) for result in failed[:50])}")
