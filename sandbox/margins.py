@@ -120,6 +120,7 @@ class MarginModel:
     def _family(self, legs: list[RiskLeg]) -> Margin:
         scan_percent, exposure_percent, volatility = _RATES[_kind(legs[0].instrument)]
         losses = np.zeros(16)
+        held = 0.0
         exposure = 0
         spot = 0.0
         by_expiry: dict[date | None, int] = {}
@@ -134,16 +135,19 @@ class MarginModel:
                 by_expiry[one.expiry] = by_expiry.get(one.expiry, 0) + value
                 continue
             spot = spot or self._market.spot(one, self._now(), self._day())
-            losses -= units * self._option_moves(one, spot, scan_percent / 100, volatility)
+            moves, worth = self._option_moves(one, spot, scan_percent / 100, volatility)
+            losses -= units * moves
+            held += units * worth
             if units < 0:
                 exposure += round(-units * spot) * exposure_percent // 100
         longs = sum(value for value in by_expiry.values() if value > 0)
         shorts = -sum(value for value in by_expiry.values() if value < 0)
         calendar = min(longs, shorts) * scan_percent * CALENDAR_PERCENT // 10_000
-        return Margin(span=max(round(float(losses.max())), 0) + calendar, exposure=exposure)
+        # What options held are worth covers their own risk; what options sold would cost to buy back adds to it.
+        return Margin(span=max(round(float(losses.max()) - held), 0) + calendar, exposure=exposure)
 
-    def _option_moves(self, one: Instrument, spot: float, scan: float, volatility: float) -> Floats:
-        """Change of one unit's value in each of the sixteen scenarios."""
+    def _option_moves(self, one: Instrument, spot: float, scan: float, volatility: float) -> tuple[Floats, float]:
+        """Change of one unit's value in each of the sixteen scenarios, and its value now."""
         assert one.expiry is not None, "an option expires"
         end = at(one.expiry, close_seconds(one.session, one.expiry))
         years = np.array([max(end - self._now(), 0) / NS / YEAR_SECONDS])
@@ -164,4 +168,4 @@ class MarginModel:
         now = value(0.0, 0.0)
         moves = [value(m * scan, v * volatility) - now for m, v in zip(_MOVES, _VOLATILITY_MOVES, strict=True)]
         extreme = [(value(sign * _EXTREME_MOVE * scan, 0.0) - now) * _EXTREME_WEIGHT for sign in (1.0, -1.0)]
-        return np.array(moves + extreme)
+        return np.array(moves + extreme), now

@@ -34,7 +34,7 @@ class Desk:
         self.exchange = Exchange(Options(**settings), self._schedule, self._publish)  # type: ignore[arg-type]  # a test's own words
         self.engine = self.exchange.engine
 
-    def place(self, variety: str = "regular", **form: object) -> str:
+    def place(self, variety: str = "regular", /, **form: object) -> str:
         """Place an order from Kite's form fields, INFY bought at market for intraday unless said otherwise."""
         fields = {
             "exchange": "NSE",
@@ -58,7 +58,7 @@ class Desk:
             self._elapsed, _, action = heapq.heappop(self._timers)
             action()
 
-    def do(self, variety: str = "regular", **form: object) -> str:
+    def do(self, variety: str = "regular", /, **form: object) -> str:
         """Place and settle."""
         order_id = self.place(variety, **form)
         self.settle()

@@ -25,7 +25,7 @@ def at_night(**options: object) -> Desk:
     ("form", "minute"),
     [
         ({**LIMIT}, 9 * 60),
-        ({"order_type": "SL", "trigger_price": True, **{"product": "CNC"}}, 9 * 60 + 15),
+        ({"order_type": "SL", "trigger_price": True, "product": "CNC"}, 9 * 60 + 15),
         ({"exchange": "NFO", "tradingsymbol": "INFY26DECFUT", "product": "NRML", "quantity": 400}, 9 * 60 + 15),
         ({"exchange": "CDS", "tradingsymbol": "USDINR26DECFUT", "product": "NRML", "quantity": 1}, 9 * 60),
     ],
