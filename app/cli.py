@@ -56,6 +56,7 @@ COMMANDS = (
         "chaos", "app.commands.chaos:run", "The whole system in a simulated world, under faults that a seed chooses."
     ),
     Command("test", "app.commands.test:run", "Checks and tests, as CI runs them.", verbatim=True),
+    Command("bench", "app.commands.bench:run", "Measure on this machine; without a name, list what can be measured."),
     Command("lock", "app.commands.lock:run", "Write the hashed requirements files from the .in files."),
 )
 """Every command. Two words make a command of a group, such as `report eod`; later commands take a line here."""
