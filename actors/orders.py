@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from actors.by_hand import ByHand, Hands
 from actors.routes import GATEWAY_EXIT, Routes, gateway_entry
 from actors.runtime import Actor, Context
 from domain.errors import DuplicateIntent, IllegalTransition, JournalUnavailable, StaleApproval
@@ -28,6 +29,7 @@ from domain.messages.journal import (
     OrderState,
 )
 from domain.messages.market import FeedConnected
+from domain.messages.operator import OperatorRequest
 from domain.messages.orders import (
     AccountRead,
     ApprovedIntent,
@@ -69,6 +71,7 @@ class OrderSettings(Struct, frozen=True):
     market_protection             1/100 percent, or -1 for the broker's own band
     market_as_limit               1/100 percent that a market order sent as a limit reaches beyond the price it was
                                   decided at; 0: market orders are sent as such
+    quarantine_seconds            market seconds during which nobody may call an unresolved order absent
     tick_sizes                    of the traded instruments by key; needed for those limits
     """
 
@@ -80,6 +83,7 @@ class OrderSettings(Struct, frozen=True):
     entry_workers: int
     market_protection: int
     market_as_limit: int = 0
+    quarantine_seconds: float = 120.0
     tick_sizes: Mapping[str, int] = {}
 
 
@@ -103,7 +107,8 @@ class OrderSupervisor(Actor):
         self._clock = clock
         self._settings = settings
         self._next_worker = 0
-        self._request = 0
+        # Numbers of its own for each life: an answer to a former one's question is no answer to this one's.
+        self._request = context.incarnation * 1_000_000
         self._book_awaited_until: Nanos = 0
         self._book_due: Nanos = 0
         self._trades_due: dict[str, Nanos] = {}
@@ -112,6 +117,8 @@ class OrderSupervisor(Actor):
         self._reconciled = False
         self._account_read = False
         self._known_external: set[str] = set()
+        hands = Hands(self._commit, self._cancel, self._expire, self._read_book_at_once, self._updated)
+        self._by_hand = ByHand(context, routes, journal, clock, int(settings.quarantine_seconds * SECOND), hands)
 
     def started(self) -> None:
         """Conclude what a restart allows, tell the readers how far the journal reaches, and read the order book."""
@@ -146,6 +153,8 @@ class OrderSupervisor(Actor):
                 self.context.log("info", "order.cancel_answered", tag=tag, outcome=type(outcome).__name__)
             case CancelOpenOrders():
                 self._cancel_open(message)
+            case OperatorRequest():
+                self._by_hand.take(message)
             case FeedConnected():
                 # Updates are never replayed after a reconnect (kite-facts 5): read the book instead.
                 self._read_book()
@@ -314,8 +323,13 @@ class OrderSupervisor(Actor):
         if self.context.runtime.monotonic.now_ns() < self._book_awaited_until:
             return
         self._book_awaited_until = self._mono_after(ANSWER_PATIENCE_SECONDS)
+        self._read_book_at_once()
+
+    def _read_book_at_once(self) -> int:
+        """Read the order book now, whatever else is awaited; the number of the request."""
         self._request += 1
         self._routes.publish(self.context, ReadOrderBook(request=self._request, with_trades=True))
+        return self._request
 
     def _read_book_soon(self, seconds: float) -> None:
         self._book_due = min(self._book_due, self._mono_after(seconds))
@@ -325,10 +339,12 @@ class OrderSupervisor(Actor):
         if read.error:
             self.context.log("warning", "order.book_unread", why=read.error)
             self._book_due = self._mono_after(1.0)
+            self._by_hand.judge(read)
             return
         for row in read.orders:
             self._updated(row, "order book")
         self._book_trades(read.trades)
+        self._by_hand.judge(read)
         if self._unresolved():
             self._read_book_soon(self._settings.unresolved_poll_seconds)
         if not self._reconciled:
@@ -388,7 +404,7 @@ class OrderSupervisor(Actor):
         self._want_trades([r for r in map(self._journal.record_of, due) if r is not None and needs_trades(r)])
         open_records = self._journal.open_records()
         for record in overdue_intents(open_records, now):
-            self._expire(record, now)
+            self._expire(record, now, "not sent while the decision was valid")
         deadline = mono - int(self._settings.send_deadline_seconds * SECOND)
         for record in overdue_sends(open_records, self._sent_mono, deadline):
             self._quarantine(record, now)
@@ -396,20 +412,15 @@ class OrderSupervisor(Actor):
         for record in stuck_market_orders(open_records, now - patience):
             self._cancel(record, "a market order was left unfilled")
 
-    def _expire(self, record: OrderRecord, now: Nanos) -> None:
-        """An intent past its time can no longer be claimed (the claim itself requires that), so this is certain."""
-        self._sent_mono.pop(record.tag, None)
+    def _expire(self, record: OrderRecord, now: Nanos, why: str) -> None:
+        """Where the journal takes this, the intent can no longer be claimed; where it was claimed, this is refused."""
+        intent = record.intent
         self._commit(
-            [
-                IntentExpired(
-                    tag=record.tag,
-                    intent_id=record.intent.intent_id,
-                    strategy=record.intent.strategy,
-                    why="not sent while the decision was valid",
-                    time=now,
-                )
-            ]
+            [IntentExpired(tag=record.tag, intent_id=intent.intent_id, strategy=intent.strategy, why=why, time=now)]
         )
+        after = self._journal.record(record.tag)
+        if after is None or after.state is not OrderState.SENDING:
+            self._sent_mono.pop(record.tag, None)
 
     def _quarantine(self, record: OrderRecord, now: Nanos) -> None:
         text = "no outcome of the request became known"

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.folding import JournalReader
 from actors.routes import RISK, Routes
@@ -33,16 +34,32 @@ from domain.messages.control import (
 )
 from domain.messages.journal import DayOpened, JournalAdvanced, JournalRecord
 from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
+from domain.messages.operator import Flatten, Halt, OperatorAnswered, OperatorRequest, Resume
 from domain.messages.orders import ApprovedIntent, CancelOpenOrders, Denied, IntentVoided, OrderIntent
+from domain.orders.tags import tag_for
 from domain.ports import Calendar, Clock, Journal
-from domain.risk import MarketFacts, RiskBook, RiskLimits, breached, check, day_pnl, flatten_intents, funds
-from domain.values import IST, SECOND, Instrument, Nanos, SessionClass, ist, nanos
+from domain.risk import (
+    MarketFacts,
+    RiskBook,
+    RiskLimits,
+    breached,
+    check,
+    day_pnl,
+    flatten_intents,
+    flatten_strategy_intents,
+    funds,
+    is_flat,
+    why_not_resume,
+)
+from domain.risk.wishes import Wish, Wishes
+from domain.values import E4, IST, SECOND, Instrument, Nanos, SessionClass, ist, nanos
 
 T = TypeVar("T")
 
 STATE_FLAG: Final = "trading_state"
 FROZEN_FLAG: Final = "frozen_strategies"
 FLATTENING_FLAG: Final = "flattening"
+WISHES_FLAG: Final = "flatten_wishes"
 SQUARE_OFF: Final = "square-off of"
 SNAPSHOT_EVERY: Final = 500
 """Journal records between snapshots kept: they only shorten a rebuild."""
@@ -107,6 +124,7 @@ class RiskGate(Actor):
         self._prices: dict[int, tuple[int, Nanos]] = {}
         self._frozen: dict[str, str] = {}
         self._flattening: dict[int, str] = {}
+        self._wishes = Wishes()
         self._cutoffs: dict[tuple[SessionClass, dt.date], tuple[tuple[Nanos, Nanos] | None, Nanos | None]] = {}
 
     def started(self) -> None:
@@ -115,9 +133,10 @@ class RiskGate(Actor):
         self._epoch = self._journal.raise_risk_epoch()
         self._rebuild()
         self._state = self._kept_state()
-        # A new process starts its strategies anew, and its day's jobs too: these two last as long as this one.
+        # A new process starts its strategies anew, and its day's jobs too: these last as long as this one.
         self._frozen = self._kept(FROZEN_FLAG, dict[str, str]) or {}
         self._flattening = self._kept(FLATTENING_FLAG, dict[int, str]) or {}
+        self._wishes = Wishes(self._kept(WISHES_FLAG, dict[str, Wish]))
         for strategy, why in self._frozen.items():
             self._book.freeze(strategy, why)
         self._set_gate()
@@ -143,6 +162,8 @@ class RiskGate(Actor):
                 self._guard()
             case SetTradingState(state=state, why=why, who=who):
                 self._set_state(state, why, who)
+            case OperatorRequest():
+                self._operate(message)
             case FreezeStrategy(strategy=strategy, why=why) | StrategyFrozen(strategy=strategy, why=why):
                 self._freeze(strategy, why)
             case SessionLost(why=why) if self._state.state is TradingState.ACTIVE:
@@ -165,7 +186,8 @@ class RiskGate(Actor):
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
-    def _decide(self, intent: OrderIntent) -> None:
+    def _decide(self, intent: OrderIntent) -> Denied | None:
+        """Approve or deny, and tell. The denial, if it is one."""
         now = self._clock.now_ns()
         self._book.expire_holds(now)
         verdict = check(intent, self._book, self._settings.limits, self._facts(intent.token, now))
@@ -180,12 +202,13 @@ class RiskGate(Actor):
                 intent=intent.intent_id,
             )
             self._routes.publish(self.context, verdict)
-            return
+            return verdict
         self._book.hold(intent, verdict.margin, now)
         self._routes.publish(
             self.context,
             ApprovedIntent(intent=intent, risk_epoch=self._epoch, margin_held=verdict.margin, approved_time=now),
         )
+        return None
 
     def _facts(self, token: int, now: Nanos) -> MarketFacts:
         instrument = self._instruments.get(token)
@@ -219,10 +242,11 @@ class RiskGate(Actor):
 
     # -- state -----------------------------------------------------------------------------------------------------
 
-    def _set_state(self, state: TradingState, why: str, who: str) -> None:
+    def _set_state(self, state: TradingState, why: str, who: str) -> list[str]:
+        """Change the state if `who` may: tags of requests that were on the wire when the latch closed."""
         if self._state.state is TradingState.HALTED and who not in ("operator", "limit"):
             self.context.log("warning", "risk.stays_halted", wanted=state.value, who=who, why=self._state.why)
-            return
+            return []
         now = self._clock.now_ns()
         if state is TradingState.ACTIVE and who == "operator":
             # What a loss flattened may be traded again; what its hour squared off may not.
@@ -230,7 +254,7 @@ class RiskGate(Actor):
             self._keep_for_restart(FLATTENING_FLAG, self._flattening)
         self._state = _State(state, why, who, self._settings.run)
         # The gate first: it is what stops entries already on their way. Then the disk, then everybody else.
-        self._set_gate()
+        on_the_wire = self._set_gate()
         try:
             self._journal.set_flag(STATE_FLAG, msgspec.json.encode(self._state).decode())
         except JournalUnavailable as error:
@@ -239,8 +263,10 @@ class RiskGate(Actor):
             "info" if state is TradingState.ACTIVE else "warning", "risk.state", state=state.value, why=why, who=who
         )
         self._routes.publish(self.context, TradingStateChanged(state=state, why=why, who=who, time=now))
+        return on_the_wire
 
-    def _set_gate(self) -> None:
+    def _set_gate(self) -> list[str]:
+        """Set the gate to the state: tags of requests already on the wire that a halt can no longer stop."""
         gate, why = self.context.gate, self._state.why
         match self._state.state:
             case TradingState.ACTIVE:
@@ -249,8 +275,10 @@ class RiskGate(Actor):
                 on_the_wire = gate.halt(why)
                 if on_the_wire:
                     self.context.log("warning", "risk.halted_with_orders_on_the_wire", tags=on_the_wire)
+                return on_the_wire
             case TradingState.STARTING | TradingState.REDUCING:
                 gate.clear(why, TradingLevel.REDUCING)
+        return []
 
     def _kept_state(self) -> _State:
         text = self._journal.flag(STATE_FLAG)
@@ -305,6 +333,68 @@ class RiskGate(Actor):
             self._want_flat(self._instruments, why)
             self._flatten()
 
+    # -- a person's commands ---------------------------------------------------------------------------------------
+
+    def _operate(self, request: OperatorRequest) -> None:
+        """Do as a person says, and answer."""
+        command = request.command
+        why = f"{command.why} ({request.who})"
+        match command:
+            case Halt():
+                answer = self._halt(request.id, why, flatten=command.flatten)
+            case Resume():
+                refusal = why_not_resume(self._state.state, self._state.who)
+                if refusal is None:
+                    self._set_state(TradingState.ACTIVE, why, "operator")
+                answer = OperatorAnswered(request.id, refusal is None, refusal or "trading is active")
+            case Flatten(strategy=strategy):
+                answer = self._want_strategy_flat(request.id, strategy, why)
+            case _:
+                return
+        self._routes.publish(self.context, answer)
+
+    def _halt(self, request: int, why: str, *, flatten: bool) -> OperatorAnswered:
+        tags = tuple(self._set_state(TradingState.HALTED, why, "operator"))
+        text = "halted" if not tags else f"halted; on the wire already: {', '.join(tags)}"
+        if not flatten:
+            return OperatorAnswered(request, done=True, text=text, tags=tags)
+        closing = self._want_strategy_flat(request, "", why)
+        return replace(closing, text=f"{text}; {closing.text}", tags=tags)
+
+    def _want_strategy_flat(self, request: int, strategy: str, why: str) -> OperatorAnswered:
+        """Begin to close what this strategy holds (empty: what all hold)."""
+        if is_flat(self._book, strategy):
+            return OperatorAnswered(request, done=True, text="nothing is held")
+        self._wishes.add(strategy, why)
+        self._keep_for_restart(WISHES_FLAG, self._wishes.kept)
+        tags, denied = self._close(strategy, why)
+        if denied:
+            text = f"{len(denied)} exits were denied and are tried again for a while; the first: {denied[0].text}"
+            return OperatorAnswered(request, done=False, text=text, tags=tags)
+        return OperatorAnswered(request, done=True, text=f"closing with {len(tags)} orders", tags=tags)
+
+    def _close(self, strategy: str, why: str) -> tuple[tuple[str, ...], list[Denied]]:
+        """Make the exits that are missing: tags of those approved, and the denials."""
+        now = self._clock.now_ns()
+        exits = flatten_strategy_intents(
+            self._book, strategy, now, self._exit_until(now), self._last_prices(), f"flatten: {why}"
+        )
+        verdicts = [(tag_for(intent.intent_id), self._decide(intent)) for intent in exits]
+        return tuple(tag for tag, denial in verdicts if denial is None), [d for _, d in verdicts if d is not None]
+
+    def _grant_wishes(self) -> None:
+        """Go on closing until it is done: what was refused is asked for again."""
+        looked = self._wishes.look(self._book)
+        for strategy, why in looked.open:
+            self._close(strategy, why)
+        for strategy, why in looked.granted:
+            self.context.log("info", "risk.flat", strategy=strategy or "all", why=why)
+        for strategy, why in looked.given_up:
+            text = f"{strategy or 'what all strategies hold'} could not be closed: {why}"
+            self._alert("critical", "risk.not_flat", text, self._clock.now_ns())
+        if looked.granted or looked.given_up:
+            self._keep_for_restart(WISHES_FLAG, self._wishes.kept)
+
     # -- square-off ------------------------------------------------------------------------------------------------
 
     def _square_off(self, session: SessionClass) -> None:
@@ -323,28 +413,30 @@ class RiskGate(Actor):
 
     def _flatten(self) -> None:
         """Make the exits that are still missing, until the lines are flat."""
-        if not self._flattening:
+        if not self._flattening and not self._wishes.kept:
             return
         now = self._clock.now_ns()
         self._book.expire_holds(now)
-        self._cancel_entries(now)
+        self._cancel_entries()
         exits = flatten_intents(
-            self._book,
-            tuple(self._flattening),
-            now,
-            now + int(self._settings.intent_valid_seconds * SECOND),
-            {token: price for token, (price, _) in self._prices.items()},
-            "square-off",
+            self._book, tuple(self._flattening), now, self._exit_until(now), self._last_prices(), "square-off"
         )
         for intent in exits:
             self._decide(intent)
+        self._grant_wishes()
 
-    def _cancel_entries(self, now: Nanos) -> None:
+    def _exit_until(self, now: Nanos) -> Nanos:
+        return now + int(self._settings.intent_valid_seconds * SECOND)
+
+    def _last_prices(self) -> dict[int, E4]:
+        return {token: price for token, (price, _) in self._prices.items()}
+
+    def _cancel_entries(self) -> None:
         """Entries that still rest could fill after the square-off: withdraw them."""
         resting = {
             order.strategy
             for order in self._book.open_orders()
-            if order.token in self._flattening and not order.reduce_only
+            if not order.reduce_only and (order.token in self._flattening or self._wishes.covers(order.strategy))
         }
         for strategy in sorted(resting):
             self._routes.publish(self.context, CancelOpenOrders(strategy=strategy, why="square-off"))

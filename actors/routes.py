@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from actors.runtime import Lane
 from domain.messages import broker as broker_messages
-from domain.messages import control, journal, market, orders
+from domain.messages import control, journal, market, operator, orders
 from domain.orders.transitions import strategy_of
 from domain.strategy.messages import WarmUpRequested
 
@@ -30,6 +30,7 @@ FEED: Final = "feed.0"
 REPORTER: Final = "reporter"
 TIMETABLE: Final = "timetable"
 ALERTS: Final = "alerts"
+OPERATOR: Final = "operator"
 
 
 def gateway_entry(index: int) -> str:
@@ -110,6 +111,11 @@ def _of_job(topology: Topology, message: control.JobDue) -> tuple[str, ...]:
             return (*_own_strategy(topology, message.subject), ALERTS, REPORTER)
 
 
+def _of_request(_topology: Topology, message: operator.OperatorRequest) -> tuple[str, ...]:
+    """State and positions are the risk gate's, single orders the order supervisor's."""
+    return (ORDERS,) if isinstance(message.command, operator.Cancel | operator.Resolve) else (RISK,)
+
+
 ROUTES: Final[Mapping[type, Route]] = {
     # feed
     market.FrameReceived: Route(_to(FEED), Lane.DATA),
@@ -171,12 +177,15 @@ ROUTES: Final[Mapping[type, Route]] = {
     control.StrategyFrozen: Route(_to(RISK, ALERTS, REPORTER)),
     control.SessionLost: Route(_to(SESSION, RISK), Lane.CONTROL),
     control.SessionOpened: Route(_to(RISK), Lane.CONTROL),
+    # a person's commands
+    operator.OperatorRequest: Route(_of_request, Lane.CONTROL),
+    operator.OperatorAnswered: Route(_to(OPERATOR)),
 }
 
 QUERIES: Final = frozenset({control.Report})
 """Asked from outside by name; they have no route of their own."""
 
-MESSAGE_MODULES: Final = (broker_messages, control, journal, market, orders)
+MESSAGE_MODULES: Final = (broker_messages, control, journal, market, operator, orders)
 """Where every message type is defined; a test holds the table against them."""
 
 

@@ -69,6 +69,13 @@ class OperatorRequest(Struct, frozen=True, tag=True):
     command: OperatorCommand
 
 
+class WaitingRequest(Struct, frozen=True):
+    """A stored request without an outcome. taken: by which process's life; empty: by nobody yet."""
+
+    request: OperatorRequest
+    taken: str
+
+
 class OperatorAnswered(Struct, frozen=True, tag=True):
     """Event, risk gate or order supervisor to operator: what came of a request.
 

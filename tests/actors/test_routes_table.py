@@ -23,6 +23,7 @@ from actors.feed import Feed
 from actors.gateway import OrderWorker, ReadWorker
 from actors.history import HistoryWorker
 from actors.market_data import MarketData
+from actors.operator import Operator
 from actors.orders import OrderSupervisor
 from actors.portfolio import Portfolio
 from actors.reporter import Reporter
@@ -34,7 +35,7 @@ from actors.session import Session
 from actors.strategy import StrategyActor
 from actors.timetable import Timetable
 from domain.bars import Bar
-from domain.messages import broker, control, journal, market, orders
+from domain.messages import broker, control, journal, market, operator, orders
 from domain.messages.control import JobDue, JobKind, SetTradingState, TradingState
 from domain.messages.journal import JournalRecord
 from domain.messages.market import PriceChanged
@@ -61,6 +62,7 @@ ACTORS: Mapping[str, type[Actor]] = {
     routes.REPORTER: Reporter,
     routes.TIMETABLE: Timetable,
     routes.ALERTS: Alerts,
+    routes.OPERATOR: Operator,
 }
 
 ELSEWHERE: Mapping[type[Actor], tuple[types.FunctionType, ...]] = {
@@ -84,6 +86,8 @@ PARTS: Mapping[type, str] = {
     control.PositionView: "a row, inside PortfolioSnapshot",
     journal.OrderRecord: "what the journal answers; never told",
     **dict.fromkeys(typing.get_args(journal.JournalEvent), "an event, inside JournalRecord"),
+    operator.WaitingRequest: "what the desk answers; never told",
+    **dict.fromkeys(typing.get_args(operator.OperatorCommand), "a command, inside OperatorRequest"),
 }
 """Structs of the message modules that never travel by themselves, and where they are."""
 
@@ -122,6 +126,8 @@ def samples(kind: type) -> list[object]:
         return [replace(one, kind=each) for each in JobKind]
     if isinstance(one, JournalRecord):
         return [replace(one, event=sample(each)) for each in typing.get_args(journal.JournalEvent)]
+    if isinstance(one, operator.OperatorRequest):
+        return [replace(one, command=sample(each)) for each in typing.get_args(operator.OperatorCommand)]
     return [one]
 
 
@@ -244,6 +250,7 @@ def test_lanes() -> None:
         control.TradingStateChanged,
         control.SessionLost,
         control.SessionOpened,
+        operator.OperatorRequest,
         orders.CancelOrder,
         market.LinkOpened,
         market.LinkClosed,
