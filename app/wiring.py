@@ -6,7 +6,7 @@ root (one_for_one)
 ├── portfolio        the account's books
 ├── risk             the gate
 ├── orders           the order supervisor: ready when ours and the broker's books have been compared
-├── market (rest_for_one)
+├── market (rest_for_one), once for each socket that the instruments need
 │   ├── market       market data
 │   └── feed.0       the ticker: ready when connected
 ├── strategies       one temporary supervisor each: a strategy that keeps failing is frozen alone
@@ -30,11 +30,9 @@ from actors.reporter import Reporter, ReporterSettings, ReportWriter
 from actors.risk import RiskGate, RiskSettings
 from actors.routes import (
     ALERTS,
-    FEED,
     GATEWAY_EXIT,
     GATEWAY_READ,
     HISTORY,
-    MARKET,
     ORDERS,
     PORTFOLIO,
     REPORTER,
@@ -57,10 +55,12 @@ from actors.runtime import (
     SupervisorSpec,
 )
 from actors.session import Session
+from actors.shards import ShardRoutes, deal, feed_name, market_name
 from actors.strategy import StrategyActor, StrategyActorSettings
 from actors.timetable import Timetable
 from app.ports import Ports
 from app.strategies import TRADED_CLASSES, Cast, Configured
+from config.errors import ConfigError
 from config.sections.trading import TimesByClass
 from domain.ports import Scheduler
 from domain.risk import RiskLimits
@@ -79,7 +79,7 @@ STRATEGY_SUPERVISOR: Final = "supervise."
 
 def build_tree(ports: Ports, cast: Cast, scheduler: Scheduler, writer: ReportWriter) -> SupervisorSpec:
     """The whole tree. Factories make fresh actors with fresh HTTP sessions for every incarnation."""
-    routes = Routes(cast.topology)
+    routes = ShardRoutes(cast.topology, shards_of(ports, cast))
     return SupervisorSpec(
         id="root",
         strategy=Strategy.ONE_FOR_ONE,
@@ -93,7 +93,7 @@ def build_tree(ports: Ports, cast: Cast, scheduler: Scheduler, writer: ReportWri
             _orders(ports, routes, cast),
             _reporter(ports, routes, cast, writer),
             _alerts(ports),
-            _market(ports, routes, cast),
+            *_market(ports, cast),
             SupervisorSpec(
                 id="strategies",
                 strategy=Strategy.ONE_FOR_ONE,
@@ -229,6 +229,7 @@ def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         entry_workers=orders.workers.entries,
         market_protection=protection,
         market_as_limit=round(orders.market_as_limit_percent * 100),
+        quarantine_seconds=orders.quarantine_seconds,
         tick_sizes={instrument.key: instrument.tick_size for instrument in cast.instruments.values()},
     )
     return ChildSpec(
@@ -243,7 +244,7 @@ def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     )
 
 
-def _market(ports: Ports, routes: Routes, cast: Cast) -> SupervisorSpec:
+def _market(ports: Ports, cast: Cast) -> tuple[SupervisorSpec, ...]:
     feed = ports.settings.feed
     wanted: dict[tuple[int, int], int] = {}
     for strategy in cast.strategies:
@@ -262,26 +263,26 @@ def _market(ports: Ports, routes: Routes, cast: Cast) -> SupervisorSpec:
             jitter=feed.backoff_jitter,
         ),
     )
-    port = ports.feed()
-    tokens = tuple(cast.instruments)
     # Ticks are never dropped for want of room: a bar would be wrong. The alert tells of a reader that lags.
     roomy = MailboxSpec(capacity=100_000, overflow=Overflow.GROW)
-    return SupervisorSpec(
-        id="market.supervisor",
-        strategy=Strategy.REST_FOR_ONE,
-        intensity=10,
-        period_seconds=30.0,
-        children=(
+
+    def pair(shard: int, tokens: tuple[int, ...]) -> tuple[ChildSpec, ChildSpec]:
+        own, port = ShardRoutes(cast.topology, shards_of(ports, cast), shard), ports.feed()
+        inside = frozenset(tokens)
+        bars = {key: keep for key, keep in wanted.items() if key[0] in inside}
+        barred = {token for token, _ in bars}
+        quoted = tuple(token for token in tokens if token not in barred)
+        return (
             ChildSpec(
-                id=MARKET,
+                id=market_name(shard),
                 factory=lambda context: MarketData(
                     context,
-                    routes,
+                    own,
                     cast.instruments,
                     ports.calendar,
                     ports.clock,
-                    wanted,
-                    quoted=tuple(token for token in cast.instruments if token not in {t for t, _ in wanted}),
+                    bars,
+                    quoted=quoted,
                     settings=data_settings,
                 ),
                 ready=Ready.EXPLICIT,
@@ -290,16 +291,38 @@ def _market(ports: Ports, routes: Routes, cast: Cast) -> SupervisorSpec:
                 backoff=QUICK,
             ),
             ChildSpec(
-                id=FEED,
-                factory=lambda context: Feed(context, routes, port, ports.clock, feed_settings, tokens),
+                id=feed_name(shard),
+                factory=lambda context: Feed(context, own, port, ports.clock, feed_settings, tokens),
                 ready=Ready.EXPLICIT,
                 start_timeout_seconds=60.0,
                 heartbeat_seconds=10.0,
                 mailbox=roomy,
                 backoff=QUICK,
             ),
-        ),
-    )
+        )
+
+    def supervisor(shard: int, tokens: tuple[int, ...]) -> SupervisorSpec:
+        return SupervisorSpec(
+            id="market.supervisor" if shard == 0 else f"market.supervisor.{shard}",
+            strategy=Strategy.REST_FOR_ONE,
+            intensity=10,
+            period_seconds=30.0,
+            children=pair(shard, tokens),
+        )
+
+    return tuple(supervisor(shard, tokens) for shard, tokens in enumerate(_dealt(ports, cast)))
+
+
+def shards_of(ports: Ports, cast: Cast) -> dict[int, int]:
+    """Which socket has which instrument."""
+    return {token: shard for shard, tokens in enumerate(_dealt(ports, cast)) for token in tokens}
+
+
+def _dealt(ports: Ports, cast: Cast) -> list[tuple[int, ...]]:
+    try:
+        return deal(cast.instruments, ports.settings.feed.instruments_max)
+    except ValueError as error:
+        raise ConfigError(f"feed.instruments_max: {error}") from None
 
 
 def _strategy(ports: Ports, routes: Routes, configured: Configured) -> SupervisorSpec:

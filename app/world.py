@@ -18,6 +18,7 @@ from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMa
 from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.instruments import Catalog
 from adapters.kite.pacing import Endpoint, Priority
+from adapters.kite.second_feed import SecondFeed
 from adapters.paper.broker import PaperBroker
 from adapters.paper.exchange import PaperExchange
 from adapters.paper.feed import PaperFeed
@@ -84,6 +85,7 @@ class World:
         self.run: Final = uuid.uuid4().hex
         self.monotonic: Final = MonotonicClock()
         self.paper: PaperExchange | None = None
+        self._feeds = 0
         self._stack = ExitStack()
         try:
             self._open()
@@ -138,10 +140,13 @@ class World:
         return catalog
 
     def feed(self) -> FeedPort:
-        """The ticker, closed with this world."""
+        """The ticker, closed with this world; further ones are deaf to order updates."""
         feed: FeedPort = self.account.feed()
         if self.paper is not None:
-            feed = PaperFeed(feed, self.paper, self.clock)
+            feed = PaperFeed(feed, self.paper, self.clock, tells_orders=self._feeds == 0)
+        elif self._feeds:
+            feed = SecondFeed(feed)
+        self._feeds += 1
         self._stack.callback(feed.close)
         return feed
 

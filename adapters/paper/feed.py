@@ -35,14 +35,18 @@ _MARK: Final = b'{"type":"paper"'
 
 
 class PaperFeed:
-    """`domain.ports.FeedPort` around another."""
+    """`domain.ports.FeedPort` around another.
 
-    def __init__(self, inner: FeedPort, exchange: PaperExchange, clock: Clock) -> None:
+    tells_orders  whether the exchange's order updates come this way: of several sockets, one does
+    """
+
+    def __init__(self, inner: FeedPort, exchange: PaperExchange, clock: Clock, *, tells_orders: bool = True) -> None:
         self._inner = inner
         self._exchange = exchange
         self._clock = clock
         self._heard: tuple[int, FeedListener] | None = None
-        exchange.listen(self._on_order)
+        if tells_orders:
+            exchange.listen(self._on_order)
 
     def connect(self, epoch: int, listener: FeedListener) -> None:
         """See FeedPort.connect."""
