@@ -36,7 +36,7 @@ def check_order(exchange: Exchange, request: Request) -> None:
         return
     form = request.form()
     placing = request.method == "POST"
-    if form.get("order_type", "" if placing else "LIMIT") != "LIMIT":
+    if (form.get("order_type") or "LIMIT") != "LIMIT":
         raise Refusal(LIMIT_ONLY)
     if placing:
         instrument = exchange.universe.by_key.get(f"{form.get('exchange')}:{form.get('tradingsymbol')}")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.alerts import ALERTS_MAX
+from sandbox.alerts import ALERTS_MAX, Alerts
+from tests.sandbox.desk import Desk
 from tests.sandbox_faults.talk import Talk, words
 from tests.support.waiting import eventually
 
@@ -79,6 +80,47 @@ def test_an_alert_strikes_once_when_its_condition_turns_true_and_remembers(talk:
     changed = talk("PUT", f"/alerts/{low['uuid']}", {"operator": ">"}).json()["data"]
     assert changed["operator"] == ">"
     eventually(lambda: of(talk, low)["alert_count"] == 1)
+
+
+def strikes(*prices: int, **changes: str) -> list[int]:
+    """Alert count after each price of NIFTY in rupees, and of INFY a thousandth of it."""
+    universe = Desk().exchange.universe
+    alerts = Alerts(universe)
+    alert = alerts.create({**SIMPLE, **changes}, 0)
+    counts = []
+    for price in prices:
+        if price == CHANGE:
+            alerts.modify(alert.uuid, {}, 0)
+            continue
+        alerts.look(lambda one, price=price: price * (10_000 if one.is_index else 10), 0, lambda _: {})  # type: ignore[misc]  # bound at once
+        counts.append(alert.count)
+    return counts
+
+
+CHANGE = -1
+
+
+@pytest.mark.parametrize(
+    ("prices", "changes", "counts"),
+    [
+        ((26_000, 27_001, 27_002, 26_999, 27_001), {}, [0, 1, 1, 1, 2]),
+        ((27_001, 27_001, CHANGE, 27_001), {}, [1, 1, 2]),
+        ((27_000, 27_001), {"operator": "<=", "rhs_constant": "27000"}, [1, 1]),
+        ((27_000, 26_999), {"operator": "<", "rhs_constant": "27000"}, [0, 1]),
+        ((27_000, 27_001), {"operator": ">", "rhs_constant": "27000"}, [0, 1]),
+        ((26_999, 27_000), {"operator": ">=", "rhs_constant": "27000"}, [0, 1]),
+        ((26_999, 27_000, 27_001), {"operator": "==", "rhs_constant": "27000"}, [0, 1, 1]),
+        ((5,), {**TWO, "operator": ">"}, [1]),
+        ((5,), {**TWO, "operator": "<"}, [0]),
+        (
+            (27_001, 26_000, 27_001),
+            {"type": "ato", "basket": '{"items":[{"exchange":"NSE","tradingsymbol":"A","params":{}}]}'},
+            [1, 1, 1],
+        ),
+    ],
+)
+def test_when_an_alert_strikes(prices: tuple[int, ...], changes: dict[str, str], counts: list[int]) -> None:
+    assert strikes(*prices, **changes) == counts
 
 
 def basket(*items: dict[str, Any]) -> str:

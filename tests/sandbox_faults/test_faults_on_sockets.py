@@ -83,6 +83,17 @@ def test_sockets_that_are_half_open_give_their_place_back_when_the_client_leaves
         one.close()
 
 
+def test_a_fault_asks_each_socket_once(talk: Talk) -> None:
+    with open_socket(talk) as one:
+        talk.faults({"fault": "drop", "route": "WS", "when": "after", "after": 1})
+        eventually(lambda: talk.rows()[0]["matched"] == 1)
+        assert heard(one, 0.4)
+        assert talk.rows()[0]["matched"] == 1
+        with pytest.raises((ConnectionClosedError, InvalidMessage, EOFError, ConnectionError)):
+            open_socket(talk)
+        assert ticks(one)
+
+
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_dropped_socket_ends_without_a_close_frame(talk: Talk, reset: bool) -> None:
     with open_socket(talk) as one:
