@@ -77,7 +77,7 @@ def skew(returns: Returns) -> float | None:
     spread = _moment(returns, 2)
     if count < 3 or spread == 0:
         return None
-    return math.sqrt(count * (count - 1)) / (count - 2) * _moment(returns, 3) / spread**1.5
+    return math.sqrt(count * (count - 1)) / (count - 2) * _moment(returns, 3) / (spread * math.sqrt(spread))
 
 
 def kurtosis(returns: Returns) -> float | None:
