@@ -6,6 +6,7 @@ and `Connection.send_text`, one place each.
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,8 @@ _FRAME_SECONDS = 0.2
 _FRESH = -1
 
 Send = Callable[[dict[str, object]], Awaitable[None]]
+
+log = logging.getLogger("sandbox")
 
 _decode = msgspec.json.Decoder().decode
 
@@ -78,7 +81,14 @@ class Connection:
         self._wake.set()
 
     async def write(self) -> None:
-        """Send what there is until the connection ends."""
+        """Send what there is until the connection ends; a fault of ours is logged and closes it."""
+        try:
+            await self._write()
+        except Exception:
+            log.exception("a stream")
+            await self._send({"type": "websocket.close", "code": 1011, "reason": "internal error"})
+
+    async def _write(self) -> None:
         while not self._closed:
             await self._wake.wait()
             self._wake.clear()

@@ -4,13 +4,13 @@ A `DayTape` is one instrument on one day, wholly decided by (seed, instrument, d
 options are priced from their underlying's path. Prices are 1/10,000 rupee. The last print of a day is the close, and is
 the next day's previous close.
 
-A tape keeps twelve bytes a print; running totals are added up where they are asked for, from marks that are kept every
-`BLOCK` prints.
+The prints of a tape may be dropped and drawn again: a tape keeps marks every `BLOCK` prints (running totals, and when
+each block begins), so most questions about the present are answered without them.
 """
 
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any, Protocol, cast
@@ -33,6 +33,8 @@ BLOCK = 128
 """Prints between the marks of running totals."""
 
 _LIVE_TAPES_KEPT = 8192
+_DRAWN_KEPT = 512
+"""Tapes whose prints are held in memory, about 150 kB each."""
 _MINUTE_DAYS_KEPT = 640
 _VOLUME_MAX = 4_000_000_000
 _SPREAD_MAX_TICKS = 3
@@ -78,27 +80,45 @@ class Running(Struct, frozen=True):
 class DayTape:
     """The prints of one instrument on one day, and the running totals that ticks carry."""
 
-    def __init__(self, instrument: Instrument, day: date, previous_close: int, prints: Prints) -> None:
+    def __init__(
+        self, instrument: Instrument, day: date, previous_close: int, load: Callable[["DayTape"], Prints]
+    ) -> None:
         self.instrument = instrument
         self.day = day
         self.previous_close = previous_close
         self.open_seconds = open_seconds(instrument.session)
         self.open_ns = at(day, self.open_seconds)
         self.session_seconds = close_seconds(instrument.session, day) - self.open_seconds
-        self._prints = prints
-        # A view of plain integers: bisecting it takes less than a microsecond.
-        self._seconds_view = cast("Sequence[int]", memoryview(np.ascontiguousarray(prints.second).data))
-        self._marks: Running | None = None
-
-    @property
-    def count(self) -> int:
+        self._load = load
+        self._held: Prints | None = None
+        prints = self._prints
+        self.count = len(prints.second)
         """Prints of the whole day."""
-        return len(self._prints.second)
+        self.open = int(prints.price[0]) if self.count else previous_close
+        """First price of the day; the previous close on a day without prints."""
+        self._marks: Running | None = None
+        # Views of plain integers: bisecting one takes less than a microsecond.
+        self._block_starts = _view(prints.second[::BLOCK])
+        self._block = -1
+        self._block_seconds = self._block_starts
 
     @property
-    def open(self) -> int:
-        """First price of the day; the previous close on a day without prints."""
-        return int(self._prints.price[0]) if self.count else self.previous_close
+    def _prints(self) -> Prints:
+        held = self._held
+        if held is None:
+            held = self._held = self._load(self)
+        return held
+
+    def drop(self) -> None:
+        """Forget the prints; they are drawn again when asked for."""
+        self._held = None
+
+    def _seconds_of(self, block: int) -> Sequence[int]:
+        """Seconds of the prints of a block; the last one asked for is kept."""
+        if block != self._block:
+            self._block_seconds = _view(self._prints.second[block * BLOCK : (block + 1) * BLOCK])
+            self._block = block
+        return self._block_seconds
 
     @property
     def second(self) -> Ints:
@@ -200,11 +220,12 @@ class DayTape:
             return 0
         if elapsed >= self.session_seconds:
             return self.count
-        return bisect_right(self._seconds_view, elapsed)
+        block = bisect_right(self._block_starts, elapsed) - 1
+        return block * BLOCK + bisect_right(self._seconds_of(block), elapsed) if block >= 0 else 0
 
     def time_ns(self, index: int) -> int:
         """When a print happened."""
-        return self.open_ns + self._seconds_view[index] * NS
+        return self.open_ns + self._seconds_of(index // BLOCK)[index % BLOCK] * NS
 
     def minute_bars(self, printed: int | None = None) -> Bars:
         """Minute bars of the first `printed` prints (all of the day's by default)."""
@@ -256,6 +277,10 @@ class DayTape:
         return self._marks
 
 
+def _view(seconds: NDArray[np.uint16]) -> Sequence[int]:
+    return cast("Sequence[int]", memoryview(np.array(seconds).data))
+
+
 class TapeSource(Protocol):
     """Recorded prints that stand in for the generated ones."""
 
@@ -293,11 +318,11 @@ def draw(paths: Paths, instrument: Instrument, day: date, *, busy: bool = False)
         last = bid + spread * at_ask
         size = draws.standard_exponential(count) ** 1.5 * activity[second]
         lots = 1 + (size * instrument.print_quantity / instrument.lot).astype(np.int32)
-        quantity = (instrument.lot * lots).astype(np.int32)
+        # A day's volume must fit the wire's 32 bits, also where a print comes every second.
+        lots = lots // (1 + int(lots.sum(dtype=np.int64)) * instrument.lot // _VOLUME_MAX)
+        quantity = (instrument.lot * np.maximum(lots, 1)).astype(np.int32)
         last[-1] = max(round(close_price(paths, instrument, day) / instrument.tick), 1)
         spread[-1], at_ask[-1] = 1, False
-        if int(quantity.sum(dtype=np.int64)) > _VOLUME_MAX:
-            raise AssertionError(f"{name}: a day's volume must fit the wire")
     steps = draws.integers(-2, 3, count, dtype=np.int8) if instrument.is_derivative else None
     return Prints(second.astype(np.uint16), (last * instrument.tick).astype(np.int32), quantity, spread, at_ask, steps)
 
@@ -374,6 +399,7 @@ class Market:
         self._source = source
         self._busy = busy
         self._tapes: OrderedDict[tuple[int, date], DayTape] = OrderedDict()
+        self._drawn: deque[DayTape] = deque()
         self._bars: OrderedDict[tuple[int, date], Bars] = OrderedDict()
         self._closes: dict[tuple[int, date], int] = {}
         self._day_bars: dict[tuple[int, date], tuple[int, ...] | None] = {}
@@ -401,6 +427,7 @@ class Market:
         """Drop the live tapes of earlier days."""
         for key in [key for key in self._tapes if key[1] < day]:
             del self._tapes[key]
+        self._drawn = deque(tape for tape in self._drawn if tape.day >= day)
 
     def past_bars(self, instrument: Instrument, day: date) -> Bars:
         """Minute bars of a whole past day."""
@@ -408,7 +435,7 @@ class Market:
         bars = self._bars.get(key)
         if bars is None:
             live = self._tapes.get(key)
-            bars = (live or DayTape(instrument, day, 0, self._prints(instrument, day))).minute_bars()
+            bars = (live or DayTape(instrument, day, 0, self._prints)).minute_bars()
             self._bars[key] = bars
             while len(self._bars) > _MINUTE_DAYS_KEPT:
                 self._bars.popitem(last=False)
@@ -423,7 +450,7 @@ class Market:
             return self._day_bars[key]
         bars = self._bars.get(key)
         if bars is None:
-            bars = DayTape(instrument, day, 0, self._prints(instrument, day)).minute_bars()
+            bars = DayTape(instrument, day, 0, self._prints).minute_bars()
         bar = None
         if len(bars):
             low, high = int(bars[:, 3].min()), int(bars[:, 2].max())
@@ -457,9 +484,17 @@ class Market:
         elapsed = (now_ns - at(day, open_seconds(instrument.session))) // NS
         return float(np.exp(log_price[min(max(elapsed, 0), len(log_price) - 1)])) * path.base
 
-    def _prints(self, instrument: Instrument, day: date) -> Prints:
+    def _prints(self, tape: DayTape) -> Prints:
+        instrument, day = tape.instrument, tape.day
         recorded = self._source.prints(instrument, day) if self._source is not None else None
         return draw(self.paths, instrument, day, busy=self._busy) if recorded is None else recorded
 
+    def _held_prints(self, tape: DayTape) -> Prints:
+        """The same for a live tape, of which only so many hold their prints."""
+        self._drawn.append(tape)
+        while len(self._drawn) > _DRAWN_KEPT:
+            self._drawn.popleft().drop()
+        return self._prints(tape)
+
     def _make(self, instrument: Instrument, day: date) -> DayTape:
-        return DayTape(instrument, day, self.previous_close(instrument, day), self._prints(instrument, day))
+        return DayTape(instrument, day, self.previous_close(instrument, day), self._held_prints)
