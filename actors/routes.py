@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from msgspec import Struct
 
 from actors.runtime import Lane
+from domain.audit.entries import AUDITED
 from domain.messages import broker as broker_messages
 from domain.messages import control, journal, market, operator, orders
 from domain.orders.transitions import strategy_of
@@ -31,6 +32,7 @@ REPORTER: Final = "reporter"
 TIMETABLE: Final = "timetable"
 ALERTS: Final = "alerts"
 OPERATOR: Final = "operator"
+AUDIT: Final = "audit"
 
 
 def gateway_entry(index: int) -> str:
@@ -56,10 +58,12 @@ class Topology(Struct, frozen=True):
 
     strategies         ids
     by_token           token -> ids of the strategies that trade it
+    audited            whether there is an audit trail to be told of all that is AUDITED
     """
 
     strategies: tuple[str, ...]
     by_token: Mapping[int, tuple[str, ...]]
+    audited: bool = False
 
 
 # A receiver function sees one message type only; the table below pairs them, which the type system cannot follow.
@@ -197,7 +201,13 @@ class Routes:
 
     def publish(self, sender: Sender, message: object) -> None:
         """Tell the message to all its receivers. Raises KeyError for a type without a route: a defect."""
+        self.note(sender, message)
         route = ROUTES[type(message)]
         key = None if route.key is None else route.key(message)
         for name in route.to(self.topology, message):
             sender.tell(name, message, lane=route.lane, key=key)
+
+    def note(self, sender: Sender, message: object) -> None:
+        """Tell the audit trail, before anybody can act on the message: so causes stand before effects there."""
+        if self.topology.audited and type(message) in AUDITED:
+            sender.tell(AUDIT, message)

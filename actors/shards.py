@@ -54,6 +54,7 @@ class ShardRoutes(Routes):
 
     def publish(self, sender: Sender, message: object) -> None:
         """See Routes.publish."""
+        self.note(sender, message)
         route = ROUTES[type(message)]
         key = None if route.key is None else route.key(message)
         for name in route.to(self.topology, message):

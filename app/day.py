@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Final, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.routes import ALERTS, ORDERS, PORTFOLIO, REPORTER, RISK, Routes, strategy_name
 from actors.runtime import (
@@ -31,6 +32,7 @@ from adapters.report.writer import EodWriter
 from adapters.schedule import MarketScheduler
 from app.latch import keep_halt, latch_halt
 from app.logs import EventLog
+from app.recording import begin_recording
 from app.status import StatusWriter
 from app.strategies import Cast
 from app.threads import ThreadDumps
@@ -160,6 +162,7 @@ class TradingDay:
 
     def __init__(self, world: World, cast: Cast, log: EventLog, *, until: Nanos | None = None) -> None:
         self._world = world
+        cast = replace(cast, audited=True)
         self._cast = cast
         self._log = log
         self._until = until
@@ -170,7 +173,7 @@ class TradingDay:
         self._gave_up = threading.Event()
         self._why_gave_up = ""
         self._trading = False
-        root = build_tree(world, cast, self._scheduler, self._writer)
+        root = build_tree(world, cast, self._scheduler, self._writer, world.operations())
         self._root = root.id
         self._system = System(
             self._runtime,
@@ -226,6 +229,8 @@ class TradingDay:
                 self._scheduler.stop()
                 self._system.stop(STOP_SECONDS)
                 self._runtime.close()
+                if self._recording is not None:
+                    self._recording.close()
                 if self._gave_up.is_set():
                     why = "gave up"
                     # Once more: a risk gate that was still stopping may have kept a state of its own after ours.

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from actors.audit import Trail
+from actors.operator import RequestDesk
 from config.schema import Settings
 from domain.ports import Broker, Calendar, Clock, EventLog, FeedPort, History, Journal, SessionPort
+
+
+class Operations(NamedTuple):
+    """What a person's commands and the audit trail need; a simulated world may do without.
+
+    desk   where other terminals leave requests
+    trail  makes the trail, afresh for each incarnation of its actor: what one had not written is read again
+    wall   the clock of the requests' times
+    """
+
+    desk: RequestDesk
+    trail: Callable[[], Trail]
+    wall: Clock
 
 
 class Ports(Protocol):

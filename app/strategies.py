@@ -54,10 +54,14 @@ class Configured(Struct, frozen=True):
 
 
 class Cast(Struct, frozen=True):
-    """Who trades what: strategies as configured, and the instruments they name, by token."""
+    """Who trades what: strategies as configured, and the instruments they name, by token.
+
+    audited  whether an audit trail is kept of it
+    """
 
     strategies: tuple[Configured, ...]
     instruments: Mapping[int, Instrument]
+    audited: bool = False
 
     @property
     def topology(self) -> Topology:
@@ -66,7 +70,7 @@ class Cast(Struct, frozen=True):
         for strategy in self.strategies:
             for instrument in strategy.instruments:
                 by_token[instrument.token] = (*by_token.get(instrument.token, ()), strategy.id)
-        return Topology(strategies=tuple(s.id for s in self.strategies), by_token=by_token)
+        return Topology(tuple(s.id for s in self.strategies), by_token, audited=self.audited)
 
     @property
     def sessions(self) -> tuple[SessionClass, ...]:

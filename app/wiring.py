@@ -1,6 +1,7 @@
 """The actor tree, built from ports: who exists, in which order they start, and what becomes of each when it fails.
 
 root (one_for_one)
+├── audit            the audit trail: first up, so that it hears of everything, and last down
 ├── session          the broker's login
 ├── gateway          workers that speak HTTP: entries, exits and cancels, reads, history
 ├── portfolio        the account's books
@@ -11,7 +12,8 @@ root (one_for_one)
 │   └── feed.0       the ticker: ready when connected
 ├── strategies       one temporary supervisor each: a strategy that keeps failing is frozen alone
 ├── reporter, alerts
-└── timetable
+├── timetable
+└── operator         a person's commands: last up, and ready when what waited for it has been told
 """
 
 from __future__ import annotations
@@ -20,19 +22,23 @@ import datetime as dt
 from typing import Final
 
 from actors.alerts import Alerts
+from actors.audit import Audit
 from actors.feed import Feed, FeedSettings
 from actors.gateway import OrderWorker, ReadWorker
 from actors.history import HistoryWorker
 from actors.market_data import MarketData, MarketDataSettings
+from actors.operator import Operator, OperatorSettings
 from actors.orders import OrderSettings, OrderSupervisor
 from actors.portfolio import Portfolio
 from actors.reporter import Reporter, ReporterSettings, ReportWriter
 from actors.risk import RiskGate, RiskSettings
 from actors.routes import (
     ALERTS,
+    AUDIT,
     GATEWAY_EXIT,
     GATEWAY_READ,
     HISTORY,
+    OPERATOR,
     ORDERS,
     PORTFOLIO,
     REPORTER,
@@ -58,7 +64,7 @@ from actors.session import Session
 from actors.shards import ShardRoutes, deal, feed_name, market_name
 from actors.strategy import StrategyActor, StrategyActorSettings
 from actors.timetable import Timetable
-from app.ports import Ports
+from app.ports import Operations, Ports
 from app.strategies import TRADED_CLASSES, Cast, Configured
 from config.errors import ConfigError
 from config.sections.trading import TimesByClass
@@ -77,8 +83,14 @@ STRATEGY_SUPERVISOR: Final = "supervise."
 """Prefix of the supervisor of one strategy."""
 
 
-def build_tree(ports: Ports, cast: Cast, scheduler: Scheduler, writer: ReportWriter) -> SupervisorSpec:
-    """The whole tree. Factories make fresh actors with fresh HTTP sessions for every incarnation."""
+def build_tree(
+    ports: Ports, cast: Cast, scheduler: Scheduler, writer: ReportWriter, operations: Operations | None = None
+) -> SupervisorSpec:
+    """The whole tree. Factories make fresh actors with fresh HTTP sessions for every incarnation.
+
+    operations  None: nobody's commands are heard, and no trail is kept (`cast.audited` must be so as well)
+    """
+    assert cast.audited is (operations is not None), "an audited cast needs a trail, and a trail is told by the cast"
     routes = ShardRoutes(cast.topology, shards_of(ports, cast))
     return SupervisorSpec(
         id="root",
@@ -86,6 +98,7 @@ def build_tree(ports: Ports, cast: Cast, scheduler: Scheduler, writer: ReportWri
         intensity=30,
         period_seconds=60.0,
         children=(
+            *_audit(ports, routes, operations),
             _session(ports, routes),
             *_gateway(ports, routes, cast),
             _portfolio(ports, routes, cast),
@@ -100,6 +113,7 @@ def build_tree(ports: Ports, cast: Cast, scheduler: Scheduler, writer: ReportWri
                 children=tuple(_strategy(ports, routes, each) for each in cast.strategies),
             ),
             _timetable(ports, routes, cast, scheduler),
+            *_operator(ports, routes, operations),
         ),
     )
 
@@ -139,6 +153,38 @@ def risk_limits(ports: Ports) -> RiskLimits:
 
 def _times(times: TimesByClass) -> dict[SessionClass, dt.time]:
     return {each: times.of(each) for each in TRADED_CLASSES}
+
+
+def _audit(ports: Ports, routes: Routes, operations: Operations | None) -> tuple[ChildSpec, ...]:
+    if operations is None:
+        return ()
+    spec = ChildSpec(
+        id=AUDIT,
+        factory=lambda context: Audit(context, routes, operations.trail(), ports.journal, ports.clock, ports.run),
+        # No heartbeat: a disk may take its time, and two incarnations must never write at once.
+        in_flight=InFlight.REDELIVER_ONCE,
+        mailbox=MailboxSpec(overflow=Overflow.GROW),
+        shutdown_seconds=3.0,
+        start_timeout_seconds=60.0,
+        backoff=QUICK,
+    )
+    return (spec,)
+
+
+def _operator(ports: Ports, routes: Routes, operations: Operations | None) -> tuple[ChildSpec, ...]:
+    if operations is None:
+        return ()
+    spec = ChildSpec(
+        id=OPERATOR,
+        factory=lambda context: Operator(
+            context, routes, operations.desk, operations.wall, OperatorSettings(run=ports.run)
+        ),
+        ready=Ready.EXPLICIT,
+        in_flight=InFlight.REDELIVER_ONCE,
+        heartbeat_seconds=30.0,
+        backoff=QUICK,
+    )
+    return (spec,)
 
 
 def _session(ports: Ports, routes: Routes) -> ChildSpec:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMarketClock
+from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMarketClock, SystemMarketClock
 from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.instruments import Catalog
 from adapters.kite.pacing import Endpoint, Priority
@@ -24,10 +24,13 @@ from adapters.paper.exchange import PaperExchange
 from adapters.paper.feed import PaperFeed
 from adapters.paper.store import PaperStore
 from adapters.standing_in import market_clock_at, sandbox_at
+from adapters.store.audit import AuditTrail
 from adapters.store.journal import SqliteJournal
 from adapters.store.lock import AccountLock
+from adapters.store.operator import OperatorDesk
 from app.account import addresses_of, kite_account
 from app.logs import EventLog, redactor, set_market_clock
+from app.ports import Operations
 from app.sandboxed import LocalSandbox
 from config.errors import ConfigError
 from config.loader import Loaded
@@ -59,6 +62,16 @@ class Folders(Struct, frozen=True):
     def lock(self) -> Path:
         """The account's lock file."""
         return self.data / "lock"
+
+    @property
+    def requests(self) -> Path:
+        """A person's commands, until they are carried out."""
+        return self.data / "operator.db"
+
+    @property
+    def audit(self) -> Path:
+        """The folder of the audit trail."""
+        return self.data / "audit"
 
     @property
     def logs(self) -> Path:
@@ -169,6 +182,12 @@ class World:
     def history(self) -> History:
         """Candles for one worker, with an HTTP session of its own."""
         return self.account.history()
+
+    def operations(self) -> Operations:
+        """A person's commands, and the audit trail."""
+        desk = OperatorDesk(self.folders.requests)
+        self._stack.callback(desk.close)
+        return Operations(desk, lambda: AuditTrail(self.folders.audit, redactor.text), SystemMarketClock())
 
     def close(self) -> None:
         """Give everything back, the sandbox last."""

@@ -14,3 +14,8 @@ def tag_for(intent_id: str, leg: int = 0) -> str:
     """Twenty characters of [A-Z2-7] from SHA-256 of the intent id and leg: 95 bits, so no two ever meet."""
     digest = hashlib.sha256(f"{intent_id}/{leg}".encode()).digest()
     return "P" + base64.b32encode(digest).decode("ascii")[: TAG_LENGTH - 1]
+
+
+def is_ours(tag: str) -> bool:
+    """Whether a tag has the form of ours (another program's may have it too: the journal decides)."""
+    return len(tag) == TAG_LENGTH and tag.startswith("P") and tag.isalnum() and tag.isupper()
