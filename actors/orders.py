@@ -142,6 +142,8 @@ class OrderSupervisor(Actor):
             case OrderPosted():
                 self._posted(message)
             case OrderUpdateReceived(order=order):
+                # It came past the routes, straight from the socket's thread.
+                self._routes.note(self.context, message)
                 self._updated(order, "update")
             case TradesRead():
                 self._trades_read(message)
