@@ -47,6 +47,7 @@ COMMANDS = (
     Command("status", "app.commands.status:run", "How the trader stands, from another terminal; --tree: every actor."),
     Command("login", "app.commands.login:run", "Log in at the broker for today, also while trading; or log out."),
     Command("download", "app.commands.download:run", "Candles from the broker into Parquet files, resumably."),
+    Command("replay", "app.commands.replay:run", "Run a recorded day again, and compare."),
     Command("report eod", "app.commands.report:run", "The end-of-day report from what is stored."),
     Command("charges", "app.commands.charges:run", "What a list of orders costs, by the dated tables."),
     Command("journal", "app.commands.journal:run", "Every order intent with its state."),

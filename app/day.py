@@ -173,7 +173,11 @@ class TradingDay:
         self._gave_up = threading.Event()
         self._why_gave_up = ""
         self._trading = False
-        root = build_tree(world, cast, self._scheduler, self._writer, world.operations())
+        self._recording = begin_recording(world, cast)
+        ports = world if self._recording is None else self._recording.ports
+        root = build_tree(ports, cast, self._scheduler, self._writer, world.operations())
+        if self._recording is not None:
+            root = self._recording.observed(root)
         self._root = root.id
         self._system = System(
             self._runtime,

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from config.sections.connection import FeedSettings, KiteSettings, SandboxSettings
-from config.sections.output import LogSettings, ReportSettings
+from config.sections.output import LogSettings, RecorderSettings, ReportSettings
 from config.sections.trading import (
     DrillSettings,
     MarketSettings,
@@ -33,3 +33,4 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     drills: DrillSettings
     logs: LogSettings
     reports: ReportSettings
+    recorder: RecorderSettings

@@ -22,3 +22,11 @@ class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The end-of-day report."""
 
     equity_interval_seconds: Seconds
+
+
+class RecorderSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The tape of a trading day, for `run.py replay`."""
+
+    enabled: bool
+    max_megabytes: Annotated[int, Meta(ge=1, le=65_536)]
+    keep_days: AtLeastOne

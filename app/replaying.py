@@ -1,0 +1,421 @@
+"""A recorded day run again: the same actors, message for message, on one thread.
+
+Every incarnation is a strand (a greenlet) that runs until it asks the world something or waits for a message. The
+recording says whose turn it is: it hands over the message that was taken then, and answers what was answered then. So
+the strands go through each other as the threads did on the day, and the journal, which is used for real, sees the same
+uses in the same order. Whatever does not fit is a divergence, and ends the replay with one line that says what.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # greenlet has no types
+from msgspec import Struct
+
+from actors.runtime import Actor, ChildSpec, EffectKind, Gate, GateRefused, Lane, SupervisorSpec, ThreadRuntime, Ticket
+from actors.runtime.cell import Address
+from actors.runtime.detached import DetachedContext, SetTimer
+from actors.runtime.seam import Runtime, Timer
+from adapters.clock import MonotonicClock
+from adapters.kite.instruments import Catalog
+from adapters.recorder.codec import decode, fingerprint
+from adapters.recorder.entries import FORMAT, Entry, Kind
+from adapters.recorder.journal_state import journal_hash
+from adapters.recorder.tape import read_entries, read_header
+from adapters.replay.ports import (
+    Diverged,
+    ReplayBroker,
+    ReplayClock,
+    ReplayFeed,
+    ReplayHistory,
+    ReplayJournal,
+    ReplayRandom,
+    ReplayScheduler,
+    ReplaySession,
+    replayed_books,
+)
+from adapters.store.journal import SqliteJournal
+from app.options import ROOT
+from app.strategies import cast_of
+from app.wiring import build_tree
+from config.loader import Loaded, load
+from domain.calendar import SessionCalendar
+from domain.errors import PatangError
+from domain.messages.broker import PlaceOrder
+from domain.messages.control import ReportWritten
+from domain.messages.journal import IntentAccepted
+from domain.messages.market import FrameReceived
+from domain.values import Instrument
+
+if TYPE_CHECKING:
+    from adapters.recorder.entries import Header
+    from domain.ports import Broker, FeedPort, History
+    from domain.report.eod import EodReport
+
+_WAITING: Final = ""
+"""What a strand wants that waits for a message."""
+
+
+class Replayed(Struct, frozen=True):
+    """What came of one life of the process.
+
+    original   the journal's hash at the end of the day; empty where the process was killed
+    diverged   one line; empty where the whole recording was run
+    """
+
+    folder: str
+    entries: int
+    messages: int
+    orders: tuple[PlaceOrder, ...]
+    journal: str
+    original: str
+    diverged: str
+
+    @property
+    def equal(self) -> bool:
+        """The replay did what the day did."""
+        return not self.diverged and (not self.original or self.journal == self.original)
+
+
+class _End(Struct):
+    hash: str
+    last_seq: int
+    lost: int = 0
+
+
+def replay(folder: Path) -> Replayed:
+    """Run one life again. Raises PatangError where the recording cannot be read."""
+    try:
+        header = read_header(folder)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise PatangError(f"{folder}: not a recording ({type(error).__name__})") from None
+    if header.format != FORMAT:
+        raise PatangError(f"{folder}: a recording of another version (format {header.format})")
+    end = folder / "end.json"
+    original = msgspec.json.decode(end.read_bytes(), type=_End).hash if end.exists() else ""
+    with tempfile.TemporaryDirectory(prefix="patang-replay-") as scratch:
+        copy = Path(scratch) / "journal.db"
+        shutil.copyfile(folder / "journal.db", copy)
+        journal = SqliteJournal(copy, threading.Lock)
+        before = journal.last_seq()
+        try:
+            day = _Day(header, _settings(header, Path(scratch)), journal)
+            with day.running():
+                diverged = day.play(read_entries(folder))
+            accepted = [r.event for r in journal.read(before) if isinstance(r.event, IntentAccepted)]
+            return Replayed(
+                folder=str(folder),
+                entries=day.entries,
+                messages=day.messages,
+                orders=tuple(event.order for event in accepted),
+                journal=journal_hash(journal.read(0)),
+                original=original,
+                diverged=diverged,
+            )
+        finally:
+            journal.close()
+
+
+def _settings(header: Header, scratch: Path) -> Loaded:
+    """The settings of the day, whatever the files say today."""
+    file = scratch / "settings.json"
+    file.write_bytes(header.settings)
+    then = msgspec.json.decode(header.settings, type=dict[str, object])["strategies"]
+    assert isinstance(then, dict)
+    today = load(header.env, None, (), {}, ROOT).settings.strategies
+    gone = tuple(f"strategies.{name}=null" for name in today if name not in then)
+    return load(header.env, file, gone, {}, ROOT)
+
+
+class _Strand:
+    """One incarnation. `wants` is what it waits for: a question's name, or a message."""
+
+    def __init__(self, day: _Day, name: str, factory: Callable[[DetachedContext], Actor], incarnation: int) -> None:
+        self.name = name
+        self.wants = _WAITING
+        self.message: object = None
+        self.ended = False
+        self.failure = ""
+        self._day = day
+        self._factory = factory
+        self._incarnation = incarnation
+        self.glet = greenlet(self._live)
+
+    def _live(self) -> None:
+        context = _ReplayContext(self._day, self.name, self._incarnation)
+        try:
+            actor = self._factory(context)
+            actor.started()
+            while True:
+                self.wants = _WAITING
+                stopping = self._day.hub.switch()
+                if stopping is Kind.STOPPING:
+                    actor.stopping()
+                    break
+                actor.receive(self.message)
+        except Diverged as error:
+            self._day.diverged = self._day.diverged or f"{self.name}: {error}"
+        except Exception as error:  # noqa: BLE001  # on the day it crashed here too: its next life is on the tape
+            self.failure = f"{type(error).__name__}: {error}"
+        self.ended = True
+        self.wants = f"nothing: it has ended ({self.failure or 'in order'})"
+
+
+class _Day:
+    """The strands, their mailboxes and the recording that moves them. Implements `app.ports.Ports`."""
+
+    def __init__(self, header: Header, loaded: Loaded, journal: SqliteJournal) -> None:
+        instruments = decode(msgspec.msgpack.decode(header.instruments))
+        self.env, self.run = header.env, header.run
+        self.settings = loaded.settings
+        self.cast = cast_of(loaded, Catalog(cast("list[Instrument]", instruments)))
+        self.calendar = SessionCalendar(fallback_weekdays=header.fallback)
+        self.clock = ReplayClock(self.ask, "now")
+        self.monotonic = ReplayClock(self.ask, "mono")
+        self.journal = ReplayJournal(journal, self.ask)
+        self.session = ReplaySession(self.ask)
+        self.books: Callable[[], Mapping[str, object] | None] | None = (
+            replayed_books(self.ask) if header.fallback and header.env != "paper" else None
+        )
+        self.runtime = ThreadRuntime(MonotonicClock(), seed=header.seed)
+        self.hub = getcurrent()
+        self.diverged = ""
+        self.entries = self.messages = 0
+        self.posted: list[PlaceOrder] = []
+        self._strands: dict[str, _Strand] = {}
+        self._mail: dict[str, dict[bytes, deque[object]]] = defaultdict(lambda: defaultdict(deque))
+        self._last: dict[str, tuple[bytes, object]] = {}
+        self._answer: Entry | None = None
+        self._factories = dict(_factories(build_tree(self, self.cast, ReplayScheduler(), _NoWriter())))
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Give the runtime back afterwards."""
+        try:
+            yield
+        finally:
+            self.runtime.close()
+
+    def log(self, level: str, event: str, /, **keys: object) -> None:
+        """A replay is quiet."""
+
+    def broker(self) -> Broker:
+        """See Ports."""
+        return ReplayBroker(self.ask, self.posted.append)
+
+    def history(self) -> History:
+        """See Ports."""
+        return ReplayHistory(self.ask)
+
+    def feed(self) -> FeedPort:
+        """See Ports."""
+        return ReplayFeed(self.ask, self._received)
+
+    # -- what strands call -------------------------------------------------------------------------------------------
+
+    def ask(self, what: str) -> object:
+        """See adapters.replay.ports.Ask."""
+        strand = self._current()
+        strand.wants = what
+        self.hub.switch()
+        entry = self._answer
+        assert entry is not None
+        value = decode(entry.value)
+        if entry.kind is Kind.RAISED and isinstance(value, Exception):
+            raise value
+        return value
+
+    def deliver(self, name: str, message: object) -> None:
+        """An actor tells another."""
+        if isinstance(message, Struct):
+            self._mail[name][fingerprint(message)].append(message)
+
+    def _received(self) -> int:
+        message = self._current().message
+        return message.received_time if isinstance(message, FrameReceived) else 0
+
+    def _current(self) -> _Strand:
+        glet = getcurrent()
+        for strand in self._strands.values():
+            if strand.glet is glet:
+                return strand
+        raise Diverged("a question from outside every actor")
+
+    # -- the recording -----------------------------------------------------------------------------------------------
+
+    def play(self, entries: Iterator[Entry]) -> str:
+        """Run the recording; what diverged, in one line, or empty."""
+        for entry in entries:
+            self.entries += 1
+            if entry.kind is Kind.LOST:
+                return "the recording has a gap: it could not keep up, or was out of room"
+            if entry.kind is not Kind.REPLY:
+                why = self._step(entry)
+                if why or self.diverged:
+                    return self.diverged or f"entry {self.entries}: {why}"
+        return ""
+
+    def _step(self, entry: Entry) -> str:
+        name, _, incarnation = entry.actor.partition("#")
+        if entry.kind is Kind.STARTED:
+            factory = self._factories.get(name)
+            if factory is None:
+                return f"there is no actor {name} in today's tree"
+            strand = self._strands[entry.actor] = _Strand(self, name, factory, int(incarnation))
+            strand.glet.switch()
+            return ""
+        strand = self._strands[entry.actor]
+        match entry.kind:
+            case Kind.HANDLED:
+                if strand.wants != _WAITING:
+                    return f"{name} takes {entry.what}, but now it wants {strand.wants}"
+                message = self._take(name, entry)
+                if message is None:
+                    return f"{name} took {entry.what}, which nobody has told it now"
+                self.messages += 1
+                strand.message = message
+                strand.glet.switch(Kind.HANDLED)
+            case Kind.STOPPING:
+                if strand.wants == _WAITING:
+                    strand.glet.switch(Kind.STOPPING)
+            case _:
+                if strand.wants != entry.what:
+                    return f"{name} asked {entry.what}, but now it wants {strand.wants or 'a message'}"
+                self._answer = entry
+                strand.glet.switch()
+        return ""
+
+    def _take(self, name: str, entry: Entry) -> object:
+        """The message that was taken: what somebody told in this replay, or what came from outside."""
+        waiting = self._mail[name].get(entry.mark)
+        if waiting:
+            message = waiting.popleft()
+            if not waiting:
+                del self._mail[name][entry.mark]
+        elif entry.value is not None:
+            message = decode(entry.value)
+        elif self._last.get(name, (b"", None))[0] == entry.mark:
+            message = self._last[name][1]  # delivered again, after a crash
+        else:
+            return None
+        self._last[name] = (entry.mark, message)
+        return message
+
+
+class _NoWriter:
+    """Reports are made and thrown away."""
+
+    def write(self, report: EodReport) -> ReportWritten:
+        """See ReportWriter.write."""
+        return ReportWritten(html_path="", json_path="")
+
+
+class _ReplayContext(DetachedContext):
+    """Tells go into the replay's mailboxes; timers never fire, since what they told is on the tape."""
+
+    def __init__(self, day: _Day, name: str, incarnation: int) -> None:
+        self._day = day
+        super().__init__(day.runtime, name, incarnation)
+        self.runtime = cast("Runtime", _ReplayRuntime(day.runtime, day))
+        self.gate = cast("Gate", _ReplayGate(day))
+
+    def log(self, level: str, event: str, /, **keys: object) -> None:
+        """A replay is quiet."""
+
+    def after(self, seconds: float, message: object, lane: Lane = Lane.EVENT) -> Timer:
+        """A timer that never fires."""
+        return SetTimer(seconds, message, lane)
+
+    def every(self, seconds: float, message: object, lane: Lane = Lane.EVENT) -> Timer:
+        """A timer that never fires."""
+        return SetTimer(seconds, message, lane, seconds)
+
+    def _recorder(self, name: str) -> Address:
+        return _ReplayAddress(name, self._day)
+
+
+class _ReplayAddress(Address):
+    """Puts messages where the replay finds them."""
+
+    __slots__ = ("_day",)
+
+    def __init__(self, name: str, day: _Day) -> None:
+        super().__init__(name)
+        self._day = day
+
+    def tell(self, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
+        self._day.deliver(self.name, message)
+
+    def ask(self, message: object, timeout: float, lane: Lane = Lane.EVENT) -> object:
+        raise Diverged(f"{self.name} is asked by an actor, which none did on the day")
+
+
+class _ReplayRuntime:
+    """The day's clock and draws."""
+
+    def __init__(self, inner: Runtime, day: _Day) -> None:
+        self._inner = inner
+        self.monotonic = ReplayClock(day.ask, "mono")
+        self.random = ReplayRandom(day.ask)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+class _ReplayGate:
+    """The gate's answers of the day."""
+
+    def __init__(self, day: _Day) -> None:
+        self._day = day
+
+    def register(self, name: str, incarnation: int, tag: str, kind: EffectKind, *, reduce_only: bool = False) -> Ticket:
+        """See Gate.register."""
+        self._passed("gate.register")
+        return Ticket(name, incarnation, tag, kind, reduce_only)
+
+    @contextmanager
+    def start(self, ticket: Ticket) -> Iterator[Callable[[], None]]:
+        """See Gate.start."""
+        self._passed("gate.start")
+        yield lambda: None
+
+    def halt(self, reason: str, *, allow_exits: bool = True, timeout_seconds: float = 1.0) -> list[str]:
+        """See Gate.halt."""
+        return cast("list[str]", self._day.ask("gate.halt"))
+
+    def finish(self, ticket: Ticket) -> None:
+        """Nothing is on any wire."""
+
+    def clear(self, reason: str, level: object = None) -> None:
+        """Nothing to loosen."""
+
+    def reduce(self, reason: str) -> None:
+        """Nothing to tighten."""
+
+    def _passed(self, what: str) -> None:
+        refused = self._day.ask(what)
+        if isinstance(refused, tuple | list):
+            raise GateRefused(str(refused[0]), str(refused[1]))
+
+
+def _factories(spec: SupervisorSpec) -> Iterator[tuple[str, Callable[[DetachedContext], Actor]]]:
+    for child in spec.children:
+        if isinstance(child, SupervisorSpec):
+            yield from _factories(child)
+        else:
+            assert isinstance(child, ChildSpec)
+            yield child.id, partial(_made, child)
+
+
+def _made(child: ChildSpec, context: DetachedContext) -> Actor:
+    return child.factory(context)
