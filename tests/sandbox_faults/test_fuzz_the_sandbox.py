@@ -78,7 +78,22 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES | st.text(max_size=5), inner, max_size=6),
     max_leaves=15,
 )
-LEGS = st.lists(st.dictionaries(NAMES | st.just("average_price"), TEXTS | st.integers() | st.floats()), max_size=3)
+VALUES: st.SearchStrategy[object] = (
+    TEXTS | st.integers(-(2**70), 2**70) | st.floats() | st.none() | st.booleans() | st.just([]) | st.just({})
+)
+LEG: dict[str, object] = {**RIGHT, "quantity": 1, "price": 1500, "trigger_price": 0, "variety": "regular"}
+LEG |= {"order_id": "1", "average_price": 1500}
+
+
+def nearly(right: dict[str, object]) -> st.SearchStrategy[dict[str, object]]:
+    """The right fields with one or two wrong, or gone."""
+    wrong = st.dictionaries(st.sampled_from(sorted(right)), VALUES, min_size=1, max_size=2)
+    gone = st.sampled_from(sorted(right)).map(lambda name: {key: right[key] for key in right if key != name})
+    return wrong.map(lambda found: {**right, **found}) | gone
+
+
+LEGS = st.lists(nearly(LEG) | st.just(LEG), max_size=3)
+CONDITION = nearly({"exchange": "NSE", "tradingsymbol": "INFY", "trigger_values": [1400.0], "last_price": 1500.0})
 METHODS = st.sampled_from(["GET", "POST", "PUT", "DELETE"])
 ANY_PATH = st.text(string.printable, max_size=30).filter(lambda path: path.strip("/").split("/")[0] not in OWN)
 PARTS = TEXTS.filter(lambda text: text not in {".", ".."}).map(lambda text: quote(text, safe="")) | st.sampled_from(
@@ -131,17 +146,30 @@ def test_orders_that_are_nearly_right(fuzzed: Talk, variety: str, form: dict[str
 
 
 @settings(max_examples=40, deadline=5000)
+@given(form=st.dictionaries(NAMES, TEXTS, max_size=3))
+def test_modifications_of_a_resting_order(fuzzed: Talk, form: dict[str, str]) -> None:
+    order_id = fuzzed.place().json()["data"]["order_id"]
+    check(fuzzed, fuzzed("PUT", f"/orders/regular/{order_id}", form))
+    check(fuzzed, fuzzed("DELETE", f"/orders/regular/{order_id}"))
+
+
+@settings(max_examples=40, deadline=5000)
 @given(path=st.sampled_from(["/margins/orders", "/margins/basket", "/charges/orders"]), body=JSON | LEGS)
 def test_any_json(fuzzed: Talk, path: str, body: object) -> None:
     check(fuzzed, fuzzed("POST", path, json.dumps(body)))
 
 
 @settings(max_examples=60, deadline=5000)
-@given(condition=JSON.map(json.dumps) | TEXTS, orders=JSON.map(json.dumps) | TEXTS, kind=TEXTS)
+@given(
+    condition=(CONDITION | JSON).map(json.dumps) | TEXTS,
+    orders=(LEGS | st.lists(JSON, max_size=2)).map(json.dumps) | TEXTS,
+    kind=st.sampled_from(["single", "two-leg", "odd"]),
+)
 def test_any_json_in_a_form(fuzzed: Talk, condition: str, orders: str, kind: str) -> None:
-    form = {"type": kind or "single", "condition": condition, "orders": orders, "basket": orders}
-    check(fuzzed, fuzzed("POST", "/gtt/triggers", form))
-    check(fuzzed, fuzzed("POST", "/alerts", form))
+    check(fuzzed, fuzzed("POST", "/gtt/triggers", {"type": kind, "condition": condition, "orders": orders}))
+    form = {"type": "ato", "name": "a", "operator": "==", "rhs_type": "constant", "rhs_constant": "1"}
+    form |= {"lhs_exchange": "NSE", "lhs_tradingsymbol": "INFY", "lhs_attribute": "LastTradedPrice"}
+    check(fuzzed, fuzzed("POST", "/alerts", form | {"basket": f'{{"items":{orders}}}'}))
 
 
 @settings(max_examples=60, deadline=5000)
