@@ -28,6 +28,7 @@ from domain.audit.entries import (
 from domain.errors import JournalUnavailable
 from domain.messages.control import Alert, Report
 from domain.messages.journal import JournalAdvanced, JournalRecord
+from domain.messages.orders import OrderPosted
 from domain.ports import Clock, Journal
 from domain.values import Nanos
 
@@ -163,6 +164,10 @@ class Audit(Actor):
                 self._keeper.reader.feed(message)
             case JournalAdvanced(seq=seq):
                 self._keeper.reader.catch_up(seq)
+            case OrderPosted(claim_seq=claim_seq):
+                # The worker's claim is told by nobody: it stands in the journal, before the reply.
+                self._keeper.reader.catch_up(claim_seq)
+                self._keeper.append(draft(message))
             case _ if isinstance(message, Told):
                 self._keeper.append(draft(message))
         if self._trail.waiting >= BATCH_MAX and not self._refused:

@@ -90,6 +90,17 @@ class _State(Struct, frozen=True):
     run: str
 
 
+def halt_of_a_person(flag: str | None) -> str | None:
+    """The kept trading state, if it is a halt that a person has said."""
+    if flag is None:
+        return None
+    try:
+        kept = msgspec.json.decode(flag, type=_State)
+    except msgspec.MsgspecError:
+        return None
+    return flag if kept.state is TradingState.HALTED and kept.who == "operator" else None
+
+
 class _Look(Struct, frozen=True, tag=True):
     """Own timer: guards and unfinished square-offs."""
 

@@ -56,13 +56,24 @@ COMMANDS = (
     Command(
         "chaos", "app.commands.chaos:run", "The whole system in a simulated world, under faults that a seed chooses."
     ),
+    Command("halt", "app.commands.halt:run", "Stop entries, now and after every restart, until `resume`."),
+    Command("resume", "app.commands.resume:run", "Clear a halt."),
+    Command("flatten", "app.commands.flatten:run", "Close what is held, of one strategy or of all."),
+    Command("cancel", "app.commands.cancel:run", "Cancel one order by its tag, or what rests."),
+    Command("resolve", "app.commands.resolve:run", "Say what became of an unresolved order: placed, or absent."),
+    Command("audit verify", "app.commands.audit:verify", "Prove that no byte of the audit trail has changed."),
+    Command("audit show", "app.commands.audit:show", "One order's whole story, from decision to fills."),
+    Command("audit export", "app.commands.audit:export", "The trail's entries as CSV or JSON lines."),
     Command("test", "app.commands.test:run", "Checks and tests, as CI runs them.", verbatim=True),
     Command("bench", "app.commands.bench:run", "Measure on this machine; without a name, list what can be measured."),
     Command("lock", "app.commands.lock:run", "Write the hashed requirements files from the .in files."),
 )
 """Every command. Two words make a command of a group, such as `report eod`; later commands take a line here."""
 
-GROUPS = {"report": "Reports from what is stored."}
+GROUPS = {
+    "audit": "What was decided, sent, answered and done, and the proof that it was not changed.",
+    "report": "Reports from what is stored.",
+}
 
 DEMO = ("trade", "--env", "sandbox")
 """What no arguments at all mean."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from actors.risk import STATE_FLAG, halt_of_a_person
 from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMarketClock, SystemMarketClock
 from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.instruments import Catalog
@@ -131,10 +132,12 @@ class World:
             account = f"sandbox life {in_place.instance()}"
         if self.env == "paper":
             account = f"paper account {self._open_paper()}"
-        self._set_aside_foreign_journal(account)
+        halt = self._set_aside_foreign_journal(account)
         self.journal = SqliteJournal(self.folders.journal, threading.Lock)
         stack.callback(self.journal.close)
         self.journal.set_flag(ACCOUNT_FLAG, account)
+        if halt is not None:
+            self.journal.set_flag(STATE_FLAG, halt)
         self.account = kite_account(self.settings, addresses, self.folders.data, self.clock, self.monotonic, self.log)
         self.session = _Redacting(self.account)
         stack.callback(self.session.close)
@@ -220,25 +223,27 @@ class World:
         deadline = self.monotonic.now_ns() + int(timeout_seconds * SECOND)
         return self.account.pacer.acquire(Endpoint.ORDER, Priority.EXIT if urgent else Priority.ENTRY, deadline)
 
-    def _set_aside_foreign_journal(self, account: str) -> None:
+    def _set_aside_foreign_journal(self, account: str) -> str | None:
         """A sandbox that was started anew knows nothing of former orders: its trader begins with an empty journal too.
 
         Only pretend money is ever treated so. Elsewhere a journal of another account is refused.
+        Returns the halt of a person, where the former journal keeps one: that was said of trading here, not of orders.
         """
         path = self.folders.journal
         if not path.exists():
-            return
+            return None
         found = SqliteJournal(path, threading.Lock)
-        former = found.flag(ACCOUNT_FLAG)
+        former, halt = found.flag(ACCOUNT_FLAG), halt_of_a_person(found.flag(STATE_FLAG))
         found.close()
         if former is None or former == account:
-            return
+            return None
         if self.env != "sandbox":
             raise PatangError(f"{path}: this journal is of {former!r}, not of {account!r}; use another data_dir")
         archive = path.parent / "former" / f"journal-{path.stat().st_mtime_ns}.db"
         archive.parent.mkdir(exist_ok=True)
         path.replace(archive)
         self.log("info", "journal.set_aside", path=str(archive), why="the sandbox was started anew")
+        return halt
 
 
 class _Redacting:
