@@ -21,8 +21,8 @@ BAD_TOKEN = "Incorrect `api_key` or `access_token`."
 NO_TOKEN = "Invalid `api_key` or `access_token`."
 BAD_REQUEST_TOKEN = "Token is invalid or has expired."
 
-_EXCHANGES = ["NSE", "BSE", "NFO", "BFO", "MF"]
-_PRODUCTS = ["CNC", "NRML", "MIS"]
+_EXCHANGES = ["NSE", "BSE", "NFO", "BFO", "CDS", "MCX", "MF"]
+_PRODUCTS = ["CNC", "NRML", "MIS", "MTF", "CO"]
 _ORDER_TYPES = ["MARKET", "LIMIT", "SL", "SL-M"]
 
 
