@@ -125,7 +125,8 @@ class OrderSupervisor(Actor):
         now, mono = self._clock.now_ns(), self.context.runtime.monotonic.now_ns()
         for record in self._journal.open_records():
             if self.context.incarnation == 1:
-                self._commit(after_restart(record, now))
+                if not self._commit(after_restart(record, now)):
+                    self._sent_mono[record.tag] = 0  # overdue: concluded as soon as the disk allows
             else:
                 # The workers live on: one of them may hold this order, and its outcome is still to come.
                 self._sent_mono[record.tag] = mono
