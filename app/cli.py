@@ -49,6 +49,7 @@ COMMANDS = (
     Command("download", "app.commands.download:run", "Candles from the broker into Parquet files, resumably."),
     Command("replay", "app.commands.replay:run", "Run a recorded day again, and compare."),
     Command("report eod", "app.commands.report:run", "The end-of-day report from what is stored."),
+    Command("report period", "app.commands.report_period:run", "Tear sheet and tax sheet of a stretch of the journal."),
     Command("charges", "app.commands.charges:run", "What a list of orders costs, by the dated tables."),
     Command("journal", "app.commands.journal:run", "Every order intent with its state."),
     Command("positions", "app.commands.positions:run", "Positions by strategy."),

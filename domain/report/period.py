@@ -287,8 +287,8 @@ def _notes(results: Sequence[DayResult], days: Sequence[PeriodDay], trips: Seque
     unsampled = sum(trip.adverse is None for trip in trips)
     if unsampled:
         notes.append(
-            f"Excursions are known of {len(trips) - unsampled} of {len(trips)} round trips: those alone in the "
-            "account, on days with samples of equity."
+            f"Excursions are known of {len(trips) - unsampled} of {len(trips)} round trips: those of days with "
+            "samples of their prices, or alone in the account with samples of its equity."
         )
     return tuple(notes)
 

@@ -23,8 +23,7 @@ from domain.costs import (
 from domain.messages.control import PortfolioSnapshot, PositionView
 from domain.messages.journal import DayOpened, JournalRecord, TradeBooked
 from domain.portfolio import Book
-from domain.report.eod import EquityPoint
-from domain.report.period_trips import Trip, TripFold
+from domain.report.period_trips import Samples, Trip, TripFold
 from domain.values import E4, Instrument, Product
 
 _FUTURES = frozenset({ChargeKind.EQUITY_FUTURE, ChargeKind.CURRENCY_FUTURE, ChargeKind.COMMODITY_FUTURE})
@@ -33,12 +32,12 @@ _FUTURES = frozenset({ChargeKind.EQUITY_FUTURE, ChargeKind.CURRENCY_FUTURE, Char
 class StoredDay(Struct, frozen=True):
     """What is kept of a day besides the journal: its end-of-day report, or the reporter's memory of it.
 
-    closes  last price by instrument of the positions open at the end, 1/10,000 rupee
-    curve   equity by the minute
+    closes   last price by instrument of the positions open at the end, 1/10,000 rupee
+    samples  what was sampled by the minute
     """
 
     closes: tuple[tuple[str, E4], ...] = ()
-    curve: tuple[EquityPoint, ...] = ()
+    samples: Samples = Samples()
 
 
 class LineDay(Struct, frozen=True):
@@ -170,7 +169,7 @@ class _Days:
                 trades=tuple(self._trades),
                 charges_by_line=charges,
                 tax_by_line={} if self._note is None else self._note.tax_by_line(),
-                trips=self._trips.end_day(charges, kept.curve),
+                trips=self._trips.end_day(charges, kept.samples),
             )
         )
         self._carried = {_line(view): view.unrealised for view in snapshot.positions if view.quantity}
@@ -178,7 +177,7 @@ class _Days:
         self._exposure_max = self._exposure
 
     def _trade(self, record: JournalRecord, trade: TradeBooked) -> None:
-        equity_before = self._flat_equity()
+        before = self._flat_equity()
         if not self._book.apply(record):
             return
         self._book.mark(trade.token, trade.price)
@@ -195,7 +194,8 @@ class _Days:
         value, count = self._counts.get(line, (0, 0))
         self._counts[line] = value + booked.value, count + 1
         self._charge(booked, multiplier)
-        self._trips.trade(line, trade, multiplier, equity_before)
+        note = self._book.note()
+        self._trips.trade(line, trade, multiplier, before, 0 if note is None else note.total)
         self._expose(line, trade, multiplier)
 
     def _charge(self, booked: BookedTrade, multiplier: int) -> None:
@@ -219,12 +219,12 @@ class _Days:
             )
         )
 
-    def _flat_equity(self) -> E4 | None:
-        """What the account is worth now, where that needs no prices: nothing is open."""
+    def _flat_equity(self) -> tuple[E4, E4] | None:
+        """What the account is worth now and the day's charges so far, where that needs no prices: nothing is open."""
         if not self._trips.flat:
             return None
         snapshot = self._book.snapshot(0)
-        return snapshot.cash + snapshot.positions_value
+        return snapshot.cash + snapshot.positions_value, snapshot.charges
 
     def _expose(self, line: Line, trade: TradeBooked, multiplier: int) -> None:
         held = self._exposed.setdefault(trade.instrument, {})
