@@ -92,8 +92,12 @@ class TrailKeeper:
         now = self._clock.now_ns()
         if self._start is None:
             if not self._opened:
+                try:
+                    self.trail.open(now)
+                except ChainBroken:
+                    self._opened = True
+                    raise
                 self._opened = True
-                self.trail.open(now)
             self._start = self._open_journal(now)
         self.trail.flush()
         if self._journal.flag(AUDIT_FLAG) is None:

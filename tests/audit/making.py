@@ -19,7 +19,7 @@ from domain.messages.journal import (
     SendingClaimed,
     TradeBooked,
 )
-from domain.messages.orders import ApprovedIntent, OrderIntent, OrderPosted
+from domain.messages.orders import ApprovedIntent, OrderPosted
 from domain.orders.tags import tag_for
 from domain.values import SECOND, e4
 from tests.support.orders import NOW, an_accepted, an_intent
@@ -52,8 +52,7 @@ def a_life(intent_id: str = "ma:1", order_id: str = ORDER_ID) -> Iterator[Told |
 
 def as_draft(message: Told | JournalEvent) -> Draft:
     """As the actor would."""
-    told = isinstance(message, OrderIntent | ApprovedIntent | OrderPosted)
-    return draft(message) if told else event_draft(message)  # type: ignore[arg-type]  # told by its type above
+    return draft(message) if isinstance(message, Told) else event_draft(message)
 
 
 def a_trail(folder: Path, lives: int = 1, *, start: int = 0, time: int = NOW) -> AuditTrail:
