@@ -14,9 +14,9 @@ from sandbox.orders import Order
 from sandbox.paths import rng
 from sandbox.phases import AUCTION_BAND_PERCENT, REFERENCE_SECONDS, REFERENCE_START_SECONDS
 from sandbox.portfolio import Holding
+from sandbox.prints import close_price
 from sandbox.refusal import Refusal, order_refused
 from sandbox.rules import PlaceRequest, Quote
-from sandbox.tape import close_price
 from sandbox.trading_days import at, seconds_of
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from datetime import date
 from sandbox import orders as status
 from sandbox.book import Books
 from sandbox.calls import Calls
+from sandbox.changes import Changes
 from sandbox.gtt import Gtts
 from sandbox.instruments import Instrument, Universe
 from sandbox.matching import Matcher
@@ -22,13 +23,10 @@ from sandbox.refusal import Refusal, order_refused
 from sandbox.rms import claim, margin_of, reserve
 from sandbox.rules import (
     CLOSED,
-    NO_PROTECTION,
     ModifyRequest,
     PlaceRequest,
     Quote,
     check_place,
-    check_prices,
-    check_quantity,
     circuit_limits,
 )
 from sandbox.tape import DayTape, Market
@@ -84,13 +82,14 @@ class Engine:
         self.relaxed = relaxed
         self._edis = edis
         self._banned = banned
-        self._protect = market_protection_required and "market-protection" not in relaxed
+        self.protect = market_protection_required and "market-protection" not in relaxed
         self._latency = random.Random(seed)
         self._matcher = Matcher(self)
         self._trades: list[bytes] = []
         self._trade_ids = 0
         self._seen_ns = now()
         self._live: dict[str, Order] = {}
+        self.changes = Changes(self)
         self.varieties = Varieties(self)
         self.calls = Calls(self)
         self.gtts = Gtts(self, user_id, cap="gtt-cap" not in relaxed)
@@ -164,7 +163,7 @@ class Engine:
         band = None
         if "circuit" not in self.relaxed and has_auction(instrument, self.day):
             band = self.calls.band(instrument, now)
-        check_place(request, self.quote(instrument), now, self.relaxed, protect=self._protect, band=band)
+        check_place(request, self.quote(instrument), now, self.relaxed, protect=self.protect, band=band)
         if request.variety == "auction":
             self.calls.check_auction(request, now)
         if instrument.name in self._banned and instrument.is_derivative:
@@ -194,16 +193,16 @@ class Engine:
             raise order_refused("Order cannot be modified as it is being processed. Try later.")
         if "modification-cap" not in self.relaxed and order.modifications >= MODIFICATIONS_MAX:
             raise order_refused("Maximum allowed order modifications exceeded.")
-        self._check_change(order, change)
+        self.changes.check(order, change)
         order.modifications += 1
         if order.status == status.AMO_RECEIVED:
-            self._rewrite(order, change)
+            self.changes.rewrite(order, change)
             order.record()
-            self._tell(order, status.UPDATE)
+            self.tell(order, status.UPDATE)
             return order_id
         for step in (status.MODIFY_VALIDATION_PENDING, status.MODIFY_PENDING):
-            self._turn(order, step)
-        self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._apply_change(order, change))
+            self.turn(order, step, tell=False)
+        self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self.changes.apply(order, change))
         return order_id
 
     def cancel(self, order_id: str) -> str:
@@ -216,12 +215,12 @@ class Engine:
             return order_id
         if order.status not in {status.OPEN, status.TRIGGER_PENDING}:
             raise order_refused("Order cannot be cancelled as it is being processed. Try later.")
-        if not self._acting(order):
+        if not self.acting(order):
             raise order_refused(CLOSED)
         if order.parent_order_id is not None:
             self.varieties.exit_cover(order)
             return order_id
-        self._turn(order, status.CANCEL_PENDING)
+        self.turn(order, status.CANCEL_PENDING, tell=False)
         self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self._cancel_now(order))
         return order_id
 
@@ -246,19 +245,19 @@ class Engine:
             price,
             square_off=order.square_off,
         )
-        self._reserve_again(order)
+        self.reserve_again(order)
         if order.pending == 0:
             order.working = False
             order.call = False
-            self._turn(order, status.COMPLETE, tell=True)
+            self.turn(order, status.COMPLETE)
         else:
             order.record()
-            self._tell(order, status.UPDATE)
+            self.tell(order, status.UPDATE)
         self.varieties.filled(order, quantity)
 
     def triggered(self, order: Order) -> None:
         """A stop order's trigger has been reached: it is an ordinary order now."""
-        self._turn(order, status.OPEN, tell=True)
+        self.turn(order, status.OPEN)
 
     def expired(self, order: Order, message: str | None) -> None:
         """An order's rest goes back."""
@@ -352,15 +351,15 @@ class Engine:
         """The RMS: enough money, and shares to deliver."""
         if order.done:
             return
-        self._turn(order, status.VALIDATION_PENDING)
+        self.turn(order, status.VALIDATION_PENDING, tell=False)
         last = self.quote(order.instrument).last_price
         problem = claim(order, self.portfolio, self._live.values(), last, self.relaxed)
         if problem is not None:
             order.status_message, order.status_message_raw = problem
             order.cancelled = 0
-            self._turn(order, status.REJECTED, tell=True)
+            self.turn(order, status.REJECTED)
             return
-        self._turn(order, status.OPEN_PENDING)
+        self.turn(order, status.OPEN_PENDING, tell=False)
         self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), lambda: self.reach_exchange(order, self._now()))
 
     def reach_exchange(self, order: Order, now: int) -> None:
@@ -374,24 +373,24 @@ class Engine:
             order.status_message = "16278 : The markets have not been opened for trading"
             order.status_message_raw = order.status_message
             reserve(order, self.portfolio, 0)
-            self._turn(order, status.REJECTED, tell=True)
+            self.turn(order, status.REJECTED)
             return
         order.exchange_order_id = f"11{int(order.order_id[6:]):014d}"
         order.exchange_ns = order.exchange_update_ns = now
         if is_call(phase) or order.auction_number is not None:
             self.calls.enter(order, now)
-            self._turn(order, status.OPEN, tell=True)
+            self.turn(order, status.OPEN)
             return
         order.working = True
         if order.validity == "TTL":
             order.expires_ns = now + order.validity_ttl * 60 * NS
         if order.triggered:
             self._matcher.enter_book(order, now)
-            self._turn(order, status.OPEN, tell=True)
+            self.turn(order, status.OPEN)
             self._schedule_fill(order)
         else:
             order.next_print = self.tape(instrument).printed(now)
-            self._turn(order, status.TRIGGER_PENDING, tell=True)
+            self.turn(order, status.TRIGGER_PENDING)
         self._matcher.add(order)
 
     def _schedule_fill(self, order: Order) -> None:
@@ -412,7 +411,7 @@ class Engine:
         if order.exchange_order_id is not None:
             order.exchange_update_ns = max(self._seen_ns, order.exchange_update_ns or 0)
         reserve(order, self.portfolio, 0)
-        self._turn(order, status.CANCELLED, tell=True)
+        self.turn(order, status.CANCELLED)
 
     def carry_on(self, order: Order, now: int) -> None:
         """An order that waited in a call auction, or a stop's exit, enters the continuous book."""
@@ -435,87 +434,9 @@ class Engine:
         """Do something as soon as a message could have reached the exchange."""
         self._schedule(self._delay(_REACH_EXCHANGE_SECONDS), action)
 
-    def turn(self, order: Order, to: str) -> None:
-        """Write a status row and tell of it."""
-        self._turn(order, to, tell=True)
-
-    def _check_change(self, order: Order, change: ModifyRequest) -> None:
-        """Refuse a change that would make a wrong order of this one."""
-        instrument = order.instrument
-        order_type = change.order_type or order.order_type
-        if order.triggered and order_type in {"SL", "SL-M"} and not order.order_type.startswith("SL"):
-            raise Refusal("Invalid `order_type`.")
-        turns_market = order_type in {"MARKET", "SL-M"} and order_type != order.order_type
-        if turns_market and self._protect and not change.market_protection:
-            raise Refusal(NO_PROTECTION)
-        quantity = order.quantity if change.quantity is None else change.quantity
-        check_quantity(instrument, quantity, self.relaxed)
-        if quantity <= order.filled:
-            raise Refusal("Invalid `quantity`. It should be more than the quantity already traded.")
-        price = 0 if order_type in {"MARKET", "SL-M"} else (change.price or order.price)
-        trigger = (change.trigger_price or order.trigger_price) if order_type.startswith("SL") else 0
-        if order_type in {"LIMIT", "SL"} and not price:
-            raise Refusal("Missing or empty field `price`")
-        if order_type.startswith("SL") and not trigger:
-            raise Refusal("Missing or empty field `trigger_price`")
-        stop = order_type if not order.triggered else "LIMIT"
-        check_prices(instrument, order.side, stop, price, trigger, self.quote(instrument), self.relaxed)
-        if not self._acting(order):
-            raise order_refused(CLOSED)
-
-    def _apply_change(self, order: Order, change: ModifyRequest) -> None:
-        if order.done:
-            return
-        now = self._now()
-        back_to = status.OPEN if order.triggered else status.TRIGGER_PENDING
-        quantity = order.quantity if change.quantity is None else change.quantity
-        if quantity <= order.filled:
-            order.status_message = "Order modification was rejected: the quantity has been traded meanwhile."
-            self._turn(order, back_to, tell=True)
-            return
-        self._turn(order, status.MODIFIED)
-        order.exchange_update_ns = now
-        loses_priority = self._rewrite(order, change)
-        if order.triggered:
-            back_to = status.OPEN
-            if order.call:
-                order.limit = order.price
-            elif loses_priority:
-                self._matcher.enter_book(order, now)
-        self._reserve_again(order)
-        order.record_status(back_to)
-        self._tell(order, status.UPDATE)
-        if order.triggered and not order.call:
-            self._matcher.meet_book(order, now)
-
-    def _rewrite(self, order: Order, change: ModifyRequest) -> bool:
-        """Put a change's fields into an order; whether it loses its place in the queue."""
-        quantity = order.quantity if change.quantity is None else change.quantity
-        loses_priority = quantity > order.quantity or bool(change.price and change.price != order.price)
-        old_quantity, order.quantity = order.quantity, quantity
-        order.validity = change.validity or order.validity
-        if change.disclosed_quantity is not None:
-            order.disclosed_quantity = min(change.disclosed_quantity, quantity)
-        if change.trigger_price and not order.triggered:
-            order.trigger_price = change.trigger_price
-        if change.trigger_price and order.cover_trigger:
-            order.cover_trigger = change.trigger_price
-        if change.order_type is not None and change.order_type != order.order_type:
-            order.order_type = change.order_type
-            order.market_protection = change.market_protection or 0
-            order.triggered = not order.order_type.startswith("SL")
-            loses_priority = True
-        if change.price and order.order_type in {"LIMIT", "SL"}:
-            order.price = change.price
-        order.extra_quantity = max(order.extra_quantity + quantity - old_quantity, 0)
-        if order.claimed_quantity:
-            order.claimed = order.claimed * quantity // old_quantity
-            order.claimed_quantity = order.claimed_quantity * quantity // old_quantity
-        return loses_priority
-
     # Small parts
 
-    def _acting(self, order: Order) -> bool:
+    def acting(self, order: Order) -> bool:
         """Whether the exchange takes changes to an order now."""
         if "session" in self.relaxed or order.auction_number is not None or order.status == status.AMO_RECEIVED:
             return True
@@ -532,18 +453,21 @@ class Engine:
         }
         return len(nearer) >= 2
 
-    def _reserve_again(self, order: Order) -> None:
+    def reserve_again(self, order: Order) -> None:
+        """Block what the rest of an order needs now."""
         last = self.quote(order.instrument).last_price
         reserve(order, self.portfolio, margin_of(order, last))
 
-    def _turn(self, order: Order, to: str, *, tell: bool = False) -> None:
+    def turn(self, order: Order, to: str, *, tell: bool = True) -> None:
+        """Write a status row, and tell of it."""
         order.record_status(to)
         if order.done:
             self._live.pop(order.order_id, None)
         if tell:
-            self._tell(order, to)
+            self.tell(order, to)
 
-    def _tell(self, order: Order, as_status: str) -> None:
+    def tell(self, order: Order, as_status: str) -> None:
+        """Send an update of an order."""
         self._publish(order_text(order.postback(self._api_secret, as_status)))
 
     def _delay(self, mean_seconds: float) -> float:

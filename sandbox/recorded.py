@@ -18,7 +18,7 @@ import numpy as np
 
 from sandbox.instruments import Instrument
 from sandbox.money import UNITS_PER_RUPEE
-from sandbox.tape import Prints
+from sandbox.prints import Prints
 from sandbox.trading_days import IST, close_seconds, open_seconds
 
 _PRICE_MAX = 200_000 * UNITS_PER_RUPEE

@@ -95,7 +95,7 @@ class Varieties:
     def exit_cover(self, leg: Order) -> None:
         """Cancelling a cover order's stop leaves the position at the market."""
         engine = self._engine
-        engine.turn(leg, status.CANCEL_PENDING)
+        engine.turn(leg, status.CANCEL_PENDING, tell=False)
         last = engine.quote(leg.instrument).last_price
         leg.order_type = "MARKET"
         leg.market_protection = auto_protection(leg.instrument, last)

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from sandbox.phases import phase_of
+from sandbox.prints import close_price
 from sandbox.refusal import Refusal
-from sandbox.tape import close_price
 from sandbox.trading_days import at
 from tests.sandbox.desk import FRIDAY, Desk
 

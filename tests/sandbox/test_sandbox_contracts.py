@@ -11,7 +11,8 @@ from sandbox.contracts import monthly_expiries, weekly_expiries
 from sandbox.instruments import Instrument, Universe
 from sandbox.option_prices import normal_cdf, option_value
 from sandbox.paths import Paths
-from sandbox.tape import Market, close_price, fair_price, settlement_price
+from sandbox.prints import close_price, fair_price, settlement_price
+from sandbox.tape import Market
 from sandbox.trading_days import close_seconds, open_seconds
 from sandbox.wire import Chunks
 from tests.sandbox.desk import FRIDAY
