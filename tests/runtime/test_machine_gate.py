@@ -14,7 +14,8 @@ from tests.runtime.harness import Monotonic
 from tests.runtime.machines import DEEP, NORMAL, run_machine
 
 NAMES = st.sampled_from(["entry", "exit"])
-TAGS = st.sampled_from(["t1", "t2", "t3"])
+TAGS = st.sampled_from(["t1", "t2"])
+LATE = st.sampled_from([False, False, False, True])
 KINDS = st.sampled_from(list(EffectKind))
 ORDERS = (EffectKind.ENTRY, EffectKind.EXIT)
 
@@ -55,7 +56,7 @@ class GateMachine(RuleBasedStateMachine):
         self.admitted[name] = self.lives[name]
         self.gate.admit(name, self.lives[name])
 
-    @rule(name=NAMES, late=st.booleans())
+    @rule(name=NAMES, late=LATE)
     def fence(self, name: str, late: bool) -> None:
         incarnation = self.lives[name] - late
         self.gate.fence(name, incarnation)
@@ -65,7 +66,12 @@ class GateMachine(RuleBasedStateMachine):
             if effect.stage == "registered":
                 effect.known = False
 
-    @rule(name=NAMES, late=st.booleans())
+    @rule(name=NAMES)
+    def replace_the_hung(self, name: str) -> None:
+        self.fence(name, late=False)
+        self.admit(name)
+
+    @rule(name=NAMES, late=LATE)
     def strand_ends(self, name: str, late: bool) -> None:
         incarnation = self.lives[name] - late
         self.gate.fence(name, incarnation)
@@ -77,7 +83,7 @@ class GateMachine(RuleBasedStateMachine):
 
     # -- effects -----------------------------------------------------------------------------------------------------
 
-    @rule(name=NAMES, late=st.booleans(), tag=TAGS, kind=KINDS, proof=st.booleans())
+    @rule(name=NAMES, late=LATE, tag=TAGS, kind=KINDS, proof=st.booleans())
     def register(self, name: str, late: bool, tag: str, kind: EffectKind, proof: bool) -> None:
         incarnation = self.lives[name] - late
         refusal = self._refusal(name, incarnation, kind, proof)
@@ -154,12 +160,12 @@ class GateMachine(RuleBasedStateMachine):
         if not self.sealed:
             self.level, self.exits, self.halted = level, True, False
 
-    @precondition(lambda self: len(self.effects) > 15)
-    @rule()
-    def seal(self) -> None:
-        self.gate.seal("sealed")
-        self.sealed = self.halted = True
-        self.level = TradingLevel.HALTED
+    @rule(sure=st.sampled_from([False, False, False, True]))
+    def seal(self, sure: bool) -> None:
+        if sure:
+            self.gate.seal("sealed")
+            self.sealed = self.halted = True
+            self.level = TradingLevel.HALTED
 
     # -- what must hold ----------------------------------------------------------------------------------------------
 
