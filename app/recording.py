@@ -28,6 +28,7 @@ from actors.runtime import (
     TradingLevel,
 )
 from actors.runtime.seam import Runtime
+from adapters.kite.http import Reply
 from adapters.recorder.codec import encode
 from adapters.recorder.entries import Header, Kind
 from adapters.recorder.journal_state import copy_journal, journal_hash
@@ -45,11 +46,9 @@ from adapters.recorder.tape import Tape, write_private
 from app.strategies import Cast
 from config.render import plain
 from config.schema import Settings
-from domain.messages.control import PortfolioSnapshot
-from domain.messages.journal import JournalRecord
-from domain.messages.market import BarClosed, BarsBackfilled, HistoryLoaded, PriceChanged, TickBatch
-from domain.messages.orders import AccountRead, OrderBookRead, TradesRead
+from domain.messages import control, journal, market, orders
 from domain.ports import Broker, FeedPort, History
+from domain.strategy.messages import WarmUpRequested
 from domain.values import ist
 
 if TYPE_CHECKING:
@@ -60,24 +59,46 @@ T = TypeVar("T")
 
 FOLDER: Final = "recordings"
 SECRETS: Final = ("api_secret", "password", "totp", "access_token")
+REPLY_BYTES_MAX: Final = 1024 * 1024
+
 PERSONS: Final = frozenset({AUDIT, OPERATOR})
 """Actors that stand for people: what they tell is on the tape where it is taken, and in a replay they are not there."""
 
 DERIVED: Final = frozenset(
     {
-        TickBatch,
-        PriceChanged,
-        BarClosed,
-        BarsBackfilled,
-        HistoryLoaded,
-        JournalRecord,
-        PortfolioSnapshot,
-        AccountRead,
-        OrderBookRead,
-        TradesRead,
+        market.TickBatch,
+        market.PriceChanged,
+        market.BarClosed,
+        market.BarsBackfilled,
+        market.LoadHistory,
+        market.HistoryLoaded,
+        market.FeedConnected,
+        market.FeedDisconnected,
+        market.Subscribe,
+        WarmUpRequested,
+        orders.OrderIntent,
+        orders.ApprovedIntent,
+        orders.Denied,
+        orders.IntentVoided,
+        orders.SubmitOrder,
+        orders.OrderPosted,
+        orders.CancelOrder,
+        orders.CancelPosted,
+        orders.ReadOrderBook,
+        orders.OrderBookRead,
+        orders.ReadTrades,
+        orders.TradesRead,
+        orders.ReadAccount,
+        orders.AccountRead,
+        journal.JournalRecord,
+        journal.JournalAdvanced,
+        control.TradingStateChanged,
+        control.PortfolioSnapshot,
+        control.SessionLost,
+        control.SessionOpened,
     }
 )
-"""Messages that only actors tell: a replay makes them again, so the tape needs no more than to know them."""
+"""Messages that only actors tell: a replay must make them again, so the tape needs no more than to know them."""
 
 
 def begin_recording(world: World, cast: Cast) -> Recording | None:
@@ -112,6 +133,8 @@ class Recording:
         self._journal = world.journal
         self.recorder = Recorder(self._tape)
         self.ports = _RecordedPorts(world, self.recorder)
+        self._tokens = world.account.tokens
+        world.account.witness = self._reply
 
     def observed(self, spec: SupervisorSpec) -> SupervisorSpec:
         """The same tree, every actor of it observed."""
@@ -127,6 +150,12 @@ class Recording:
         records = tuple(self._journal.read(0))
         end = {"hash": journal_hash(records), "last_seq": records[-1].seq if records else 0, "lost": self._tape.dropped}
         write_private(self._folder / "end.json", msgspec.json.encode(end))
+
+    def _reply(self, method: str, route: str, reply: Reply) -> None:
+        """A raw reply, for people who look into a day. Sessions are secret, and the list of instruments is long."""
+        body = b"" if route.startswith("/session") or len(reply.body) > REPLY_BYTES_MAX else reply.body
+        kept = (reply.status, len(reply.body), self._tokens.scrub_bytes(body))
+        self._tape.put(Kind.REPLY, self.recorder.here.actor, f"{method} {route}", kept)
 
     def _observed_child(self, spec: ChildSpec) -> ChildSpec:
         if spec.id in PERSONS:

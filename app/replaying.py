@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,10 +22,8 @@ import msgspec
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # greenlet has no types
 from msgspec import Struct
 
-from actors.runtime import Actor, ChildSpec, EffectKind, Gate, GateRefused, Lane, SupervisorSpec, ThreadRuntime, Ticket
-from actors.runtime.cell import Address
-from actors.runtime.detached import DetachedContext, SetTimer
-from actors.runtime.seam import Runtime, Timer
+from actors.runtime import Actor, ChildSpec, SupervisorSpec, ThreadRuntime
+from actors.runtime.detached import DetachedContext
 from adapters.clock import MonotonicClock
 from adapters.kite.instruments import Catalog
 from adapters.recorder.codec import decode, fingerprint
@@ -39,13 +37,13 @@ from adapters.replay.ports import (
     ReplayFeed,
     ReplayHistory,
     ReplayJournal,
-    ReplayRandom,
     ReplayScheduler,
     ReplaySession,
     replayed_books,
 )
 from adapters.store.journal import SqliteJournal
 from app.options import ROOT
+from app.replay_context import ReplayContext
 from app.strategies import cast_of
 from app.wiring import build_tree
 from config.loader import Loaded, load
@@ -152,7 +150,7 @@ class _Strand:
         self.glet = greenlet(self._live)
 
     def _live(self) -> None:
-        context = _ReplayContext(self._day, self.name, self._incarnation)
+        context = ReplayContext(self._day, self.name, self._incarnation)
         try:
             actor = self._factory(context)
             actor.started()
@@ -318,94 +316,6 @@ class _NoWriter:
     def write(self, report: EodReport) -> ReportWritten:
         """See ReportWriter.write."""
         return ReportWritten(html_path="", json_path="")
-
-
-class _ReplayContext(DetachedContext):
-    """Tells go into the replay's mailboxes; timers never fire, since what they told is on the tape."""
-
-    def __init__(self, day: _Day, name: str, incarnation: int) -> None:
-        self._day = day
-        super().__init__(day.runtime, name, incarnation)
-        self.runtime = cast("Runtime", _ReplayRuntime(day.runtime, day))
-        self.gate = cast("Gate", _ReplayGate(day))
-
-    def log(self, level: str, event: str, /, **keys: object) -> None:
-        """A replay is quiet."""
-
-    def after(self, seconds: float, message: object, lane: Lane = Lane.EVENT) -> Timer:
-        """A timer that never fires."""
-        return SetTimer(seconds, message, lane)
-
-    def every(self, seconds: float, message: object, lane: Lane = Lane.EVENT) -> Timer:
-        """A timer that never fires."""
-        return SetTimer(seconds, message, lane, seconds)
-
-    def _recorder(self, name: str) -> Address:
-        return _ReplayAddress(name, self._day)
-
-
-class _ReplayAddress(Address):
-    """Puts messages where the replay finds them."""
-
-    __slots__ = ("_day",)
-
-    def __init__(self, name: str, day: _Day) -> None:
-        super().__init__(name)
-        self._day = day
-
-    def tell(self, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
-        self._day.deliver(self.name, message)
-
-    def ask(self, message: object, timeout: float, lane: Lane = Lane.EVENT) -> object:
-        raise Diverged(f"{self.name} is asked by an actor, which none did on the day")
-
-
-class _ReplayRuntime:
-    """The day's clock and draws."""
-
-    def __init__(self, inner: Runtime, day: _Day) -> None:
-        self._inner = inner
-        self.monotonic = ReplayClock(day.ask, "mono")
-        self.random = ReplayRandom(day.ask)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._inner, name)
-
-
-class _ReplayGate:
-    """The gate's answers of the day."""
-
-    def __init__(self, day: _Day) -> None:
-        self._day = day
-
-    def register(self, name: str, incarnation: int, tag: str, kind: EffectKind, *, reduce_only: bool = False) -> Ticket:
-        """See Gate.register."""
-        self._passed("gate.register")
-        return Ticket(name, incarnation, tag, kind, reduce_only)
-
-    @contextmanager
-    def start(self, ticket: Ticket) -> Iterator[Callable[[], None]]:
-        """See Gate.start."""
-        self._passed("gate.start")
-        yield lambda: None
-
-    def halt(self, reason: str, *, allow_exits: bool = True, timeout_seconds: float = 1.0) -> list[str]:
-        """See Gate.halt."""
-        return cast("list[str]", self._day.ask("gate.halt"))
-
-    def finish(self, ticket: Ticket) -> None:
-        """Nothing is on any wire."""
-
-    def clear(self, reason: str, level: object = None) -> None:
-        """Nothing to loosen."""
-
-    def reduce(self, reason: str) -> None:
-        """Nothing to tighten."""
-
-    def _passed(self, what: str) -> None:
-        refused = self._day.ask(what)
-        if isinstance(refused, tuple | list):
-            raise GateRefused(str(refused[0]), str(refused[1]))
 
 
 def _factories(spec: SupervisorSpec) -> Iterator[tuple[str, Callable[[DetachedContext], Actor]]]:

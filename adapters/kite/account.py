@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from adapters.kite.broker import KiteBroker
 from adapters.kite.history import KiteHistory
-from adapters.kite.http import Http
+from adapters.kite.http import Http, Reply, Witness
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.pacing import Endpoint, Pacer, PacingLimits, Priority
 from adapters.kite.reading import Reader
@@ -42,8 +42,9 @@ class RestTimes(Struct, frozen=True):
 class KiteAccount:
     """Makes the ports of `domain.ports` for one account. Every broker, history and feed made is the caller's to close.
 
-    tokens  the day's token: `tokens.watch(callback)` tells when a 403 ended it
-    pacer   shared by all workers
+    tokens   the day's token: `tokens.watch(callback)` tells when a 403 ended it
+    pacer    shared by all workers
+    witness  told each whole reply of the broker, on the thread that got it; for a recorder
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class KiteAccount:
                 if len(secret) > 7  # a short public word such as `sandbox` would be cut out of honest sentences
             )
         )
+        self.witness: Witness = lambda _method, _route, _reply: None
         self.pacer = Pacer(limits or PacingLimits(), monotonic)
 
     def session(self) -> KiteSession:
@@ -140,7 +142,12 @@ class KiteAccount:
             deadline_seconds=times.deadline_seconds,
             connect_seconds=times.connect_seconds,
             read_seconds=times.read_seconds,
+            witness=self._witnessed,
         )
+
+    def _witnessed(self, method: str, route: str, reply: Reply) -> None:
+        """Whoever witnesses now: it may have come after the connections."""
+        self.witness(method, route, reply)
 
     def _reader(self) -> Reader:
         return Reader(self._http(), self.pacer, self._monotonic, deadline_seconds=self._rest_times.deadline_seconds)

@@ -21,7 +21,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
@@ -63,6 +63,10 @@ class Reply(Struct, frozen=True):
     location: str = ""
 
 
+Witness: TypeAlias = Callable[[str, str, Reply], None]
+"""(method, route, reply)"""
+
+
 class Deadline:
     """A point on the monotonic clock that a call may not outlive."""
 
@@ -94,6 +98,7 @@ class Http:
         read_seconds: float = 7.0,
         idle_seconds: float = 4.0,
         certificates: str | None = None,
+        witness: Witness = lambda _method, _route, _reply: None,
     ) -> None:
         """Remember where to call; connects at the first request.
 
@@ -103,7 +108,9 @@ class Http:
         idle_seconds      a kept connection that idled longer is not used again: the server may be closing it just then,
                           and an order lost that way is unresolved. Shorter than common keep-alive times of servers
         certificates      file of trusted authorities; None: certifi's
+        witness           told each whole reply; must return at once
         """
+        self._witness = witness
         self._connection: _Connection | None = None
         address = urlsplit(root)
         if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/"):
@@ -185,6 +192,7 @@ class Http:
             raise
         if connection.ended:
             self.close()
+        self._witness(method, route, reply)
         return reply
 
     def close(self) -> None:

@@ -91,6 +91,12 @@ class TokenHolder:
         with self._lock:
             self._watchers.append(watcher)
 
+    def scrub_bytes(self, content: bytes) -> bytes:
+        """The content with every secret known here hidden."""
+        for secret in self._hidden:
+            content = content.replace(secret.encode(), HIDDEN.encode())
+        return content
+
     def scrub(self, text: str) -> str:
         """The text on one line, at most 300 characters, with every secret known here hidden."""
         for secret in self._hidden:

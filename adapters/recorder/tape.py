@@ -105,6 +105,7 @@ class Tape:
         block = zlib.compress(_encoder.encode(entries), 1)
         if len(block) > self._bytes_left:
             self._full = True
+            self.dropped += len(entries) + len(self._waiting)
             self._waiting.clear()
             self._log("warning", "recorder.full", folder=str(self._folder))
             return
