@@ -15,7 +15,7 @@ RISK_KEYS = (
     "exits_reserved_share, max_position_quantity, max_position_value_per_instrument, gross_exposure_max, "
     "daily_loss_max, stale_price_seconds, margin_buffer_percent, mis_cutoff, freeze_quantities"
 )
-TOP_KEYS = "data_dir, reports_dir, kite, sandbox, market, feed, risk, orders, portfolio, schedule, strategies, drills, logs, reports"
+TOP_KEYS = "data_dir, reports_dir, kite, sandbox, market, feed, risk, orders, portfolio, schedule, strategies, drills, logs, reports, recorder"
 STRATEGY = "strategies:\n  mine:\n    kind: a.b:C\n    instruments: [NSE:INFY]\n    interval: minute\n    capital: 1\n"
 
 
