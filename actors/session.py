@@ -15,7 +15,6 @@ from domain.messages.control import Alert, JobDue, Report, SessionLost, SessionO
 from domain.ports import Clock, SessionPort
 from domain.values import Nanos
 
-
 LOOK_SECONDS: Final = 1.0
 """How often a new login is looked for while only a person can make one: another process leaves it in a file."""
 

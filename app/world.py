@@ -131,7 +131,8 @@ class World:
         if in_place is not None:
             account = f"sandbox life {in_place.instance()}"
         if self.env == "paper":
-            account = f"paper account {self._open_paper()}"
+            # The books on paper are of one file: a journal of another would know orders that it does not.
+            account = f"paper {self.settings.kite.user_id or ''} {self._open_paper()}"
         halt = self._set_aside_foreign_journal(account)
         self.journal = SqliteJournal(self.folders.journal, threading.Lock)
         stack.callback(self.journal.close)

@@ -137,10 +137,19 @@ def test_elsewhere_another_accounts_journal_is_refused_and_left_as_it_is(places:
     assert AccountLock(places.journal(env).with_name("lock")) is not None  # the refused world let go of it
 
 
-def test_elsewhere_ones_own_journal_is_kept(places: Places) -> None:
-    foreign_journal(places.journal("paper"), "paper AB1234")
+def test_a_paper_account_and_its_journal_belong_together(places: Places) -> None:
+    places.world("paper", "kite.user_id=AB1234").close()
+    places.world("paper", "kite.user_id=AB1234").close()
+    (places.folder / "paper" / "paper.db").unlink()
 
-    world = places.world("paper", "kite.user_id=AB1234")
+    with pytest.raises(PatangError, match="this journal is of 'paper AB1234"):
+        places.world("paper", "kite.user_id=AB1234")
+
+
+def test_elsewhere_ones_own_journal_is_kept(places: Places) -> None:
+    foreign_journal(places.journal("kite-sandbox"), "kite-sandbox AB1234")
+
+    world = places.world("kite-sandbox", "kite.user_id=AB1234")
 
     assert len(world.journal.records()) == 1
     assert (world.sandbox, world.control, world.books) == (None, None, None)

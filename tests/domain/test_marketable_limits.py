@@ -47,7 +47,7 @@ def test_no_limit_is_outside_the_band_off_the_tick_or_short_of_the_last_price(
     ("last", "tick", "reach"), [(0, 500, 100), (-1, 500, 100), (100, 0, 100), (100, 1, 0), (100, 1, 201)]
 )
 def test_where_there_is_no_such_price_it_is_refused(last: int, tick: int, reach: int) -> None:
-    with pytest.raises(ValueError, match="price|reach"):
+    with pytest.raises(ValueError, match=r"price|reach"):
         marketable_price(Side.BUY, last, tick, reach)
 
 
