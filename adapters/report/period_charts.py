@@ -25,6 +25,7 @@ POINTS_MAX: Final = 800
 DOTS_MAX: Final = 400
 LABELS_MAX: Final = 6
 TICKS_WANTED: Final = 4
+FLAT: Final = 1e-9
 
 
 class Curve(Struct, frozen=True):
@@ -153,7 +154,8 @@ def excursions(trips: Sequence[Trip]) -> str:
 
 def nice_ticks(low: float, high: float) -> list[float]:
     """Round values from at or below `low` to at or above `high`, zero among them where it lies between."""
-    span = (high - low) or max(abs(high), 1.0)
+    # A curve that hardly moves is flat: it gets an axis of ordinary size.
+    span = high - low if high - low > FLAT else 1.0
     exponent = math.floor(math.log10(span / TICKS_WANTED))
     step = next(
         size

@@ -4,8 +4,8 @@ It states facts, not tax: turnover, profit and charges by head, and each closed 
 first in, first out for the account as a whole (not per strategy): that is the law for shares in one depository
 account, and harmless elsewhere. The rules:
 
-- Shares bought and sold on one day under one product are speculative (Income-tax Act 43(5)): no delivery. What a
-  product leaves over at the day's end was delivered, whatever the product was called.
+- Shares bought and sold on one day are speculative (Income-tax Act 43(5)): no delivery. Within a day each product is
+  matched by itself first. What is left over at the day's end was delivered, whatever its product was called.
 - Shares delivered are capital assets: long-term when sold more than twelve months after the day of purchase (listed
   shares, sections 111A and 112A). STT is no deduction from a capital gain (section 48).
 - Futures and options on exchanges are business, not speculation (43(5), provisos d and e).
@@ -169,6 +169,12 @@ def is_long_term(bought: dt.date, sold: dt.date) -> bool:
     return sold > anniversary
 
 
+def _head(opened: dt.date, closed: dt.date) -> Head:
+    if opened == closed:
+        return Head.INTRADAY  # of different products, but what was bought and sold on one day nobody delivered
+    return Head.LONG_TERM if is_long_term(opened, closed) else Head.SHORT_TERM
+
+
 class _Piece(Struct):
     """Part of a trade: positive units with what they were worth and bore."""
 
@@ -254,7 +260,7 @@ class _Matching:
             waiting.pop(0)
         bought, sold = (first, last) if first.side is Side.BUY else (last, first)
         if head is None:
-            head = Head.LONG_TERM if is_long_term(first.day, last.day) else Head.SHORT_TERM
+            head = _head(first.day, last.day)
         self.closed.append(
             ClosedLot(
                 head=head,
