@@ -151,6 +151,22 @@ def test_triggers_live_on_over_days(desk: Desk) -> None:
     assert desk.engine.gtts.row(number)["status"] == "triggered"
 
 
+def test_a_new_day_is_watched_from_its_first_print(desk: Desk) -> None:
+    """A trigger that Friday's late prints never reach and Monday's first hundred do."""
+    infy = desk.exchange.universe.by_key["NSE:INFY"]
+    friday, monday = (desk.exchange.market.tape(infy, day) for day in (FRIDAY, MONDAY))
+    desk.go_to(15 * 3600)
+    late, early = friday.price[friday.printed(desk.exchange.clock.now_ns()) :], monday.price[:100]
+    up = int(early.max()) > int(late.max())
+    trigger = int(early.max() if up else early.min())
+    assert up or trigger < int(late.min())
+    order = request(desk, 1).orders
+    number = desk.engine.gtts.place(GttRequest(False, infy, (trigger,), desk.last(), order))
+    desk.go_to(9 * 3600 + 20 * 60, MONDAY)
+
+    assert desk.engine.gtts.row(number)["status"] == "triggered"
+
+
 def test_five_hundred_at_most(desk: Desk) -> None:
     for _ in range(500):
         desk.engine.gtts.place(request(desk, -5))

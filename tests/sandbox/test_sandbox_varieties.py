@@ -113,6 +113,21 @@ def test_the_stop_fires_by_itself_and_its_trigger_can_move(desk: Desk) -> None:
     assert desk.exchange.portfolio.net(("NSE", "INFY", "CO")) == 0
 
 
+def test_the_stop_grows_with_every_partial_fill() -> None:
+    desk = Desk(opening_cash=10**9)
+    first = desk.engine.find(cover(desk, quantity=90_000, market_protection=2))
+    grown = []
+    for _ in range(600):
+        stops = [one for one in desk.engine.orders.values() if one.parent_order_id == first.order_id]
+        assert sum(stop.quantity for stop in stops) == first.filled
+        grown.append(first.filled)
+        if first.done:
+            break
+        desk.forward(1)
+
+    assert len(set(grown)) > 2
+
+
 def test_the_broker_squares_cover_orders_off(desk: Desk) -> None:
     first = cover(desk)
     (stop,) = [one for one in desk.engine.orders.values() if one.parent_order_id == first]

@@ -58,6 +58,19 @@ def test_tradable_packets_say_what_the_tape_says(ticker: KiteTicker, key: str, m
         assert tick["oi_day_low"] == min(tape.open_interest[: index + 1])
 
 
+@pytest.mark.parametrize("key", ["CDS:USDINR26DECFUT", "MCX:CRUDEOIL26DECFUT"])
+def test_each_segment_has_its_divisor(ticker: KiteTicker, key: str) -> None:
+    tape = MARKET.tape(UNIVERSE.by_key[key], FRIDAY)
+    tick = ticker._parse_binary(packets_of(key, "full", 700, 701))[0]
+    book = Books(Chunks(MARKET.paths)).after(tape, 700)
+
+    assert tick["last_price"] * RUPEE == pytest.approx(int(tape.price[700]))
+    assert tick["ohlc"]["close"] * RUPEE == pytest.approx(tape.previous_close)
+    assert [level["price"] * RUPEE for level in tick["depth"]["sell"]] == pytest.approx(
+        [one.price for one in book.asks]
+    )
+
+
 @pytest.mark.parametrize("mode", ["ltp", "quote", "full"])
 def test_index_packets_have_their_own_layout(ticker: KiteTicker, mode: Mode) -> None:
     tape = MARKET.tape(UNIVERSE.by_key["NSE:NIFTY 50"], FRIDAY)
