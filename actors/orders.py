@@ -418,9 +418,16 @@ class OrderSupervisor(Actor):
     def _expire(self, record: OrderRecord, now: Nanos, why: str) -> None:
         """Where the journal takes this, the intent can no longer be claimed; where it was claimed, this is refused."""
         intent = record.intent
-        self._commit(
-            [IntentExpired(tag=record.tag, intent_id=intent.intent_id, strategy=intent.strategy, why=why, time=now)]
+        expired = IntentExpired(
+            tag=record.tag,
+            intent_id=intent.intent_id,
+            strategy=intent.strategy,
+            why=why,
+            time=now,
+            # A worker may claim it while this waits for the disk: then it is on its way to the broker.
+            was=OrderState.INTENT,
         )
+        self._commit([expired])
         after = self._journal.record(record.tag)
         if after is None or after.state is not OrderState.SENDING:
             self._sent_mono.pop(record.tag, None)

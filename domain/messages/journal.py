@@ -51,13 +51,17 @@ class IntentAccepted(Struct, frozen=True, tag=True):
 
 
 class IntentExpired(Struct, frozen=True, tag=True):
-    """Certainly never sent. `tag` is empty where the intent was refused before it had one."""
+    """Certainly never sent. `tag` is empty where the intent was refused before it had one.
+
+    was  the state that this was concluded from: a claim may come in between, and then it is not so. None: any
+    """
 
     tag: str
     intent_id: str
     strategy: str
     why: str
     time: Nanos
+    was: OrderState | None = None
 
 
 class SendingClaimed(Struct, frozen=True, tag=True):

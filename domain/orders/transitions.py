@@ -93,7 +93,9 @@ def fold(record: OrderRecord | None, event: JournalEvent) -> OrderRecord | None:
     if record is None:
         raise IllegalTransition(f"order {event.tag}: {type(event).__name__} for a tag that was never journaled")
     match event:
-        case IntentExpired(why=why, time=time):
+        case IntentExpired(why=why, time=time, was=was):
+            if was is not None and was is not record.state:
+                raise IllegalTransition(f"order {event.tag} is {record.state.name}: it was to expire as {was.name}")
             return replace(record, state=move(record, _X), text=why, updated=time)
         case SendingClaimed(time=time):
             return replace(record, state=move(record, _S), updated=time)

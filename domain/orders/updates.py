@@ -48,7 +48,8 @@ def after_post(record: OrderRecord, outcome: PostOutcome, now: Nanos) -> list[Jo
     if isinstance(outcome, NotSent):
         if state in (OrderState.INTENT, OrderState.SENDING, OrderState.QUARANTINED):
             intent_id = record.intent.intent_id
-            return [IntentExpired(tag=tag, intent_id=intent_id, strategy=strategy, why=outcome.text, time=now)]
+            why = outcome.text
+            return [IntentExpired(tag=tag, intent_id=intent_id, strategy=strategy, why=why, time=now, was=state)]
         return []
     if state is OrderState.SENDING:
         return [OrderQuarantined(tag=tag, strategy=strategy, text=outcome.text, time=now)]
@@ -126,7 +127,16 @@ def after_restart(record: OrderRecord, now: Nanos) -> list[JournalEvent]:
     intent = record.intent
     if record.state is OrderState.INTENT:
         why = "found unsent after a restart"
-        return [IntentExpired(tag=record.tag, intent_id=intent.intent_id, strategy=intent.strategy, why=why, time=now)]
+        return [
+            IntentExpired(
+                tag=record.tag,
+                intent_id=intent.intent_id,
+                strategy=intent.strategy,
+                why=why,
+                time=now,
+                was=record.state,
+            )
+        ]
     if record.state is OrderState.SENDING:
         why = "the process ended while it was being sent"
         return [OrderQuarantined(tag=record.tag, strategy=intent.strategy, text=why, time=now)]
