@@ -100,6 +100,9 @@ class OrderWorker(Actor):
             return NotSent(text=str(error)), 0
         if claim is None:
             return NotSent(text="the decision is too old, or its order was claimed before"), 0
+        if self._clock.now_ns() >= command.valid_until:
+            # The claim was judged by the time before it waited for the disk.
+            return NotSent(text="the decision became too old while its order was claimed"), claim.seq
         try:
             with self.context.gate.start(ticket) as edge:
                 return self._broker.place(command.order, on_sent=edge), claim.seq
