@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from domain.messages.broker import PlaceOrder
     from domain.messages.orders import OrderIntent
 
-CLAIM_SLACK_SECONDS: Final = 2.0
-"""Virtual seconds that a claim may take from its look at the clock until it is durable: others may hold the disk."""
+START_SLACK_SECONDS: Final = 1.0
+"""Virtual seconds from a worker's last look at the clock until the gate lets its request start."""
 
 
 class Violation(Struct, frozen=True):
@@ -149,6 +149,16 @@ class Checker:
             self.broken("journal first", f"{tag} is posted and its intent is not durable")
         elif tag not in self.claimed:
             self.broken("journal first", f"{tag} is posted and its claim is not durable")
+        self._must_be_valid(tag)
+
+    def _must_be_valid(self, tag: str) -> None:
+        assert self.clock is not None
+        intent, now = self.intents.get(tag), self.clock.now_ns()
+        if intent is None or now - self.jumped_at < 10 * self._rate * SECOND:
+            return
+        late = now - intent.valid_until
+        if late > START_SLACK_SECONDS * SECOND * self._rate:
+            self.broken("validity", f"{tag} is posted {late / SECOND:.1f} market s after its decision had run out")
 
     def bytes_left(self, order: PlaceOrder, by: str) -> None:
         """See Watcher."""
@@ -224,16 +234,12 @@ class Checker:
         if tag in self.claimed:
             self.broken("one claim", f"{tag} was claimed twice")
         self.claimed.add(tag)
-        intent = self.intents.get(tag)
         assert self.clock is not None
-        if intent is None or self.clock.now_ns() - self.jumped_at < 10 * self._rate * SECOND:
+        if self.clock.now_ns() - self.jumped_at < 10 * self._rate * SECOND:
             return
         if judged_at != self._claiming[tag]:
             stale = (self._claiming[tag] - judged_at) / SECOND
             self.broken("validity", f"{tag} was claimed by a clock read {stale:.3f} market s before")
-        late = self.clock.now_ns() - intent.valid_until
-        if late > CLAIM_SLACK_SECONDS * SECOND * self._rate:
-            self.broken("validity", f"{tag} was claimed {late / SECOND:.1f} market s after its decision had run out")
 
     # -- sums --------------------------------------------------------------------------------------------------------
 

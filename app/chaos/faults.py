@@ -57,6 +57,8 @@ FAULTS: Final[Mapping[str, float]] = {
 """Every kind of fault and its usual probability where it is asked for. Kinds asked once per run have 1."""
 
 _INTENSITIES: Final = (0.3, 1.0, 1.0, 2.5)
+_FOCUSED: Final = (1.0, 3.0, 6.0)
+"""How much more often faults strike: usually, and where only a few kinds are on."""
 
 
 class Plan(Struct, frozen=True):
@@ -82,17 +84,18 @@ class Plan(Struct, frozen=True):
     def of(cls, seed: int, allowed: Collection[str] | None = None) -> Plan:
         """Drawn from the seed. `allowed` None: any fault; else those alone, and all of them are on."""
         random = Random(seed * 2_654_435_761 % (1 << 62))  # noqa: S311 - a pretend world
-        share = random.choice((0.15, 0.35, 0.6))
+        share = random.choice((0.12, 0.15, 0.35, 0.6)) if allowed is None else 0.0
+        intensities = _FOCUSED if share <= 0.12 else _INTENSITIES
         rates = {}
         for fault, usual in FAULTS.items():
-            on, intensity = random.random() < share, random.choice(_INTENSITIES)
+            on, intensity = random.random() < share, random.choice(intensities)
             if fault in allowed if allowed is not None else on:
                 rates[fault] = min(0.9, usual * intensity) if usual < 1.0 else 1.0
         return cls(
             seed=seed,
             rates=rates,
             rate=random.choice((1, 2, 4)),
-            storm_seconds=random.uniform(25.0, 55.0),
+            storm_seconds=random.uniform(25.0, 70.0),
             valid_seconds=random.choice((3.0, 8.0, 30.0)),
             switch=random.choice((0.0, 0.03, 0.15)),
             stretch=random.choice((0.0, 0.02, 0.1)),

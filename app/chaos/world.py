@@ -143,7 +143,8 @@ class World:
 
     def _process_ends(self, process: Process, why: str) -> None:
         """On the hub: it is gone, and its service manager starts another."""
-        self.trace.note(f"process {process.number} ends: {why}")
+        # The folder has another name each time; the trace of a seed has not.
+        self.trace.note(f"process {process.number} ends: {why.replace(str(self.disk.path.parent), '')}")
         process.runtime.kill()
         self._look_for_errors(process)
         self.disk.crash(process.ports.journal)
