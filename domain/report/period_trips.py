@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from msgspec import Struct
 
@@ -11,8 +10,6 @@ from domain.costs import Line
 from domain.messages.journal import TradeBooked
 from domain.report.eod import EquityPoint
 from domain.values import E4, Nanos, Product, Side
-
-_NEVER: Final = 1 << 63
 
 
 class Trip(Struct, frozen=True):
@@ -201,19 +198,18 @@ def _trip(done: _Open) -> Trip:
 
 def _sample(trip: _Open, samples: Samples) -> None:
     """Add the day's levels; a day without any makes the trip's excursions unknown."""
-    end = trip.closed or _NEVER
     prices = samples.prices.get(trip.line[1], ())
     levels = []
     if prices:
         for time, price in prices:
             state = _standing(trip, time)
-            if state is not None and time <= end:
+            if state is not None:  # once closed, it stands at what it made, whatever the price
                 levels.append(state.taken + state.position * price * trip.multiplier)
     elif trip.before is not None:
         equity, charges = trip.before
         for point in samples.curve:
             state = _standing(trip, point.time)
-            if state is not None and point.time <= end:
+            if state is not None and point.time <= (trip.closed or point.time):
                 levels.append(point.equity - equity + state.charges - charges)
     trip.levels += levels
     trip.sampled &= bool(levels)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app import cli
-from domain.costs.basket import EXCHANGES
+from domain.costs.basket import EXCHANGES, basket_note, read_basket
+from domain.values import RUPEE
 
 INFY: dict[str, Any] = {
     "order_id": "111", "exchange": "NSE", "tradingsymbol": "INFY", "transaction_type": "SELL", "variety": "regular",
@@ -93,6 +96,14 @@ def test_an_average_price_is_taken_as_it_is_written(capfd: pytest.CaptureFixture
     (row,) = json.loads(out)
     assert row["price"] == 100.0333333333333333
     assert row["charges"]["transaction_tax"] == pytest.approx(0.3001, abs=1e-12)
+
+
+def test_the_note_counts_what_the_trades_added_up_to_not_the_rounded_average() -> None:
+    order = INFY | {"quantity": 30_000_000, "product": "CNC", "average_price": Decimal("100.0000333333333")}
+
+    note = basket_note(read_basket([order]), dt.date(2026, 11, 20))
+
+    assert note.stt == 3_000_001 * RUPEE
 
 
 def test_lots_of_currencies_and_commodities_count_by_their_units(

@@ -150,6 +150,24 @@ def test_a_trip_over_several_days_bears_charges_of_each() -> None:
     assert (trip.entry, trip.exit, trip.gross) == (20_000 * RUPEE, 20_200 * RUPEE, 200 * RUPEE)
 
 
+def test_a_days_charges_go_by_what_was_traded_that_day_alone() -> None:
+    trade = Trades()
+    events = [
+        opened(MON, 1_000_000),
+        trade(MON, "10:00", 1000, 100),
+        opened(TUE, 900_000),
+        trade(TUE, "10:00", -2500, 100),
+        trade(TUE, "11:00", 1500, 100),
+    ]
+
+    monday, tuesday = results(events)
+    first, second = tuesday.trips
+
+    # Of Tuesday's 4,000 units the first trip closed 1,000, and the second traded 1,500 twice.
+    assert first.charges == monday.charges + tuesday.charges // 4
+    assert first.charges + second.charges == monday.charges + tuesday.charges
+
+
 def sampled(*equity: int) -> StoredDay:
     """Equity in rupees at 10:00, 10:01 …"""
     return StoredDay(
