@@ -144,6 +144,10 @@ class RiskGate(Actor):
         self._epoch = self._journal.raise_risk_epoch()
         self._rebuild()
         self._state = self._kept_state()
+        gate = self.context.gate
+        if gate.level is TradingLevel.HALTED and self._state.state is not TradingState.HALTED:
+            # A former incarnation latched the gate and died before the disk had it: the latch is the truth.
+            self._state = _State(TradingState.HALTED, gate.reason, "limit", self._settings.run)
         # A new process starts its strategies anew, and its day's jobs too: these last as long as this one.
         self._frozen = self._kept(FROZEN_FLAG, dict[str, str]) or {}
         self._flattening = self._kept(FLATTENING_FLAG, dict[int, str]) or {}

@@ -56,10 +56,10 @@ class Told(DetachedContext):
 
     def __init__(self, runtime: Runtime, name: str, incarnation: int = 1) -> None:
         super().__init__(runtime, name, incarnation)
-        self.watch: Callable[[str, object], None] = lambda _to, _message: None
+        self.observe: Callable[[str, object], None] = lambda _to, _message: None
 
     def tell(self, name: str, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
-        self.watch(name, message)
+        self.observe(name, message)
         super().tell(name, message, lane, key)
 
     def of(self, kind: type[T]) -> list[T]:

@@ -165,7 +165,7 @@ def kinds(events: list[JournalEvent]) -> list[str]:
 
 def test_the_intent_is_in_the_file_before_anybody_is_told(stage: Stage, desk: Desk) -> None:
     durable: list[int] = []
-    desk.context.watch = lambda to, message: durable.append(stage.durable())
+    desk.context.observe = lambda to, message: durable.append(stage.durable())
 
     desk.approve(desk.intent())
 
@@ -246,7 +246,7 @@ def test_each_outcome_is_committed_and_then_told(
     desk.sending()
     desk.context.afresh()
     durable: list[int] = []
-    desk.context.watch = lambda to, message: durable.append(stage.durable())
+    desk.context.observe = lambda to, message: durable.append(stage.durable())
 
     desk.posted("ma:1", outcome)
 
@@ -337,7 +337,7 @@ def test_a_fill_is_seen_then_its_trades_are_read_booked_and_the_order_closed(sta
         if isinstance(message, JournalRecord) and stage.durable() < message.seq:
             behind.append(f"{to} was told {message.seq} before it was durable")
 
-    desk.context.watch = look
+    desk.context.observe = look
     desk.updated(a_row(record, BrokerStatus.COMPLETE, 10))
     assert [type(e) for e in desk.context.events()] == [FillSeen]
     assert [m.order_ids for m in desk.context.of(ReadTrades)] == [(ORDER_ID,)]

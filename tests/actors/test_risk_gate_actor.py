@@ -152,7 +152,7 @@ def desk(stage: Stage) -> Desk:
 def test_size_is_held_before_anybody_hears_of_the_approval(desk: Desk) -> None:
     desk.active()
     held: list[int] = []
-    desk.context.watch = lambda to, message: held.append(len(desk.actor._book.open_orders()))
+    desk.context.observe = lambda to, message: held.append(len(desk.actor._book.open_orders()))
 
     desk.entry()
 
@@ -280,7 +280,7 @@ def test_nothing_is_entered_before_everything_is_up(desk: Desk) -> None:
 def test_a_halt_latches_the_gate_before_it_is_told(desk: Desk) -> None:
     desk.active()
     leaves: list[bool] = []
-    desk.context.watch = lambda to, message: leaves.append(desk.entry_leaves())
+    desk.context.observe = lambda to, message: leaves.append(desk.entry_leaves())
 
     desk.actor.receive(SetTradingState(TradingState.HALTED, "stop", "operator"))
 
@@ -330,6 +330,22 @@ def test_a_kept_state_that_cannot_be_read_means_halted(stage: Stage, desk: Desk)
     stage.journal.set_flag("trading_state", "{broken")
 
     assert desk.again().state() is TradingState.HALTED
+
+
+def test_a_latched_gate_stays_latched_though_the_halt_never_reached_the_disk(stage: Stage, desk: Desk) -> None:
+    desk.active()
+    context = stage.context("risk", 2)
+    context.gate.halt("a loss, and then the disk hung")
+    settings = RiskSettings(run=desk.run, limits=desk.limits, mis_cutoff={}, intent_valid_seconds=30)
+    again = RiskGate(context, stage.routes, stage.journal, stage.clock, SessionCalendar(), INSTRUMENTS, settings)
+
+    again.started()
+
+    report = again.receive(Report())
+    assert isinstance(report, dict)
+    assert report["state"].state is TradingState.HALTED
+    assert "disk hung" in report["state"].why
+    assert context.gate.level is TradingLevel.HALTED
 
 
 def test_a_halt_holds_though_the_disk_is_full(stage: Stage, desk: Desk) -> None:

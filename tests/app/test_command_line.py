@@ -59,7 +59,7 @@ def test_starting_is_quick() -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("nonsense",), "patang: found 'nonsense', which is no command; allowed: check, "),
+        (("nonsense",), "patang: found 'nonsense', which is no command; allowed: "),
         (("chek",), "patang: found 'chek', which is no command (did you mean 'check'?); allowed: "),
         (("report", "eof"), "patang: found 'report eof', which is no command (did you mean 'report eod'?); allowed: "),
         (("check", "--nonsense"), "patang: Unknown option: --nonsense"),
