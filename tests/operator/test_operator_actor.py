@@ -115,11 +115,13 @@ def test_requests_are_told_once_in_order_to_whom_they_concern(post: Post) -> Non
 def test_ready_only_when_what_waited_has_been_told(post: Post) -> None:
     """A halt that was said before the start reaches the gate before anybody makes trading active."""
     post.put(Halt("why"))
-    post.context.watch = lambda _name, _message: None if not post.context.was_ready else pytest.fail("ready too early")
+    early: list[str] = []
+    post.context.observe = lambda name, _message: early.append(name) if not post.context.was_ready else None
 
     post.start()
 
     assert post.told() == [("risk", Halt("why"))]
+    assert early == ["risk"]
     assert post.context.was_ready
 
 
