@@ -22,6 +22,7 @@ from domain.values import E4
 WIDTH: Final = 1000
 HEIGHT: Final = 300
 POINTS_MAX: Final = 800
+DOTS_MIN: Final = 8
 DOTS_MAX: Final = 400
 LABELS_MAX: Final = 6
 TICKS_WANTED: Final = 4
@@ -121,9 +122,12 @@ def histogram(buckets: Sequence[Bucket]) -> str:
 
 
 def excursions(trips: Sequence[Trip]) -> str:
-    """Each sampled trip: how far it went against us (to the left) against what became of it (upwards)."""
+    """Each sampled trip: how far it went against us (to the left) against what became of it (upwards).
+
+    Empty for a handful: it would be taken for a picture of all.
+    """
     points = [(trip.adverse, trip.net) for trip in trips if trip.adverse is not None][-DOTS_MAX:]
-    if len(points) < 2:
+    if len(points) < DOTS_MIN:
         return ""
     across = nice_ticks(min(adverse for adverse, _ in points) / 10_000, 0.0)
     upwards = nice_ticks(min(0, *(net for _, net in points)) / 10_000, max(0, *(net for _, net in points)) / 10_000)

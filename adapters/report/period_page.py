@@ -25,7 +25,7 @@ from adapters.report.period_text import (
     result,
     span,
 )
-from adapters.report.text import clock, words
+from adapters.report.text import MINUS, clock, words
 from domain.report.period import PeriodDay, PeriodReport, StrategyPeriod
 from domain.report.period_trips import Trip
 from domain.values import E4, ist
@@ -204,7 +204,7 @@ def _strategies(report: PeriodReport) -> str:
         "#Return*",
         "#Sharpe*",
         "#Deepest fall*",
-        "#Trips",
+        "#Trips*",
         "#Won*",
         "#Factor*",
         "#Charges*",
@@ -257,7 +257,7 @@ def _benchmark(report: PeriodReport) -> str:
 def _shape(report: PeriodReport) -> str:
     dates = [day.day for day in report.days]
     window = report.rolling_window
-    rolling = curves("Rolling Sharpe ratio", dates, [Curve("Sharpe", "own", report.rolling)], "{:g}".format, small=True)
+    rolling = curves("Rolling Sharpe ratio", dates, [Curve("Sharpe", "own", report.rolling)], _axis_ratio, small=True)
     cards = [
         (f"Sharpe ratio of the last {window} days", rolling),
         ("Round trips by net result", histogram(report.distribution)),
@@ -381,7 +381,7 @@ def _folded(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]], tota
         return ""
     rest = f'<p class="hint">{total - len(rows)} earlier ones are in period.json</p>' if total > len(rows) else ""
     long = ' class="long"' if total > LONG else ""
-    return f"""<section class="card"><details{long}><summary><h2>{name}</h2> <span>{total}</span></summary>
+    return f"""<section class="card folded"><details{long}><summary><h2>{name}</h2> <span>{total}</span></summary>
 {_table(heads, rows)}{rest}</details></section>"""
 
 
@@ -395,6 +395,10 @@ def _compounded(returns: Sequence[float]) -> list[float]:
 
 def _sampled(amount: E4 | None, count: int) -> str:
     return NOTHING if amount is None else f"{result(amount)} (of {count})"
+
+
+def _axis_ratio(value: float) -> str:
+    return f"{value:g}".replace("-", MINUS)
 
 
 def _tone(value: float | None) -> str:

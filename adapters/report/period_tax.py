@@ -28,12 +28,13 @@ def tax_section(sheet: TaxSheet, rows_max: int) -> str:
 
 def _head(total: HeadTotal) -> tuple[str, ...]:
     name, _, kind = total.head.value.partition(" (")
-    detail = f"{kind.rstrip(')')}, {total.lots} lots, sold for {money(total.proceeds)}, cost {money(total.cost)}"
+    sums = f", sold for {money(total.proceeds)}, cost {money(total.cost)}"
     if total.premium_sold:
-        detail += f", premium of options sold {money(total.premium_sold)}"
+        sums += f", premium of options sold {money(total.premium_sold)}"
+    detail = f'{kind.rstrip(")")}, {total.lots} lots<span class="w">{sums}</span>'
     tone = "gain" if total.result > 0 else "loss" if total.result < 0 else ""
     return (
-        f"<b>{escape(name)}</b><small>{escape(detail)}</small>",
+        f"<b>{escape(name)}</b><small>{detail}</small>",
         money(total.turnover),
         result(total.gross),
         money(total.charges),
@@ -58,7 +59,7 @@ def _open(sheet: TaxSheet) -> str:
         (lot.instrument, date(lot.opened), f"{lot.quantity:+d}", money(lot.value), str(lot.days))
         for lot in sheet.open_lots
     ]
-    return "<h3>Open at the end</h3>" + _table(("Instrument", "Opened*", "#Quantity", "#Value", "#Days held"), rows)
+    return "<h3>Open at the end</h3>" + _table(("Instrument", "Opened*", "#Quantity", "#Value*", "#Days held"), rows)
 
 
 def _lots(sheet: TaxSheet, rows_max: int) -> str:

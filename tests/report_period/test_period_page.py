@@ -316,8 +316,8 @@ def test_dots_stand_for_sampled_trips() -> None:
     known = [trip for trip in REPORT.trips if trip.adverse is not None]
 
     assert 10 < len(known) < len(REPORT.trips)
-    assert excursions(REPORT.trips).count('class="dot') == len(known)
-    assert excursions(known[:1]) == ""
+    assert excursions(REPORT.trips).count('class="dot ') == len(known)
+    assert excursions(known[:7]) == ""
     assert spark([1.0]) == ""
 
 
