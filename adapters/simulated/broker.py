@@ -97,6 +97,7 @@ class SimBroker:
 
     def cancel(self, order_id: str, variety: str) -> CancelOutcome:
         """See Broker.cancel."""
+        self._watcher.cancel_begins(order_id, self._process.running)
         self._hazard("broker.cancel")
         if self._weather.strikes("unreachable"):
             return NotSent("no connection")

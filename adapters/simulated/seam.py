@@ -108,6 +108,10 @@ class Watcher(Protocol):
         """The gate let a POST start, on this strand (`gateway.entry.0#2`)."""
         ...
 
+    def cancel_begins(self, order_id: str, by: str) -> None:
+        """The gate let a cancel start, on this strand."""
+        ...
+
     def bytes_left(self, order: PlaceOrder, by: str) -> None:
         """From here on the order may be at the exchange."""
         ...

@@ -142,14 +142,22 @@ class Checker:
         if tag in self._posts:
             self.broken("one post", f"{tag} is posted by {by}, and was by {self._posts[tag]}")
         self._posts[tag] = by
-        name, _, incarnation = by.partition("#")
-        if self._latest.get(name) != int(incarnation or 0):
-            self.broken("stale", f"{by} posts {tag}, but it was given up")
+        self._must_be_current(by, f"posts {tag}")
         if tag not in self.intents:
             self.broken("journal first", f"{tag} is posted and its intent is not durable")
         elif tag not in self.claimed:
             self.broken("journal first", f"{tag} is posted and its claim is not durable")
         self._must_be_valid(tag)
+
+    def cancel_begins(self, order_id: str, by: str) -> None:
+        """See Watcher."""
+        self._note(f"cancel {order_id} by {by}")
+        self._must_be_current(by, f"cancels {order_id}")
+
+    def _must_be_current(self, by: str, does: str) -> None:
+        name, _, incarnation = by.partition("#")
+        if self._latest.get(name) != int(incarnation or 0):
+            self.broken("stale", f"{by} {does}, but it was given up")
 
     def _must_be_valid(self, tag: str) -> None:
         assert self.clock is not None

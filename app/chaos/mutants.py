@@ -21,12 +21,13 @@ import domain.orders.updates as updates_module
 from actors.folding import JournalReader
 from actors.gateway import OrderWorker
 from actors.orders import OrderSupervisor
-from actors.routes import ROUTES, Routes, gateway_entry
+from actors.routes import ROUTES, gateway_entry
 from actors.runtime import GateRefused
 from actors.runtime.cell import Cell, Failure
 from actors.runtime.gate import Gate, Ticket, TradingLevel, _Stage
 from actors.runtime.node import Node
 from actors.runtime.supervisor import Supervisor
+from actors.shards import ShardRoutes
 from adapters.store.journal import SqliteJournal
 from domain.errors import JournalUnavailable
 from domain.messages.broker import BrokerStatus, NotSent, PostOutcome
@@ -60,11 +61,16 @@ def patched(owner: Any, name: str, replacement: object) -> Iterator[None]:  # no
 
 
 class Mutant(Struct, frozen=True):
-    """One breakage. `breaks` is what a reader should understand it to do."""
+    """One breakage.
+
+    breaks   what a reader should understand it to do
+    shown_by kinds of fault that bring it to light quickest; none: it shows without any
+    """
 
     name: str
     breaks: str
     patches: tuple[tuple[object, str, object], ...]
+    shown_by: tuple[str, ...] = ()
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -277,7 +283,7 @@ def _feed_without_gap(reader: JournalReader, record: JournalRecord) -> None:
         reader._take(record)
 
 
-def _publish_conflating(routes: Routes, sender: Any, message: object) -> None:  # noqa: ANN401 - a Sender
+def _publish_conflating(routes: ShardRoutes, sender: Any, message: object) -> None:  # noqa: ANN401 - a Sender
     if isinstance(message, JournalRecord):
         for name in ROUTES[JournalRecord].to(routes.topology, message):
             sender.tell(name, message, key="record")
@@ -285,7 +291,7 @@ def _publish_conflating(routes: Routes, sender: Any, message: object) -> None:  
         _PUBLISH(routes, sender, message)
 
 
-def _publish_twice(routes: Routes, sender: Any, message: object) -> None:  # noqa: ANN401 - a Sender
+def _publish_twice(routes: ShardRoutes, sender: Any, message: object) -> None:  # noqa: ANN401 - a Sender
     _PUBLISH(routes, sender, message)
     if isinstance(message, JournalRecord):
         _PUBLISH(routes, sender, message)
@@ -323,7 +329,7 @@ _CHECK: Final = Gate._check
 _COMMIT: Final = SqliteJournal.commit
 _CLAIM: Final = SqliteJournal.claim
 _BOOK_READ: Final = OrderSupervisor._book_read
-_PUBLISH: Final = Routes.publish
+_PUBLISH: Final = ShardRoutes.publish
 _REVOKE: Final = Cell.revoke
 _RESTART: Final = Supervisor._restart
 _FOLD: Final = transitions_module.fold
@@ -334,21 +340,32 @@ MUTANTS: Final = (
         "no fence",
         "a hung incarnation that wakes up may still act",
         ((Gate, "_check", _check_without_fence), (Gate, "fence", _fence_nothing)),
+        shown_by=("hang", "crowded", "unfilled", "operator"),
     ),
     Mutant(
         "gate checked only once",
         "an effect is checked when it registers, not when it starts",
         ((Gate, "start", _start_unchecked),),
+        shown_by=("operator", "slow_disk", "crowded", "hang"),
     ),
-    Mutant("kill latch ignored", "the gate never looks at its level", ((Gate, "_check", _check_without_latch),)),
+    Mutant(
+        "kill latch ignored",
+        "the gate never looks at its level",
+        ((Gate, "_check", _check_without_latch),),
+        shown_by=("operator", "slow_disk", "crowded"),
+    ),
     Mutant("no S record", "a claim leaves nothing on the disk", ((SqliteJournal, "claim", _claim_writes_nothing),)),
     Mutant(
-        "claim not atomic", "a claim looks first and writes later", ((SqliteJournal, "claim", _claim_in_two_steps),)
+        "claim not atomic",
+        "a claim looks first and writes later",
+        ((SqliteJournal, "claim", _claim_in_two_steps),),
+        shown_by=("slow_disk", "crowded"),
     ),
     Mutant(
         "risk epoch ignored",
         "approvals of a former risk gate are journaled",
         ((SqliteJournal, "commit", _commit_any_epoch),),
+        shown_by=("crash", "domino", "slow_disk"),
     ),
     Mutant(
         "journal after send",
@@ -359,31 +376,37 @@ MUTANTS: Final = (
         "clock read twice",
         "a claim is judged by a time read before the wait for its turn",
         ((OrderWorker, "_claim_and_post", _clock_read_before_pacing),),
+        shown_by=("crowded",),
     ),
     Mutant(
         "resend if absent",
         "an unresolved order that the book does not show is posted again",
         ((OrderSupervisor, "_book_read", _resend_what_is_absent), (SqliteJournal, "claim", _claim_what_is_unresolved)),
+        shown_by=("request_lost", "late_order"),
     ),
     Mutant(
         "absent means rejected",
         "an unresolved order that the book does not show is given up",
         ((OrderSupervisor, "_book_read", _absent_means_rejected),),
+        shown_by=("late_order", "reply_lost"),
     ),
     Mutant(
         "restart forgets what was sent",
         "after a restart S counts as unsent",
         ((orders_module, "after_restart", _restart_forgets_sent),),
+        shown_by=("kill", "reply_lost", "slow_network"),
     ),
     Mutant(
         "told before it is durable",
         "records are told, then committed",
         ((OrderSupervisor, "_commit", _commit_and_keep_quiet),),
+        shown_by=("disk_full", "kill"),
     ),
     Mutant(
         "closed before its trades",
         "an order ends with its first terminal update",
         ((updates_module, "_with_closing", _closed_at_first_word),),
+        shown_by=("partial_fill",),
     ),
     Mutant(
         "update order ignored",
@@ -393,27 +416,38 @@ MUTANTS: Final = (
             (updates_module, "fold", _fold_at_face_value),
             (updates_module, "further", _newest),
         ),
+        shown_by=("update_overtaken", "update_doubled", "partial_fill"),
     ),
     Mutant(
         "seq ignored on rebuild",
         "a record that was applied is applied again",
         ((JournalReader, "feed", _feed_without_seq),),
+        shown_by=("crash", "domino"),
     ),
     Mutant(
         "conflating fills",
         "a newer record replaces an older one in the mailbox, and the gap is not read",
-        ((Routes, "publish", _publish_conflating), (JournalReader, "feed", _feed_without_gap)),
+        ((ShardRoutes, "publish", _publish_conflating), (JournalReader, "feed", _feed_without_gap)),
     ),
-    Mutant("double fan-out", "every record is told twice", ((Routes, "publish", _publish_twice),)),
+    Mutant("double fan-out", "every record is told twice", ((ShardRoutes, "publish", _publish_twice),)),
     Mutant(
         "hold not released",
         "an approval that came to nothing keeps its hold",
         ((RiskBook, "release", _release_nothing), (RiskBook, "expire_holds", _expire_nothing)),
+        shown_by=("crash", "disk_full"),
     ),
     Mutant("hold released early", "an approval counts only once it is journaled", ((RiskBook, "hold", _hold_nothing),)),
     Mutant(
-        "lease not revoked", "an incarnation that is over still takes messages", ((Cell, "revoke", _revoke_nothing),)
+        "lease not revoked",
+        "an incarnation that is over still takes messages",
+        ((Cell, "revoke", _revoke_nothing),),
+        shown_by=("crash", "hang"),
     ),
-    Mutant("left down", "a child that failed is not started again", ((Supervisor, "_restart", _tear_off),)),
+    Mutant(
+        "left down",
+        "a child that failed is not started again",
+        ((Supervisor, "_restart", _tear_off),),
+        shown_by=("crash",),
+    ),
 )
 """In the order of the page: gate, journal, gateway, order supervisor, readers, risk, runtime."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -63,12 +63,12 @@ def run_mutants(workers: int, names: Sequence[str] = (), seeds_max: int = MUTANT
     yield from _spread(partial(hunt, seeds_max=seeds_max), wanted, workers)
 
 
-def hunt(name: str, *, seeds_max: int = MUTANT_SEEDS, first: int = 1) -> Fate:
-    """The first seed that catches the mutant."""
+def hunt(name: str, *, seeds_max: int = MUTANT_SEEDS, first: int = 1, faults: Collection[str] | None = None) -> Fate:
+    """The first seed that catches the mutant, under any faults or these kinds alone."""
     mutant = mutant_named(name)
     with mutant.applied():
         for seed in range(first, first + seeds_max):
-            result = run_seed(seed)
+            result = run_seed(seed, faults=faults)
             if result.violations:
                 found = result.violations[0]
                 return Fate(name, mutant.breaks, seed, found.rule, found.text)

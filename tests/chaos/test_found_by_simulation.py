@@ -1,0 +1,142 @@
+"""What the simulation found in the real code, each as a plain test that stays when seeds no longer meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from actors.gateway import OrderWorker
+from actors.orders import OrderSettings, OrderSupervisor
+from actors.routes import gateway_entry
+from domain.errors import IllegalTransition
+from domain.messages.broker import Accepted, Funds, NotSent, PlaceOrder, PostOutcome
+from domain.messages.journal import DayOpened, IntentExpired, OrderState
+from domain.messages.orders import AccountRead, OrderPosted, SubmitOrder
+from domain.orders.tags import tag_for
+from domain.values import SECOND
+from tests.actors.stage import Stage, Told, own
+from tests.support.orders import NOW, an_accepted, an_intent
+
+SETTINGS = OrderSettings(
+    poll_seconds=10.0,
+    unresolved_poll_seconds=2.0,
+    trades_retry_seconds=0.25,
+    send_deadline_seconds=15.0,
+    market_order_patience_seconds=30.0,
+    entry_workers=2,
+    market_protection=-1,
+)
+TAG = tag_for(an_intent().intent_id)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path, NOW)
+    yield made
+    made.close()
+
+
+def supervisor(stage: Stage, incarnation: int = 1) -> tuple[OrderSupervisor, Told]:
+    context = stage.context("orders", incarnation)
+    actor = OrderSupervisor(context, stage.routes, stage.journal, stage.clock, SETTINGS)
+    actor.started()
+    return actor, context
+
+
+def test_a_claim_that_comes_between_the_look_and_the_expiry_stands(stage: Stage) -> None:
+    stage.journal.commit((an_accepted(),))
+    actor, context = supervisor(stage, incarnation=2)
+    looked_at = stage.journal.open_records
+    stage.clock.now = an_intent().valid_until - 1
+
+    def claimed_meanwhile() -> object:
+        found = looked_at()
+        stage.journal.claim(TAG, stage.clock.now)
+        stage.clock.now = an_intent().valid_until
+        return found
+
+    stage.journal.open_records = claimed_meanwhile  # type: ignore[method-assign, assignment]
+    actor.receive(own(context, "_Tick"))
+    stage.journal.open_records = looked_at  # type: ignore[method-assign]
+    record = stage.journal.record(TAG)
+    assert record is not None
+    assert record.state is OrderState.SENDING, "an order on its way was written off as unsent"
+    with pytest.raises(IllegalTransition):
+        stage.journal.commit((IntentExpired(TAG, "i", "ma", "late", NOW, was=OrderState.INTENT),))
+
+
+def test_a_day_that_a_full_disk_kept_from_opening_is_opened_later(stage: Stage) -> None:
+    actor, context = supervisor(stage)
+    funds = Funds(cash=1_000, live_balance=1_000, opening_balance=1_000, collateral=0)
+    read = AccountRead(request=1, positions=(), holdings=(), funds=funds)
+    stage.journal.full = True
+    actor.receive(read)
+    assert not context.was_ready
+    stage.journal.full = False
+    context.afresh()
+    actor.receive(read)
+    assert any(isinstance(record.event, DayOpened) for record in stage.journal.read(0))
+    assert context.was_ready
+
+
+def test_a_quarantine_that_finds_the_disk_full_is_tried_again(stage: Stage) -> None:
+    stage.journal.commit((an_accepted(),))
+    stage.journal.claim(TAG, NOW)
+    actor, context = supervisor(stage, incarnation=2)
+    stage.passes(20.0)
+    for full in (True, False):
+        stage.journal.full = full
+        actor.receive(own(context, "_Tick"))
+    record = stage.journal.record(TAG)
+    assert record is not None
+    assert record.state is OrderState.QUARANTINED
+
+
+def test_what_a_new_process_could_not_conclude_on_a_full_disk_it_concludes_later(stage: Stage) -> None:
+    stage.journal.commit((an_accepted(),))
+    stage.journal.claim(TAG, NOW)
+    stage.restart_process()
+    stage.journal.full = True
+    actor, context = supervisor(stage, incarnation=1)
+    stage.journal.full = False
+    actor.receive(own(context, "_Tick"))
+    record = stage.journal.record(TAG)
+    assert record is not None
+    assert record.state is OrderState.QUARANTINED
+
+
+class Posting:
+    """A broker that would take the order."""
+
+    posted = 0
+
+    def pace(self, *, urgent: bool, timeout_seconds: float) -> bool:
+        return True
+
+    def place(self, order: PlaceOrder, on_sent: object = None) -> PostOutcome:
+        self.posted += 1
+        return Accepted("1")
+
+
+def test_a_decision_that_grew_too_old_while_its_claim_waited_for_the_disk_is_not_sent(stage: Stage) -> None:
+    accepted = an_accepted()
+    stage.journal.commit((accepted,))
+    claim, valid_until = stage.journal.claim, accepted.intent.valid_until
+
+    def slow(tag: str, now: int) -> object:
+        record = claim(tag, now)
+        stage.clock.now = valid_until + SECOND
+        return record
+
+    stage.journal.claim = slow  # type: ignore[method-assign, assignment]
+    context, broker = stage.context(gateway_entry(0)), Posting()
+    worker = OrderWorker(context, stage.routes, broker, stage.journal, stage.clock, 3.0)  # type: ignore[arg-type]
+    worker.receive(SubmitOrder(accepted.order, "ma", reduce_only_proof=False, valid_until=valid_until))
+    assert broker.posted == 0
+    told = context.told_to("orders")
+    assert isinstance(told[-1], OrderPosted)
+    assert isinstance(told[-1].outcome, NotSent)
+    assert msgspec.json.encode(told[-1])
