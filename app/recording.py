@@ -331,6 +331,11 @@ class _RecordedGate:
         """See Gate.level."""
         return TradingLevel(self._recorder.answer("gate.level", lambda: int(self._inner.level)))
 
+    @property
+    def reason(self) -> str:
+        """See Gate.reason."""
+        return self._recorder.answer("gate.reason", lambda: self._inner.reason)
+
     def _note(self, what: str, refused: GateRefused | None) -> None:
         actor = self._recorder.here.actor
         if actor:

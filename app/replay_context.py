@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, cast
 
-from actors.runtime import EffectKind, Gate, GateRefused, Lane, Ticket
+from actors.runtime import EffectKind, Gate, GateRefused, Lane, Ticket, TradingLevel
 from actors.runtime.cell import Address
 from actors.runtime.detached import DetachedContext, SetTimer
 from actors.runtime.seam import Runtime, Timer
@@ -102,6 +102,16 @@ class _ReplayGate:
     def halt(self, reason: str, *, allow_exits: bool = True, timeout_seconds: float = 1.0) -> list[str]:
         """See Gate.halt."""
         return cast("list[str]", self._day.ask("gate.halt"))
+
+    @property
+    def level(self) -> TradingLevel:
+        """See Gate.level."""
+        return TradingLevel(cast("int", self._day.ask("gate.level")))
+
+    @property
+    def reason(self) -> str:
+        """See Gate.reason."""
+        return cast("str", self._day.ask("gate.reason"))
 
     def finish(self, ticket: Ticket) -> None:
         """Nothing is on any wire."""
