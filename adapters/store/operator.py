@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ CREATE TABLE requests (
     taken TEXT NOT NULL DEFAULT '', outcome TEXT) STRICT;
 CREATE INDEX waiting ON requests (id) WHERE outcome IS NULL;
 """
+OPEN_SECONDS: Final = 5.0
 WITHDRAWN: Final = "withdrawn: no trader took it in time"
 
 _encoder = msgspec.json.Encoder()
@@ -41,16 +43,7 @@ class OperatorDesk:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._db = apsw.Connection(str(path))
-            self._db.set_busy_timeout(5_000)
-            self._db.pragma("journal_mode", "wal")
-            self._db.pragma("synchronous", "full")
-            self._db.execute("BEGIN IMMEDIATE")  # two terminals may both find it new
-            version = self._db.pragma("user_version")
-            if version == 0:
-                self._db.execute(_SCHEMA)
-                self._db.pragma("user_version", SCHEMA_VERSION)
-            self._db.execute("COMMIT")
+            self._db, version = _opened(path)
         except (apsw.NotADBError, apsw.CorruptError) as error:
             raise JournalCorrupt(f"{path}: not a readable table of requests: {error}") from error
         except (apsw.Error, OSError) as error:
@@ -125,3 +118,33 @@ class OperatorDesk:
             raise JournalUnavailable(f"{self._path}: {error}") from error
         except msgspec.MsgspecError as error:
             raise JournalCorrupt(f"{self._path}: a request cannot be read: {error}") from error
+
+
+def _opened(path: Path) -> tuple[apsw.Connection, object]:
+    """The connection, and the version that was found. Two terminals may both find the file new.
+
+    SQLite does not wait for the lock that changing to WAL takes: so this tries again.
+    """
+    deadline = time.monotonic() + OPEN_SECONDS
+    while True:
+        db = apsw.Connection(str(path))
+        try:
+            db.set_busy_timeout(5_000)
+            db.pragma("journal_mode", "wal")
+            db.pragma("synchronous", "full")
+            db.execute("BEGIN IMMEDIATE")
+            version = db.pragma("user_version")
+            if version == 0:
+                db.execute(_SCHEMA)
+                db.pragma("user_version", SCHEMA_VERSION)
+            db.execute("COMMIT")
+        except (apsw.BusyError, apsw.LockedError):
+            db.close()
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        except apsw.Error:
+            db.close()
+            raise
+        else:
+            return db, version

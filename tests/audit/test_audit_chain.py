@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
+import os
 import random
 import stat
 import time
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from adapters.store.audit import AuditTrail, prove, read
 from domain.audit.chain import ChainBroken, Head, TornLine, is_whole, seal, verify
 from domain.audit.entries import KINDS, draft
+from domain.errors import JournalUnavailable
 from domain.messages.control import SessionLost
 from domain.values import SECOND
 from tests.audit.making import a_life, a_trail, as_draft, plain, the_file
@@ -98,6 +101,39 @@ def test_lines_cannot_be_moved(tmp_path: Path, change: str) -> None:
 
     with pytest.raises(ChainBroken, match=r"\.log: entry \d+ does not follow"):
         prove(tmp_path)
+
+
+def test_a_number_that_is_left_out_is_found_even_in_a_chain_that_fits() -> None:
+    first, prev = seal(b'{"seq":1,"kind":"a"', b"0" * 64)
+    third, _ = seal(b'{"seq":3,"kind":"a"', prev)
+
+    with pytest.raises(ChainBroken, match="entry 2 does not follow .*found entry 3 in its place"):
+        verify([("it", first), ("it", third)])
+
+
+@pytest.mark.parametrize("taken", [0, 1, 100])
+def test_a_disk_that_takes_half_of_a_line_leaves_no_half_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    trail = a_trail(tmp_path)
+    real = os.write
+
+    def full(descriptor: int, content: bytes) -> int:
+        if taken:
+            real(descriptor, content[:taken])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    trail.append(draft(SessionLost("why", 1)), NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(JournalUnavailable, match="No space left on device"):
+            trail.flush()
+    between = prove(tmp_path)
+    trail.flush()
+    trail.close()
+
+    assert (between.entries, between.torn_tail) == (10, 0)
+    assert prove(tmp_path).entries == 11
 
 
 def test_the_chain_goes_on_across_days_and_a_missing_day_is_found(tmp_path: Path) -> None:
