@@ -107,7 +107,7 @@ def test_a_number_that_is_left_out_is_found_even_in_a_chain_that_fits() -> None:
     first, prev = seal(b'{"seq":1,"kind":"a"', b"0" * 64)
     third, _ = seal(b'{"seq":3,"kind":"a"', prev)
 
-    with pytest.raises(ChainBroken, match="entry 2 does not follow .*found entry 3 in its place"):
+    with pytest.raises(ChainBroken, match=r"entry 2 does not follow .*found entry 3 in its place"):
         verify([("it", first), ("it", third)])
 
 
