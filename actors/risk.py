@@ -136,6 +136,7 @@ class RiskGate(Actor):
         self._frozen: dict[str, str] = {}
         self._flattening: dict[int, str] = {}
         self._wishes = Wishes()
+        self._unkept: dict[str, str] = {}
         self._cutoffs: dict[tuple[SessionClass, dt.date], tuple[tuple[Nanos, Nanos] | None, Nanos | None]] = {}
 
     def started(self) -> None:
@@ -190,6 +191,8 @@ class RiskGate(Actor):
             case JobDue(subject=subject):
                 self._square_off(SessionClass(subject))
             case _Look():
+                for name, text in tuple(self._unkept.items()):
+                    self._keep_flag(name, text)
                 self._flatten()
             case Report():
                 return {"state": self._state, "epoch": self._epoch, "seq": self._book.seq, "frozen": self._frozen}
@@ -270,10 +273,7 @@ class RiskGate(Actor):
         self._state = _State(state, why, who, self._settings.run)
         # The gate first: it is what stops entries already on their way. Then the disk, then everybody else.
         on_the_wire = self._set_gate()
-        try:
-            self._journal.set_flag(STATE_FLAG, msgspec.json.encode(self._state).decode())
-        except JournalUnavailable as error:
-            self._alert("critical", "risk.state_not_kept", str(error), now)
+        self._keep_flag(STATE_FLAG, msgspec.json.encode(self._state).decode())
         self.context.log(
             "info" if state is TradingState.ACTIVE else "warning", "risk.state", state=state.value, why=why, who=who
         )
@@ -322,10 +322,17 @@ class RiskGate(Actor):
 
     def _keep_for_restart(self, name: str, value: object) -> None:
         """For the next incarnation of this process. What is in force now does not wait for the disk."""
+        self._keep_flag(name, msgspec.json.encode((self._settings.run, value)).decode())
+
+    def _keep_flag(self, name: str, text: str) -> None:
+        """Where the disk refuses it is tried again: a restarted gate would go by what was kept before."""
         try:
-            self._journal.set_flag(name, msgspec.json.encode((self._settings.run, value)).decode())
+            self._journal.set_flag(name, text)
+            self._unkept.pop(name, None)
         except JournalUnavailable as error:
-            self._alert("critical", "risk.state_not_kept", str(error), self._clock.now_ns())
+            if name not in self._unkept:
+                self._alert("critical", "risk.state_not_kept", str(error), self._clock.now_ns())
+            self._unkept[name] = text
 
     def _freeze(self, strategy: str, why: str) -> None:
         if strategy in self._frozen:
