@@ -10,12 +10,16 @@ import pytest
 
 from actors.gateway import OrderWorker
 from actors.orders import OrderSettings, OrderSupervisor
+from actors.risk import RiskGate, RiskSettings
 from actors.routes import gateway_entry
+from domain.calendar import SessionCalendar
 from domain.errors import IllegalTransition
 from domain.messages.broker import Accepted, Funds, NotSent, PlaceOrder, PostOutcome
+from domain.messages.control import Alert, Report, SetTradingState, TradingState
 from domain.messages.journal import DayOpened, IntentExpired, OrderState
 from domain.messages.orders import AccountRead, OrderPosted, SubmitOrder
 from domain.orders.tags import tag_for
+from domain.risk import RiskLimits
 from domain.values import SECOND
 from tests.actors.stage import Stage, Told, own
 from tests.support.orders import NOW, an_accepted, an_intent
@@ -140,3 +144,29 @@ def test_a_decision_that_grew_too_old_while_its_claim_waited_for_the_disk_is_not
     assert isinstance(told[-1], OrderPosted)
     assert isinstance(told[-1].outcome, NotSent)
     assert msgspec.json.encode(told[-1])
+
+
+def test_a_state_that_found_the_disk_full_is_kept_as_soon_as_there_is_room(stage: Stage) -> None:
+    def gate(incarnation: int) -> tuple[RiskGate, Told]:
+        settings = RiskSettings(run="one", limits=RiskLimits(), mis_cutoff={}, intent_valid_seconds=30)
+        context = stage.context("risk", incarnation)
+        made = RiskGate(context, stage.routes, stage.journal, stage.clock, SessionCalendar(), {}, settings)
+        made.started()
+        return made, context
+
+    def state(of: RiskGate) -> object:
+        report = of.receive(Report())
+        assert isinstance(report, dict)
+        return report["state"].state
+
+    first, context = gate(1)
+    first.receive(SetTradingState(TradingState.REDUCING, "no session", "session"))
+    stage.journal.full = True
+    first.receive(SetTradingState(TradingState.ACTIVE, "the session is open again", "startup"))
+    assert len(context.of(Alert)) == 1
+    first.receive(own(context, "_Look"))
+    assert len(context.of(Alert)) == 1, "one full disk is one alert"
+    stage.journal.full = False
+    first.receive(own(context, "_Look"))
+    second, _ = gate(2)
+    assert state(second) is TradingState.ACTIVE, "a restarted gate resumed a state that was over"
