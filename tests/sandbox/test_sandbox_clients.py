@@ -166,7 +166,13 @@ class Heard:
                 ws.set_mode(mode, chosen)
 
         self.ticker.on_connect = on_connect
-        self.ticker.connect(threaded=True)
+        from twisted.internet import reactor
+
+        # Another test of this process may have the one reactor running already: then only its thread may connect.
+        if reactor.running:
+            reactor.callFromThread(self.ticker.connect, threaded=True)
+        else:
+            self.ticker.connect(threaded=True)
 
 
 @pytest.fixture
