@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from actors.risk import STATE_FLAG
@@ -57,6 +58,7 @@ def typist(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Typist:
         (("resolve", "PTAG", "--as", "gone", "--why", "x"), "--as: found 'gone'; allowed: placed:ORDER_ID or absent"),
         (("resolve", "PTAG", "--as", "placed:", "--why", "x"), "--as: found 'placed:'; allowed: "),
         (("resolve", "PTAG", "--as", "placed", "--why", "x"), "--as: found 'placed'; allowed: "),
+        (("audit", "export", "--format", "parquet"), "--format parquet: name a file with --out"),
         (("audit", "export", "--from", "yesterday"), "--from: found 'yesterday'; allowed: a day, such as 2026-11-20"),
     ],
 )
@@ -191,3 +193,16 @@ def test_export_of_some_days(typist: Typist, tmp_path: Path) -> None:
     assert none == (DONE, "seq,time,kind,tag,order_id,strategy,journal,body,prev,hash\n", "")
     assert whole[2] == f"patang: 3 entries written to {tmp_path / 'out.csv'}\n"
     assert (tmp_path / "out.csv").read_text().count("\n") == 4
+
+
+def test_export_as_a_table(typist: Typist, tmp_path: Path) -> None:
+    typist.type("halt", "--why", "x")
+    [path] = (typist.data / "audit").iterdir()
+
+    assert typist.type("audit", "export", "--format", "parquet", "--out", str(tmp_path / "out.parquet"))[0] == DONE
+
+    table = pl.read_parquet(tmp_path / "out.parquet")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert table["hash"].to_list() == [line["hash"] for line in lines]
+    assert [json.loads(body) for body in table["body"]] == [line["body"] for line in lines]
+    assert table["time"].dt.epoch("ns").to_list() == [line["time"] for line in lines]
