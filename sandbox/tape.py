@@ -28,6 +28,8 @@ Bars = NDArray[np.int64]
 
 BLOCK = 128
 """Prints between the marks of running totals."""
+_STAGGER = 37
+"""Where an instrument's blocks begin differs from one to the next, so that thousands never need their next at once."""
 
 _LIVE_TAPES_KEPT = 8192
 _DRAWN_KEPT = 512
@@ -70,7 +72,10 @@ class DayTape:
         """First price of the day; the previous close on a day without prints."""
         self._marks: Running | None = None
         # Views of plain integers: bisecting one takes less than a microsecond.
-        self._block_starts = _view(prints.second[::BLOCK])
+        self._shift = (instrument.token >> 8) * _STAGGER % BLOCK
+        first = np.maximum(np.arange(0, self.count + self._shift, BLOCK) - self._shift, 0)
+        self._block_first = first[first < self.count]
+        self._block_starts = _view(prints.second[self._block_first])
         self._block = -1
         self._block_seconds = self._block_starts
 
@@ -88,9 +93,18 @@ class DayTape:
     def _seconds_of(self, block: int) -> Sequence[int]:
         """Seconds of the prints of a block; the last one asked for is kept."""
         if block != self._block:
-            self._block_seconds = _view(self._prints.second[block * BLOCK : (block + 1) * BLOCK])
+            self._block_seconds = _view(self._prints.second[slice(*self.block_rows(block))])
             self._block = block
         return self._block_seconds
+
+    def block_of(self, index: int) -> int:
+        """Which block holds a print."""
+        return (index + self._shift) // BLOCK
+
+    def block_rows(self, block: int) -> tuple[int, int]:
+        """The prints [start, stop) of a block: BLOCK of them, but for the first and the last."""
+        end = (block + 1) * BLOCK - self._shift
+        return max(end - BLOCK, 0), min(end, self.count)
 
     @property
     def second(self) -> Ints:
@@ -166,8 +180,8 @@ class DayTape:
     def running(self, start: int, stop: int) -> Running:
         """Running totals after each of the prints [start, stop)."""
         marks = self._marks or self._mark()
-        block = start // BLOCK
-        first = block * BLOCK
+        block = self.block_of(start)
+        first = self.block_rows(block)[0]
         prints = self._prints
         price = prints.price[first:stop].astype(np.int64)
         quantity = prints.quantity[first:stop].astype(np.int64)
@@ -193,11 +207,12 @@ class DayTape:
         if elapsed >= self.session_seconds:
             return self.count
         block = bisect_right(self._block_starts, elapsed) - 1
-        return block * BLOCK + bisect_right(self._seconds_of(block), elapsed) if block >= 0 else 0
+        return self.block_rows(block)[0] + bisect_right(self._seconds_of(block), elapsed) if block >= 0 else 0
 
     def time_ns(self, index: int) -> int:
         """When a print happened."""
-        return self.open_ns + self._seconds_of(index // BLOCK)[index % BLOCK] * NS
+        block = self.block_of(index)
+        return self.open_ns + self._seconds_of(block)[index - self.block_rows(block)[0]] * NS
 
     def minute_bars(self, printed: int | None = None) -> Bars:
         """Minute bars of the first `printed` prints (all of the day's by default)."""
@@ -224,7 +239,7 @@ class DayTape:
     def _mark(self) -> Running:
         """Totals before each block: what `running` starts from."""
         prints = self._prints
-        starts = np.arange(0, max(self.count, 1), BLOCK)
+        starts = self._block_first if self.count else np.zeros(1, dtype=np.int64)
 
         def before(totals: Ints, first: int) -> Ints:
             return np.concatenate([[first], totals[starts[1:] - 1]]).astype(np.int64)

@@ -162,9 +162,9 @@ class Chunk:
     def __init__(self, paths: Paths, tape: DayTape, number: int) -> None:
         self.tape = tape
         self.number = number
-        self.first = number * CHUNK
-        self.rows = slice(self.first, min(self.first + CHUNK, tape.count))
-        self.count = self.rows.stop - self.first
+        self.first, stop = tape.block_rows(number)
+        self.rows = slice(self.first, stop)
+        self.count = stop - self.first
         self._seed = paths.seed
         self._packets: dict[Mode, tuple[bytes, int]] = {}
         self._depth: Depth | None = None
@@ -253,7 +253,7 @@ class Chunks:
 
     def at(self, tape: DayTape, index: int) -> Chunk:
         """The chunk that holds print `index` of a tape."""
-        number = index // CHUNK
+        number = tape.block_of(index)
         kept = self._chunks.setdefault(tape.instrument.token, [])
         for chunk in kept:
             if chunk.number == number and chunk.tape is tape:

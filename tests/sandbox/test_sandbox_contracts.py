@@ -223,7 +223,7 @@ def test_prints_that_were_dropped_come_back_the_same(monkeypatch: pytest.MonkeyP
     for one, tape in zip(shares, tapes, strict=True):
         fresh = MARKET.tape(one, FRIDAY)
         assert np.array_equal(tape.price, fresh.price)
-        assert [tape.printed(tape.time_ns(index)) for index in (0, 127, 128, 999)] == [1, 128, 129, 1000]
+    assert [tape.printed(tape.time_ns(index)) for index in (0, 127, 128, 999)] == [1, 128, 129, 1000]
     assert sum(tape._held is not None for tape in tapes) == 2
 
 
