@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from actors.routes import PORTFOLIO, RISK, strategy_name
+from actors.routes import ORDERS, PORTFOLIO, RISK, strategy_name
 from actors.runtime import Crash, Lane, TreeNode
 from adapters.kite.pacing import Pacer, PacingLimits
 from app import logs
@@ -31,7 +31,7 @@ from app.day import Ended, StopRequest, TradingDay
 from app.strategies import cast_of
 from app.world import World, folders
 from config.loader import load
-from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report
+from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report, SetTradingState, TradingState
 from domain.messages.journal import TradeBooked
 from domain.report.eod import EodReport
 from domain.values import SessionClass
@@ -248,7 +248,11 @@ class Trader:
         eventually(lambda: self.trades(strategy) >= wanted, seconds, f"{more} more trades of {strategy or 'anyone'}")
 
     def square_off(self, exchange: Exchange, seconds: float = 15.0) -> None:
-        """The square-off job for shares, now; waits until nothing is held or open."""
+        """The square-off job for shares, now, after the last entry; waits until nothing is held or open."""
+        # Approved before the job, an entry may still be on its way: flat for a moment is not flat for good.
+        self.tell(RISK, SetTradingState(TradingState.REDUCING, "the test ends", "test"))
+        for behind_it in (RISK, ORDERS):
+            self.ask(behind_it)
         now = self.world.clock.now_ns()
         for session in (SessionClass.EQUITY, SessionClass.EQUITY_AUCTION):
             self.tell(RISK, JobDue(JobKind.SQUARE_OFF, session.value, now, now))
