@@ -291,8 +291,10 @@ class Mailbox:
 
     def look(self) -> None:
         """Keep the high-water mark."""
-        depth = self.depth
-        self._high_water = max(self._high_water, depth)
+        control, event, data = self.lanes
+        depth = len(control) + len(event) + len(data) - self._emptied
+        if depth > self._high_water:  # noqa: PLR1730 - once for nearly every message: a call costs more
+            self._high_water = depth
 
     def _make_way(self) -> None:
         if not self._plain:

@@ -85,6 +85,8 @@ class SimulationRuntime:
     def __init__(self, seed: int = 0, *, kernel: Kernel | None = None, pace: Pace | None = None) -> None:
         self.kernel = Kernel(seed) if kernel is None else kernel
         self.pace = pace or Pace()
+        self._switch = self.pace.switch
+        self._draw = self.kernel.random.random
         self.dead = False
         self.errors: list[tuple[str, BaseException]] = []
         self.points = 0
@@ -152,16 +154,18 @@ class SimulationRuntime:
         """A switch point: the seed may let others come first, or end the process right here."""
         if self.dead:
             raise Killed
-        strand = self._current
-        if strand is None:
+        if self._current is None:
             return
         self.points += 1
         if self.points == self.die_at_point:
             self.die()
-        random, pace = self.kernel.random, self.pace
-        if random.random() < pace.switch:
-            seconds = random.random() * pace.longest_seconds if random.random() < pace.stretch else 0.0
-            self.block(Waiter(strand), seconds)
+        if self._switch and self._draw() < self._switch:
+            self._give_way()
+
+    def _give_way(self) -> None:
+        draw, pace = self._draw, self.pace
+        seconds = draw() * pace.longest_seconds if draw() < pace.stretch else 0.0
+        self.block(Waiter(self.strand()), seconds)
 
     def die(self) -> None:
         """End the whole process from inside one of its strands, at once. Never returns."""

@@ -42,9 +42,10 @@ class Tape:
         """The price in that second of market time."""
         path = self._paths[token]
         index = max(0, second - self._origin)
-        draw = self._random[token].randrange
-        while len(path) <= index:
-            path.append(max(20 * RUPEE, path[-1] + (draw(5) - 2) * TICK))
+        if len(path) <= index:
+            draw = self._random[token].randrange
+            while len(path) <= index:
+                path.append(max(20 * RUPEE, path[-1] + (draw(5) - 2) * TICK))
         return path[index]
 
     def rows(self, second: int) -> TickRows:

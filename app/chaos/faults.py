@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
 from random import Random
 from typing import Final
@@ -10,11 +11,11 @@ from msgspec import Struct
 
 FAULTS: Final[Mapping[str, float]] = {
     # Ours, per edge of a port or handler: a defect that raises, one that ends the thread, one that never comes back.
-    "crash": 0.0006,
+    "crash": 0.0008,
     "exit": 0.0002,
-    "hang": 0.00012,
+    "hang": 0.0002,
     "failed_start": 0.15,
-    "domino": 0.4,  # a crash brings others down with it
+    "domino": 0.6,  # a crash brings others down with it
     # The socket, per second.
     "feed_stall": 0.02,
     "frozen_peer": 0.02,
@@ -49,12 +50,15 @@ FAULTS: Final[Mapping[str, float]] = {
     # The process and the machine: per run, per commit.
     "kill": 1.0,
     "clock_jump": 1.0,
-    "slow_disk": 0.15,
+    "slow_disk": 0.2,
     "disk_full": 0.01,
     # A person at the controls, per run.
     "operator": 1.0,
 }
 """Every kind of fault and its usual probability where it is asked for. Kinds asked once per run have 1."""
+
+DEFECTS: Final = ("crash", "exit", "hang")
+"""Of our own code, at any edge of a port or handler."""
 
 _INTENSITIES: Final = (0.3, 1.0, 1.0, 2.5)
 _FOCUSED: Final = (1.0, 3.0, 6.0)
@@ -96,7 +100,7 @@ class Plan(Struct, frozen=True):
             rates=rates,
             rate=random.choice((1, 2, 4)),
             storm_seconds=random.uniform(25.0, 70.0),
-            valid_seconds=random.choice((3.0, 8.0, 30.0, 120.0)),
+            valid_seconds=random.choice((3.0, 8.0, 30.0, 120.0, 120.0)),
             switch=random.choice((0.0, 0.03, 0.15)),
             stretch=random.choice((0.0, 0.02, 0.1)),
             longest_seconds=random.choice((0.02, 0.3)),
@@ -109,12 +113,14 @@ class Storm:
     """The weather of one run. Implements `adapters.simulated.seam.Weather`.
 
     random  for whatever the models decide; the schedule draws from the kernel's own
+    defects faults of our own code with the sums of their probabilities, one draw for all: asked at every edge
     """
 
     def __init__(self, plan: Plan) -> None:
         self.random = Random(plan.seed * 40_503 + 17)  # noqa: S311 - a pretend world
         self._rates = dict(plan.rates)
         self._spells: dict[str, float] = {}
+        self.defects = self._defects()
         self.counts: dict[str, int] = {}
 
     def strikes(self, fault: str) -> bool:
@@ -125,6 +131,20 @@ class Storm:
         self.counts[fault] = self.counts.get(fault, 0) + 1
         return True
 
+    def defect(self) -> str:
+        """Which defect of our own strikes here and now; usually none, an empty name."""
+        drawn = self.random.random()
+        for below, fault in self.defects:
+            if drawn < below:
+                self.counts[fault] = self.counts.get(fault, 0) + 1
+                return fault
+        return ""
+
+    def _defects(self) -> tuple[tuple[float, str], ...]:
+        names = [name for name in DEFECTS if name in self._rates]
+        sums = tuple(itertools.accumulate(self._rates[name] for name in names))
+        return tuple(zip(sums, names, strict=True))
+
     def has(self, fault: str) -> bool:
         """Whether this kind is on."""
         return fault in self._rates
@@ -134,7 +154,7 @@ class Storm:
         if not self._rates:
             return ""
         fault = self.random.choice(tuple(self._rates))
-        if fault in ("crash", "exit", "hang", "failed_start", "domino"):
+        if fault in (*DEFECTS, "failed_start", "domino"):
             return ""  # supervision rightly gives up on what never comes to its feet
         self._spells = {fault: min(0.95, self._rates[fault] * 10)}
         return fault
@@ -146,3 +166,4 @@ class Storm:
     def calm(self) -> None:
         """No more faults."""
         self._rates, self._spells = {}, {}
+        self.defects = ()

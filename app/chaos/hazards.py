@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from actors.runtime.simulation import SimulationRuntime
     from app.chaos.faults import Storm
 
-HANG_SECONDS: Final = (6.0, 70.0)
-"""Longer than some heartbeats, shorter than others, and all of them over before the end."""
+HANG_SECONDS: Final = (6.0, 27.0, 70.0)
+"""Least, usual and longest: beyond some heartbeats and within others, and all of them over before the end."""
 
 INJECTED: Final = "injected"
 
-TELLING: Final = {"journal.committed": 8, "journal.claimed": 25, "broker.pace": 8, "broker.sent": 8, "broker.place": 8}
+TELLING: Final = {"journal.committed": 8, "journal.claimed": 30, "broker.pace": 30, "broker.sent": 8, "broker.place": 8}
 """Edges at which much is undecided, and how many times more often faults strike there."""
 
 Handled = Callable[[str, int, object], None]
@@ -59,23 +59,25 @@ class Hazards:
 
     def disturb(self, edge: str) -> None:
         """Maybe raise, maybe end the thread, maybe hang."""
-        for _ in range(TELLING.get(edge, 1)):
-            self._disturb(edge)
+        storm = self._storm
+        if storm.defects:
+            for _ in range(TELLING.get(edge, 1)):
+                fault = storm.defect()
+                if fault:
+                    self._strike(fault, edge)
 
-    def _disturb(self, edge: str) -> None:
+    def _strike(self, fault: str, edge: str) -> None:
         storm, runtime = self._storm, self._runtime
-        if storm.strikes("crash"):
-            self._note(f"crash at {edge} in {runtime.running}")
-            self._topple()
-            raise InjectedFault(f"{INJECTED} at {edge}")
-        if storm.strikes("exit"):
-            self._note(f"exit at {edge} in {runtime.running}")
-            self._topple()
-            raise (SystemExit if storm.random.random() < 0.5 else KeyboardInterrupt)(f"{INJECTED} at {edge}")
-        if storm.strikes("hang"):
-            seconds = storm.random.uniform(*HANG_SECONDS)
+        if fault == "hang":
+            seconds = storm.random.triangular(HANG_SECONDS[0], HANG_SECONDS[2], HANG_SECONDS[1])
             self._note(f"hang of {seconds:.1f} s at {edge} in {runtime.running}")
             runtime.sleep(seconds)
+            return
+        self._note(f"{fault} at {edge} in {runtime.running}")
+        self._topple()
+        if fault == "crash":
+            raise InjectedFault(f"{INJECTED} at {edge}")
+        raise (SystemExit if storm.random.random() < 0.5 else KeyboardInterrupt)(f"{INJECTED} at {edge}")
 
     def _topple(self) -> None:
         if self._storm.strikes("domino"):

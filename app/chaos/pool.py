@@ -82,11 +82,17 @@ def mutant_named(name: str) -> Mutant:
 
 def _run_block(trial: Trial, seeds: Sequence[int]) -> list[Result]:
     results = []
-    for seed in seeds:
-        result = trial.run(seed)
-        results.append(result if result.violations else replace(result, lines=()))
-    # Greenlets, actors and supervisors refer to each other; nobody else would collect them in time.
-    gc.collect()
+    # Greenlets, actors and supervisors refer to each other. Looking for them once per block saves a tenth.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        for seed in seeds:
+            result = trial.run(seed)
+            results.append(result if result.violations else replace(result, lines=()))
+    finally:
+        gc.collect()
+        if was_on:
+            gc.enable()
     return results
 
 

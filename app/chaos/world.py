@@ -82,6 +82,8 @@ class World:
         self.squared_off = False
         self._random = self.storm.random
         self._is_calm = False
+        self._halts_to_come = 0
+        self.checker.on_accepted = self._accepted
         self.process = self._begin_process()
 
     def run(self) -> Result:
@@ -193,15 +195,24 @@ class World:
         self.trace.note(f"operator: {what}")
         match what:
             case "halt":
-                self.set_state(TradingState.HALTED)
-                if self._random.random() < 0.6:
-                    self.kernel.after(self._random.uniform(1.0, 12.0), lambda: self.set_state(TradingState.ACTIVE))
+                self._halts_to_come += 1
             case "resume":
                 self.set_state(TradingState.ACTIVE)
             case "cancel":
                 self._publish(CancelOpenOrders(include_exits=self._random.random() < 0.5, why="operator"))
             case _ if self._random.random() < 0.3:
                 self.square_off()
+
+    def _accepted(self) -> None:
+        """An order begins its way: the moment at which a halt is hardest to keep."""
+        if self._halts_to_come:
+            self._halts_to_come -= 1
+            self.kernel.after(self._random.uniform(0.0, 1.0), self._halt)
+
+    def _halt(self) -> None:
+        self.set_state(TradingState.HALTED)
+        if self._random.random() < 0.7:
+            self.kernel.after(self._random.uniform(0.5, 8.0), lambda: self.set_state(TradingState.ACTIVE))
 
     def set_state(self, state: TradingState) -> None:
         """The operator's command."""
@@ -224,6 +235,7 @@ class World:
     def _calm(self) -> None:
         self.trace.note("calm")
         self._is_calm = True
+        self._halts_to_come = 0
         self.storm.calm()
         self.checker.accepted_since_calm = 0
         self.process.hazards.kill_at_edge = self.process.runtime.die_at_point = None
