@@ -1,6 +1,10 @@
-"""Declaring an indicator: which function of TA-Lib, on what, from where on.
+"""Declaring an indicator: which function, on what, from where on.
 
-    {"fast": indicator("SMA", timeperiod=5), "strength": indicator("RSI", timeperiod=7, anchor="session")}
+    {"fast": indicator("SMA", timeperiod=5), "strength": indicator("RSI", timeperiod=7, anchor="session"),
+     "vwap": indicator("vwap"), "trend": indicator("EMA", timeperiod=20, interval="day")}
+
+Names in capitals are TA-Lib's, small ones our own (domain/indicators/onestep.py). `interval` computes it on bars of a
+coarser interval, made from the strategy's own; its value is that of the last one that has closed.
 
 TA-Lib is imported when the first indicator is looked into: it costs a quarter of a second.
 """
@@ -12,6 +16,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec import Struct
+
+from domain.indicators.onestep import BARS_PER_SESSION, OWN, OneStep
+from domain.market.buckets import INTERVAL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +47,6 @@ _SMOOTHED_UNMARKED: Final = frozenset({
 Cumulative ones (AD, OBV, PVT, ...) never forget their start: declare them with anchor="session".
 """
 
-BARS_PER_SESSION: Final = 390
-"""One-minute bars of the longest cash or derivative session (09:15 to 15:40), rounded up."""
-
 
 class Indicator(Struct, frozen=True):
     """One declared indicator, one output. Made by `indicator`.
@@ -53,6 +57,7 @@ class Indicator(Struct, frozen=True):
     parameters   TA-Lib's own, in its order
     anchor       `series`: one run over all bars; `session`: starts anew with every session
     convergence  bars beyond the lookback until the value no longer depends on where the series began
+    interval     the coarser interval whose bars it reads (`15minute`, `day`); empty for the strategy's own
     """
 
     name: str
@@ -61,13 +66,24 @@ class Indicator(Struct, frozen=True):
     parameters: tuple[tuple[str, int | float], ...]
     anchor: Anchor
     convergence: int | None
+    interval: str = ""
+
+    @property
+    def interval_seconds(self) -> int:
+        """Length of the bars it reads; 0 for the strategy's own. Raises ValueError for an unknown interval."""
+        if not self.interval:
+            return 0
+        if self.interval not in INTERVAL_SECONDS:
+            known = ", ".join(INTERVAL_SECONDS)
+            raise ValueError(f"indicator {self.name}: no interval {self.interval!r}; want {known}")
+        return INTERVAL_SECONDS[self.interval]
 
     @property
     def warm_up_bars(self) -> int:
-        """Bars that it must have seen before its value may be traded on."""
+        """Bars (of its interval) that it must have seen before its value may be traded on."""
         function = describe(self)
         first = function.lookback + 1
-        if self.anchor == "session":
+        if function.anchor == "session":
             return max(first, BARS_PER_SESSION)
         if self.convergence is not None:
             return first + self.convergence
@@ -81,18 +97,19 @@ def indicator(
     output: str = "",
     anchor: Anchor = "series",
     convergence: int | None = None,
+    interval: str = "",
     **parameters: float,
 ) -> Indicator:
-    """Declare an indicator; unnamed parameters keep TA-Lib's defaults.
+    """Declare an indicator; unnamed parameters keep their defaults.
 
     Mistakes in names come to light in `describe`, which checks need and computing both go through.
     """
     columns = (real,) if isinstance(real, str) else tuple(real)
-    return Indicator(name, columns, output, tuple(sorted(parameters.items())), anchor, convergence)
+    return Indicator(name, columns, output, tuple(sorted(parameters.items())), anchor, convergence, interval)
 
 
 class Function(NamedTuple):
-    """What TA-Lib says about a declared indicator.
+    """What is known about a declared indicator.
 
     columns         the bar's columns it reads, in the order of its arguments
     lookback        bars before the first value
@@ -100,7 +117,9 @@ class Function(NamedTuple):
     longest_period  the largest of its period parameters, at least 10 (the Hilbert functions hide theirs)
     output_index    which element of its answer is meant
     outputs         how many outputs it has
-    open            opens a streaming handle on arrays of history
+    open            opens a streaming handle on arrays of history (TA-Lib's alone)
+    anchor          as declared, or `session` for an own one that knows no other
+    own             an own indicator and the values of its parameters, instead of TA-Lib's
     """
 
     columns: tuple[str, ...]
@@ -109,19 +128,26 @@ class Function(NamedTuple):
     longest_period: int
     output_index: int
     outputs: int
-    open: Callable[..., Handle]
+    open: Callable[..., Handle] | None
+    anchor: Anchor
+    own: OneStep | None = None
+    values: tuple[float, ...] = ()
 
 
 @lru_cache(maxsize=1024)
 def describe(declared: Indicator) -> Function:
-    """Look the declaration up in TA-Lib.
+    """Look the declaration up.
 
-    Raises ValueError with one line for an unknown function, column, output or parameter, or one that TA-Lib refuses.
+    Raises ValueError with one line for an unknown function, column, output, interval or parameter, or a refused one.
     """
+    assert declared.interval_seconds >= 0  # raises for an unknown interval
+    if declared.name in OWN:
+        return _describe_own(declared, OWN[declared.name])
     from talib import abstract, stream
 
     if not declared.name.isupper() or not hasattr(stream, declared.name):
-        raise ValueError(f"indicator {declared.name!r}: TA-Lib has no such streaming function")
+        own = ", ".join(OWN)
+        raise ValueError(f"indicator {declared.name!r}: TA-Lib has no such streaming function; our own are {own}")
     where = f"indicator {declared.name}"
     function = abstract.Function(declared.name)  # type: ignore[attr-defined]  # TA-Lib's stub leaves it out
     known = dict(function.parameters)
@@ -153,12 +179,52 @@ def describe(declared: Indicator) -> Function:
         output_index=outputs.index(declared.output) if declared.output else 0,
         outputs=len(outputs),
         open=getattr(stream, declared.name),
+        anchor=declared.anchor,
+    )
+
+
+def _describe_own(declared: Indicator, own: OneStep) -> Function:
+    where = f"indicator {declared.name}"
+    values = dict(own.parameters)
+    for name, value in declared.parameters:
+        if name not in values:
+            raise ValueError(f"{where}: no parameter {name!r}; it has {', '.join(values) or 'none'}")
+        if value < own.least.get(name, value):
+            raise ValueError(f"{where}: {name} {value:g} is below {own.least[name]:g}")
+        values[name] = float(value)
+    if declared.output and declared.output not in own.outputs:
+        raise ValueError(f"{where}: no output {declared.output!r}; it has {', '.join(own.outputs)}")
+    taken = tuple(values.values())
+    periods = [int(value) for name, value in values.items() if name.endswith("period")]
+    return Function(
+        columns=COLUMNS,
+        lookback=own.lookback(taken),
+        smoothed=own.smoothed,
+        longest_period=max([_PERIOD_LEAST, *periods]),
+        output_index=own.outputs.index(declared.output) if declared.output else 0,
+        outputs=len(own.outputs),
+        open=None,
+        anchor="session" if own.session else declared.anchor,
+        own=own,
+        values=taken,
     )
 
 
 def warm_up_bars(declared: Mapping[str, Indicator]) -> int:
-    """Bars that all of them need, and one more for the row before; 0 without indicators."""
-    return max((each.warm_up_bars for each in declared.values()), default=-1) + 1
+    """Bars of the strategy's own interval that all need, and one more for the row before; 0 without indicators.
+
+    Those of coarser intervals count in `coarse_warm_up`.
+    """
+    return max((each.warm_up_bars for each in declared.values() if not each.interval), default=-1) + 1
+
+
+def coarse_warm_up(declared: Mapping[str, Indicator]) -> dict[int, int]:
+    """Coarser intervals in seconds -> bars of them that the indicators on them need."""
+    needed: dict[int, int] = {}
+    for each in declared.values():
+        if each.interval:
+            needed[each.interval_seconds] = max(needed.get(each.interval_seconds, 0), each.warm_up_bars)
+    return needed
 
 
 def _columns(where: str, inputs: Mapping[str, str | list[str]], real: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Indicators carried forward one closed bar at a time, by TA-Lib's streaming handles.
+"""Indicators carried forward one closed bar at a time: TA-Lib's streaming handles, and our own steps.
 
 A handle's value is bit-identical to TA-Lib's batch function over the same bars. It opens as soon as the history is
 long enough; until then the value is NaN.
@@ -51,7 +51,7 @@ def columns_of(bar: Bar) -> Columns:
 class Running:
     """One declared indicator, running. Not to be shared between instruments."""
 
-    __slots__ = ("_function", "_handle", "_history", "_index", "_parameters", "_picks", "_single")
+    __slots__ = ("_function", "_handle", "_history", "_index", "_parameters", "_picks", "_single", "_state")
 
     def __init__(self, declared: Indicator) -> None:
         self._parameters = dict(declared.parameters)
@@ -61,9 +61,22 @@ class Running:
         self._single = self._function.outputs == 1
         self._handle: Handle | None = None
         self._history: list[tuple[float, ...]] = []
+        self._state = self._function.own.initial if self._function.own is not None else ()
 
-    def update(self, bar: Columns) -> float:
-        """One closed bar in, its value out; NaN while there are too few bars."""
+    @property
+    def of_session(self) -> bool:
+        """It is to begin anew with every session."""
+        return self._function.anchor == "session"
+
+    def update(self, bar: Columns, minute: float = 0.0) -> float:
+        """One closed bar in, its value out; NaN while there are too few bars.
+
+        minute  minutes from the session's open to the bar's end, for own indicators that ask for it
+        """
+        own = self._function.own
+        if own is not None:
+            self._state, outputs = own.step(self._state, (*bar, minute), self._function.values)
+            return outputs[self._index]
         taken = tuple(bar[pick] for pick in self._picks)
         if self._handle is not None:
             return self._pick(self._handle.update(*taken))
@@ -72,8 +85,11 @@ class Running:
             return math.nan
         return self._open()
 
-    def peek(self, bar: Columns) -> float:
+    def peek(self, bar: Columns, minute: float = 0.0) -> float:
         """What `update` would answer for a bar that is still forming; commits nothing."""
+        own = self._function.own
+        if own is not None:
+            return own.step(self._state, (*bar, minute), self._function.values)[1][self._index]
         if self._handle is None:
             return math.nan
         return self._pick(self._handle.peek(*(bar[pick] for pick in self._picks)))
@@ -82,10 +98,13 @@ class Running:
         """Begin anew (a new session)."""
         self._handle = None
         self._history.clear()
+        own = self._function.own
+        self._state = own.initial if own is not None else ()
 
     def _open(self) -> float:
         import talib
 
+        assert self._function.open is not None, "an own indicator has no handle"
         arrays = [np.array(column, dtype=np.float64) for column in zip(*self._history, strict=True)]
         try:
             self._handle = self._function.open(*arrays, **self._parameters)
