@@ -46,6 +46,7 @@ from domain.messages.orders import (
     SubmitOrder,
     TradesRead,
 )
+from domain.messages.plans import KeepPlan
 from domain.orders.account import day_opening, external_differences, net_positions, position_differences
 from domain.orders.marketable import as_limit
 from domain.orders.tags import tag_for
@@ -156,6 +157,9 @@ class OrderSupervisor(Actor):
                 self.context.log("info", "order.cancel_answered", tag=tag, outcome=type(outcome).__name__)
             case CancelOpenOrders():
                 self._cancel_open(message)
+            case KeepPlan(event=event):
+                # Where the disk refuses, whoever plans sees that it was not told, and asks again.
+                self._commit([event])
             case OperatorRequest():
                 self._by_hand.take(message)
             case FeedConnected():

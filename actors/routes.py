@@ -33,6 +33,8 @@ TIMETABLE: Final = "timetable"
 ALERTS: Final = "alerts"
 OPERATOR: Final = "operator"
 AUDIT: Final = "audit"
+EXITS: Final = "exits"
+EXECUTION: Final = "execution"
 
 
 def gateway_entry(index: int) -> str:
@@ -59,11 +61,20 @@ class Topology(Struct, frozen=True):
     strategies         ids
     by_token           token -> ids of the strategies that trade it
     audited            whether there is an audit trail to be told of all that is AUDITED
+    guarded            ids of the strategies whose exits are managed
+    executed           ids of the strategies whose decisions are carried out in parts
     """
 
     strategies: tuple[str, ...]
     by_token: Mapping[int, tuple[str, ...]]
     audited: bool = False
+    guarded: tuple[str, ...] = ()
+    executed: tuple[str, ...] = ()
+
+    @property
+    def managers(self) -> tuple[str, ...]:
+        """Who manages exits and execution here."""
+        return ((EXITS,) if self.guarded else ()) + ((EXECUTION,) if self.executed else ())
 
 
 # A receiver function sees one message type only; the table below pairs them, which the type system cannot follow.
@@ -96,7 +107,17 @@ def _own_strategy(topology: Topology, strategy: str) -> tuple[str, ...]:
 
 
 def _of_record(topology: Topology, message: journal.JournalRecord) -> tuple[str, ...]:
-    return (RISK, PORTFOLIO, *_own_strategy(topology, strategy_of(message.event)), REPORTER)
+    # The managers after the risk gate: what they ask for then meets a gate that knows what they know.
+    return (RISK, PORTFOLIO, *_own_strategy(topology, strategy_of(message.event)), REPORTER, *topology.managers)
+
+
+def _of_intent(topology: Topology, message: orders.OrderIntent) -> tuple[str, ...]:
+    """A part of a plan goes to the risk gate; a decision first to whoever carries it out or must make way for it."""
+    if not message.parent and message.reduce_only and message.strategy in topology.guarded:
+        return (EXITS,)
+    if not message.parent and message.strategy in topology.executed:
+        return (EXECUTION,)
+    return (RISK,)
 
 
 def _of_job(topology: Topology, message: control.JobDue) -> tuple[str, ...]:
@@ -138,17 +159,17 @@ ROUTES: Final[Mapping[type, Route]] = {
     market.BarsBackfilled: Route(lambda topology, m: _traders(topology, m.token)),
     # The risk gate hears of a price before the strategy that may decide on it.
     market.PriceChanged: Route(
-        lambda topology, m: (RISK, PORTFOLIO, *_traders(topology, m.token)),
+        lambda topology, m: (RISK, PORTFOLIO, *_traders(topology, m.token), *topology.managers),
         Lane.DATA,
         lambda m: ("price", m.token),
     ),
     WarmUpRequested: Route(_to(MARKET)),
     # decision to order
     # Not ahead of the prices and the funds that it rests on: those travel as data, so it does too.
-    orders.OrderIntent: Route(_to(RISK), Lane.DATA),
-    orders.Denied: Route(lambda topology, m: (*_own_strategy(topology, m.strategy), REPORTER)),
+    orders.OrderIntent: Route(_of_intent, Lane.DATA),
+    orders.Denied: Route(lambda topology, m: (*_own_strategy(topology, m.strategy), REPORTER, *topology.managers)),
     orders.ApprovedIntent: Route(_to(ORDERS)),
-    orders.IntentVoided: Route(lambda topology, m: (RISK, *_own_strategy(topology, m.strategy))),
+    orders.IntentVoided: Route(lambda topology, m: (RISK, *_own_strategy(topology, m.strategy), *topology.managers)),
     orders.CancelOpenOrders: Route(_to(ORDERS)),
     # The order supervisor names the worker: entries are spread over several.
     orders.SubmitOrder: Route(_to()),
@@ -165,12 +186,14 @@ ROUTES: Final[Mapping[type, Route]] = {
     orders.AccountRead: Route(_to(ORDERS)),
     # the journal's readers
     journal.JournalRecord: Route(_of_record),
-    journal.JournalAdvanced: Route(lambda topology, m: (RISK, PORTFOLIO, *_all_strategies(topology, m))),
+    journal.JournalAdvanced: Route(
+        lambda topology, m: (RISK, PORTFOLIO, *_all_strategies(topology, m), *topology.managers)
+    ),
     # state, jobs, reports
     control.SetTradingState: Route(_to(RISK), Lane.CONTROL),
     control.FreezeStrategy: Route(_to(RISK), Lane.CONTROL),
     control.TradingStateChanged: Route(
-        lambda topology, m: (ORDERS, REPORTER, ALERTS, *_all_strategies(topology, m)), Lane.CONTROL
+        lambda topology, m: (ORDERS, REPORTER, ALERTS, *_all_strategies(topology, m), *topology.managers), Lane.CONTROL
     ),
     control.JobDue: Route(_of_job),
     control.SquareOff: Route(_all_strategies),

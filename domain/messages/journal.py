@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from domain.messages.broker import BrokerStatus, PlaceOrder
 from domain.messages.orders import OrderIntent
+from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
 from domain.values import E4, Nanos, Product, Side
 
 
@@ -190,6 +191,10 @@ JournalEvent = (
     | OrderClosed
     | DayOpened
     | DifferenceFound
+    | ExitPlanned
+    | ExitPlanEnded
+    | ExecutionStarted
+    | ExecutionEnded
 )
 
 

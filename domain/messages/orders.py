@@ -6,6 +6,7 @@ from enum import Enum
 
 from msgspec import Struct
 
+from domain.exits.values import ExitLevels
 from domain.messages.broker import (
     BrokerHolding,
     BrokerOrder,
@@ -29,6 +30,9 @@ class OrderIntent(Struct, frozen=True, tag=True):
     valid_until      market time after which it must not be sent
     decided_time     market time of the decision; `event_time` is the exchange time it rests on
     config_version   the version of the configuration it was decided under
+    parent           the execution (an intent's id) or the exit plan that it is a part of; empty: it stands alone
+    protective       a reduce-only order that rests to protect a position: it makes way for any other exit
+    levels           an entry's: where the position that it opens is to be left
     """
 
     intent_id: str
@@ -49,6 +53,9 @@ class OrderIntent(Struct, frozen=True, tag=True):
     validity: Validity = Validity.DAY
     reason: str = ""
     config_version: int = 1
+    parent: str = ""
+    protective: bool = False
+    levels: ExitLevels = ExitLevels()
 
 
 class DenyReason(Enum):

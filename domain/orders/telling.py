@@ -20,6 +20,7 @@ from domain.messages.journal import (
     SendingClaimed,
     TradeBooked,
 )
+from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned, PlanEvent
 from domain.values import rupees
 
 EVENT_NAMES: Final[Mapping[type, str]] = {
@@ -35,6 +36,10 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     OrderClosed: "order.closed",
     DayOpened: "day.opened",
     DifferenceFound: "reconcile.difference",
+    ExitPlanned: "exits.planned",
+    ExitPlanEnded: "exits.ended",
+    ExecutionStarted: "execution.started",
+    ExecutionEnded: "execution.ended",
 }
 
 
@@ -83,3 +88,24 @@ def log_keys(event: JournalEvent) -> dict[str, object]:
             return {"day": day, "opening_cash": rupees(cash)}
         case DifferenceFound(name=name, subject=subject, ours=ours, theirs=theirs):
             return {"name": name, "subject": subject, "ours": ours, "theirs": theirs}
+        case ExitPlanned() | ExitPlanEnded() | ExecutionStarted() | ExecutionEnded():
+            return _plan_keys(event)
+
+
+def _plan_keys(event: PlanEvent) -> dict[str, object]:
+    match event:
+        case ExitPlanned(plan=plan):
+            return {
+                "plan": plan.id,
+                "strategy": plan.strategy,
+                "hold": plan.hold.value,
+                "stop": rupees(plan.levels.stop),
+                "target": rupees(plan.levels.target),
+                "trail": rupees(plan.levels.trail),
+            }
+        case ExitPlanEnded(id=plan_id, strategy=strategy, why=why):
+            return {"plan": plan_id, "strategy": strategy, "why": why}
+        case ExecutionStarted(intent=intent, rule=rule):
+            return {"intent": intent.intent_id, "strategy": intent.strategy, "style": rule.style.value}
+        case ExecutionEnded(intent_id=intent_id, strategy=strategy, filled=filled, why=why):
+            return {"intent": intent_id, "strategy": strategy, "filled": filled, "why": why}

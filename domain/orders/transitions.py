@@ -30,6 +30,7 @@ from domain.messages.journal import (
     SendingClaimed,
     TradeBooked,
 )
+from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
 
 _I, _S, _A, _Q = OrderState.INTENT, OrderState.SENDING, OrderState.ACKNOWLEDGED, OrderState.QUARANTINED
 _R, _X, _C, _K = OrderState.REJECTED, OrderState.EXPIRED, OrderState.COMPLETE, OrderState.CANCELLED
@@ -59,9 +60,13 @@ def move(record: OrderRecord, to: OrderState) -> OrderState:
     return to
 
 
+TAGLESS: Final = (DayOpened, DifferenceFound, ExitPlanned, ExitPlanEnded, ExecutionStarted, ExecutionEnded)
+"""Events that concern no single order of ours."""
+
+
 def tag_of(event: JournalEvent) -> str:
     """The tag an event concerns; empty for events that concern no order of ours."""
-    return "" if isinstance(event, DayOpened | DifferenceFound) else event.tag
+    return "" if isinstance(event, TAGLESS) else event.tag
 
 
 def strategy_of(event: JournalEvent) -> str:
@@ -76,7 +81,7 @@ def fold(record: OrderRecord | None, event: JournalEvent) -> OrderRecord | None:
 
     Raises IllegalTransition for a move that the table does not allow, an unknown tag, or a second IntentAccepted.
     """
-    if isinstance(event, DayOpened | DifferenceFound) or not event.tag:
+    if isinstance(event, TAGLESS) or not event.tag:
         return None
     if isinstance(event, IntentAccepted):
         if record is not None:

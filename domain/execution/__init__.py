@@ -1,0 +1,1 @@
+"""How a decision becomes orders: at once, at the touch with a chase, or in slices over minutes. Pure."""
