@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from uvicorn.protocols.utils import ClientDisconnected
 
 from sandbox.exchange import Exchange
 from sandbox.fault_plan import Armed
@@ -84,6 +85,8 @@ class Connection:
         """Send what there is until the connection ends; a fault of ours is logged and closes it."""
         try:
             await self._write()
+        except ClientDisconnected:
+            return  # the client is gone, and nobody is left to tell
         except Exception:
             log.exception("a stream")
             await self._send({"type": "websocket.close", "code": 1011, "reason": "internal error"})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from cyclopts import Parameter
 
-from app.options import Json
+from app.options import ROOT, Json
 from app.output import DONE, FAILED, UsageError, complain, print_json, print_table
 
 if TYPE_CHECKING:
@@ -28,6 +29,15 @@ Mutants = Annotated[
     bool, Parameter(name="--mutants", negative=(), help="Break the system on purpose, and see each breakage caught.")
 ]
 
+Real = Annotated[
+    bool, Parameter(name="--real", negative=(), help="Kill the real program, on a sandbox that breaks on purpose.")
+]
+Kills = Annotated[int, Parameter(name="--kills", help="With --real: how many kills.")]
+RealSeed = Annotated[int, Parameter(name="--seed", help="With --real: draws the moments; the same seed is resumed.")]
+State = Annotated[
+    Path | None, Parameter(name="--state", help="With --real: the file of what is done (data/chaos/kills.jsonl).")
+]
+
 TAIL_LINES = 40
 FAILURES_SHOWN = 3
 
@@ -41,12 +51,20 @@ def run(
     workers: WorkerCount = 2,
     replay: Replay = None,
     mutants: Mutants = False,
+    real: Real = False,
+    kills: Kills = 50,
+    seed: RealSeed = 1,
+    state: State = None,
     as_json: Json = False,
 ) -> int:
     """Run the whole system through simulated days full of faults; every invariant is checked in every one.
 
     The same seed is the same run, to the last step. A failing seed prints the end of its trace and how to replay it.
+    With --real it is the real program that is killed (SIGKILL), trading config/examples/stress.yaml on a sandbox full
+    of faults: nothing may be lost, nothing doubled. Blocks of 50 kills; what is done is kept, and resumed.
     """
+    if real:
+        return _real(seed, kills, state, as_json=as_json)
     from app.chaos.faults import FAULTS
     from app.chaos.pool import Trial
     from domain.strategy.load import find_strategy
@@ -133,6 +151,41 @@ def _replay(trial: Trial, seed: int, *, as_json: bool) -> int:
             print(f"{violation.rule}: {violation.text}")
         print(f"seed {seed}: trace {result.trace_hash}, {result.seconds:.1f} virtual s, {result.steps} steps")
     return FAILED if result.violations else DONE
+
+
+def _real(seed: int, kills: int, state: Path | None, *, as_json: bool) -> int:
+    from app.chaos.real import run_kills
+
+    if kills < 1:
+        raise UsageError(f"--kills: at least 1, found {kills}")
+    path = ROOT / "data" / "chaos" / "kills.jsonl" if state is None else state
+    try:
+        blocks = list(run_kills(seed, kills, path, complain))
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"--state: {path} is no file of kills: {error}") from None
+    wrong = [line for block in blocks for line in block.violations]
+    totals = {name: sum(getattr(each, name) for each in blocks) for name in ("kills", "orders", "trades", "ordering")}
+    figures = {
+        "seed": seed,
+        **totals,
+        "lost": sum("lost:" in line for line in wrong),
+        "doubled": sum("doubled:" in line for line in wrong),
+        "violations": wrong,
+        "unresolved": sum(each.unresolved for each in blocks),
+        "minutes": round(sum(each.seconds for each in blocks) / 60, 1),
+        "state": str(path),
+    }
+    if as_json:
+        print_json(figures)
+    else:
+        for line in wrong:
+            complain(line)
+        print(
+            f"{figures['kills']} kills (seed {seed}): {figures['lost']} lost, {figures['doubled']} doubled, "
+            f"{len(wrong)} violations; {figures['orders']} orders, {figures['trades']} trades, {figures['ordering']} "
+            f"lives gave orders, {figures['unresolved']} lines left to a person, {figures['minutes']} minutes"
+        )
+    return FAILED if wrong else DONE
 
 
 def _mutants(workers: int, *, as_json: bool) -> int:

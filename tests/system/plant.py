@@ -6,28 +6,21 @@ The exchange judges: what these helpers compare is the trader's journal with the
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from decimal import Decimal
-from http.client import HTTPConnection
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self, TypeVar
-from urllib.parse import urlsplit
-
-import msgspec
-from msgspec import Struct
+from typing import Self
 
 from actors.routes import ORDERS, PORTFOLIO, RISK, strategy_name
 from actors.runtime import Crash, Lane, TreeNode
 from adapters.kite.pacing import Pacer, PacingLimits
 from app import logs
+from app.chaos import real_program
+from app.chaos.real_exchange import Exchange, an_exchange
+from app.chaos.real_program import STRESS
+from app.chaos.real_program import square_off_at as times
 from app.day import Ended, StopRequest, TradingDay
+from app.options import ROOT
 from app.strategies import cast_of
 from app.world import World, folders
 from config.loader import load
@@ -35,145 +28,20 @@ from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report, 
 from domain.messages.journal import TradeBooked
 from domain.report.eod import EodReport
 from domain.values import SessionClass
-from sandbox.launch import RunningSandbox, launch
 from tests.support.waiting import eventually
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-STRESS: Final = ROOT / "config" / "examples" / "stress.yaml"
-NO_PACE: Final = ("rate-limits", "order-caps")
-"""What the sandbox relaxes where a test is about something else than the broker's rates."""
-
-T = TypeVar("T")
-
-
-class OrderRow(Struct, frozen=True):
-    """A row of the exchange's order book."""
-
-    order_id: str
-    status: str
-    tradingsymbol: str
-    transaction_type: str
-    quantity: int
-    filled_quantity: int
-    tag: str | None
-
-
-class TradeRow(Struct, frozen=True):
-    """A row of the exchange's trades."""
-
-    trade_id: str
-    order_id: str
-    tradingsymbol: str
-    quantity: int
-
-
-class HeldRow(Struct, frozen=True):
-    """A position in the exchange's own books."""
-
-    tradingsymbol: str
-    quantity: int
-
-
-class Books(Struct, frozen=True):
-    """The exchange's own books, in rupees."""
-
-    opening_cash: Decimal
-    cash: Decimal
-    realised: Decimal
-    charges: Mapping[str, Decimal]
-    positions: tuple[HeldRow, ...]
-    orders: int
-    trades: int
-
-    @property
-    def flat(self) -> bool:
-        """Nothing is held."""
-        return not any(row.quantity for row in self.positions)
-
-
-class _Rows(Struct):
-    data: msgspec.Raw
-
-
-class Exchange:
-    """A running sandbox, asked directly: past the trader."""
-
-    def __init__(self, running: RunningSandbox) -> None:
-        self.running = running
-        address = urlsplit(running.rest)
-        assert address.hostname is not None and address.port is not None
-        self._address = (address.hostname, address.port)
-
-    @property
-    def sets(self) -> tuple[str, ...]:
-        """What points a trader here."""
-        return (f"kite.rest_url={self.running.rest}", f"kite.ws_url={self.running.ws}")
-
-    def orders(self) -> list[OrderRow]:
-        """The whole order book."""
-        return self._rows("/orders", list[OrderRow])
-
-    def trades(self) -> list[TradeRow]:
-        """All trades."""
-        return self._rows("/trades", list[TradeRow])
-
-    def books(self) -> Books:
-        """The exchange's own books."""
-        return msgspec.json.decode(self.call("GET", "/_sandbox/books"), type=Books)
-
-    def rows(self, path: str) -> object:
-        """The data of any reply."""
-        return self._rows(path, object)
-
-    def set_clock(self, **change: float | bool) -> None:
-        """Change the clock: rate, hold, release, advance_seconds."""
-        self.call("POST", "/_sandbox/clock", json.dumps(change).encode())
-
-    def now(self) -> str:
-        """Market time, HH:MM:SS."""
-        return str(json.loads(self.call("GET", "/_sandbox/clock"))["now"])[11:19]
-
-    def call(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        """One request; AssertionError for anything but 200."""
-        details = self.running.details
-        headers = {"Authorization": f"token {details.api_key}:{details.access_token}", "X-Kite-Version": "3"}
-        connection = HTTPConnection(*self._address, timeout=10)
-        try:
-            connection.request(method, path, body, headers)
-            reply = connection.getresponse()
-            content = reply.read()
-        finally:
-            connection.close()
-        assert reply.status == 200, f"{method} {path}: HTTP {reply.status} {content[:200]!r}"
-        return content
-
-    def _rows(self, path: str, wanted: type[T]) -> T:
-        content = msgspec.json.decode(self.call("GET", path), type=_Rows).data
-        return msgspec.json.decode(content, type=wanted)
-
-
-@contextmanager
-def an_exchange(
-    *, speed: float = 1.0, seed: int = 1, hold: bool = False, relax: Sequence[str] = NO_PACE, extra: Sequence[str] = ()
-) -> Iterator[Exchange]:
-    """A sandbox of our own for the block."""
-    with launch(speed=speed, seed=seed, hold=hold, relax=relax, extra=extra) as running:
-        yield Exchange(running)
-
-
-def times(square_off: str) -> tuple[str, ...]:
-    """Settings that end the intraday day of shares at this time (HH:MM)."""
-    hours, minutes = square_off.split(":")
-    before = f"{hours}:{int(minutes) - 1:02d}"
-    return tuple(
-        f"{key}.{each}={at}"
-        for each in ("equity", "equity_auction")
-        for key, at in (
-            ("schedule.square_off", square_off),
-            ("schedule.square_off_warning", before),
-            ("risk.mis_cutoff", before),
-        )
-    )
+__all__ = [
+    "ROOT",
+    "STRESS",
+    "Exchange",
+    "Program",
+    "Trader",
+    "actors_of",
+    "alive",
+    "an_exchange",
+    "children_of",
+    "times",
+]
 
 
 class Trader:
@@ -310,80 +178,13 @@ class Trader:
             self._ended.append(error)
 
 
-class Program:
+class Program(real_program.Program):
     """The trader as users start it: `run.py trade`, a process of its own."""
-
-    def __init__(self, folder: Path, *sets: str, config: Path | None = STRESS, words: Sequence[str] = ()) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, str(ROOT / "run.py"), "trade", *words]
-        command += [] if config is None else ["--config", str(config)]
-        for each in (*sets, f"data_dir={folder / 'data'}", f"reports_dir={folder / 'reports'}"):
-            command += ["--set", each]
-        self.output = folder / f"output-{time.monotonic_ns()}.txt"
-        with self.output.open("wb") as out:
-            self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def journal_path(self) -> Path:
-        """Its journal."""
-        return self.folder / "data" / "sandbox" / "journal.db"
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended."""
-        return self.process.poll() is None
-
-    def said(self) -> str:
-        """All its output."""
-        return self.output.read_text(encoding="utf-8", errors="replace")
 
     def says(self, words: str, seconds: float = 20.0) -> None:
         """Wait until its output contains these words."""
         eventually(lambda: words in self.said() or not self.running, seconds, f"it says {words!r}")
         assert words in self.said(), self.said()[-2000:]
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone."""
-        os.kill(self.process.pid, number)
-
-    def lives(self, seconds: float) -> None:
-        """Watch it live for so long: a moment that nothing else marks. AssertionError where it ends before."""
-        try:
-            status = self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return
-        raise AssertionError(f"it ended by itself with {status}: {self.said()[-2000:]}")
-
-    def kill(self) -> None:
-        """`kill -9`."""
-        self.process.kill()
-        self.process.wait()
-
-    def wait(self, seconds: float = 20.0) -> int:
-        """Its exit status."""
-        return self.process.wait(seconds)
-
-    def report(self) -> dict[str, object]:
-        """The end-of-day report it has written."""
-        [path] = (self.folder / "reports").glob("*/eod.json")
-        found = json.loads(path.read_text(encoding="utf-8"))
-        assert isinstance(found, dict)
-        return found
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.running:
-            self.kill()
 
 
 def children_of(pid: int) -> set[int]:
