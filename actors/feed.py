@@ -1,7 +1,8 @@
 """The feed: keeps one connection to the broker's ticker alive, and passes decoded frames on.
 
 Being disconnected is a state, not a crash: it reconnects with back-off and jitter for ever, and a watchdog fed by every
-message (heartbeats included) replaces a connection that has gone silent.
+message (heartbeats included) replaces a connection that has gone silent. A socket that opens proves little: the waits
+start over only after a connection that has lived for a while, or when somebody has logged in anew.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from msgspec import Struct
 from actors.routes import ORDERS, Routes
 from actors.runtime import Actor, Address, Backoff, Context, Lane
 from domain.messages.broker import BrokerOrder
-from domain.messages.control import Alert, JobDue, Report
+from domain.messages.control import Alert, JobDue, Report, SessionOpened
 from domain.messages.market import (
     DropFeed,
     FeedConnected,
@@ -36,6 +37,7 @@ class FeedSettings(Struct, frozen=True):
 
     stale_after_seconds     a connection silent for so long is replaced (the broker sends a heartbeat every 1-2 s)
     connect_timeout_seconds a connection not open by then is replaced
+    backoff                 waits between connections; one that lived for its reset_after_seconds starts them over
     """
 
     mode: str
@@ -49,9 +51,9 @@ class _Watch(Struct, frozen=True, tag=True):
 
 
 class _Connect(Struct, frozen=True, tag=True):
-    """Own timer: back-off is over."""
+    """Own timer: the back-off of this number is over."""
 
-    attempt: int
+    number: int
 
 
 class _Link:
@@ -108,6 +110,9 @@ class Feed(Actor):
         self._connected = False
         self._opening = False
         self._attempt = 0
+        self._waits = 0
+        self._opened_at: Nanos = 0
+        self._login: Nanos | None = None
         self._login_alerted = False
         self._last_heard: Nanos = 0
         self._frames = 0
@@ -118,7 +123,7 @@ class Feed(Actor):
         self.context.every(0.5, _Watch())
         self._connect()
 
-    def receive(self, message: object) -> object:
+    def receive(self, message: object) -> object:  # noqa: C901 - one line per message: the table of what it handles
         """What the socket and the clock say; messages of an older epoch are ignored."""
         match message:
             case FrameReceived(epoch=epoch) if epoch == self._epoch:
@@ -139,7 +144,9 @@ class Feed(Actor):
                 self._drop("drill: the feed connection is dropped on purpose")
             case _Watch():
                 self._watch()
-            case _Connect(attempt=attempt) if attempt == self._attempt and not (self._connected or self._opening):
+            case SessionOpened(opened=opened):
+                self._logged_in(opened)
+            case _Connect(number=number) if number == self._waits and not (self._connected or self._opening):
                 self._connect()
             case Report():
                 return {"epoch": self._epoch, "connected": self._connected, "frames": self._frames}
@@ -159,12 +166,21 @@ class Feed(Actor):
         self._port.connect(self._epoch, self._link)
 
     def _opened(self) -> None:
-        self._connected, self._opening, self._attempt, self._login_alerted = True, False, 0, False
-        self._last_heard = self.context.runtime.monotonic.now_ns()
+        self._connected, self._opening, self._login_alerted = True, False, False
+        self._last_heard = self._opened_at = self.context.runtime.monotonic.now_ns()
         self._port.subscribe(self._epoch, self._tokens, self._mode)
         self.context.log("info", "feed.connected", epoch=self._epoch, tokens=len(self._tokens), mode=self._mode)
         self._routes.publish(self.context, FeedConnected(epoch=self._epoch, received_time=self._clock.now_ns()))
         self.context.ready()
+
+    def _logged_in(self, opened: Nanos) -> None:
+        """A new login is tried at once; one that was only asked about again changes no wait."""
+        known, self._login = self._login, opened
+        if known in (None, opened) or self._connected:
+            return
+        self._attempt, self._login_alerted = 0, False
+        if not self._opening:
+            self._connect()
 
     def _frame(self, frame: FrameReceived) -> None:
         self._last_heard = self.context.runtime.monotonic.now_ns()
@@ -201,6 +217,9 @@ class Feed(Actor):
             return
         now = self._clock.now_ns()
         was_connected = self._connected
+        lived = (self.context.runtime.monotonic.now_ns() - self._opened_at) / SECOND
+        if was_connected and lived >= self._settings.backoff.reset_after_seconds:
+            self._attempt = 0
         self._connected = self._opening = False
         # A new epoch at once: whatever the old connection still says is ignored.
         self._epoch += 1
@@ -218,4 +237,5 @@ class Feed(Actor):
             self._login_alerted = True
             text = "the broker's ticker refused our token: log in again"
             self._routes.publish(self.context, Alert(level="critical", name="feed.login", text=text, time=now))
-        self.context.after(seconds, _Connect(attempt=self._attempt))
+        self._waits += 1
+        self.context.after(seconds, _Connect(number=self._waits))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from actors.routes import Routes
 from actors.runtime import Actor, Context, EffectKind, GateRefused, Ticket
-from domain.errors import BrokerError, JournalUnavailable, LoginNeeded
-from domain.messages.broker import NotSent, PostOutcome
-from domain.messages.control import SessionLost
+from domain.errors import BrokerError, JournalUnavailable, LoginNeeded, NotPermitted
+from domain.messages.broker import NotSent, PostOutcome, Rejected
+from domain.messages.control import Alert, SessionLost
 from domain.messages.orders import (
     AccountRead,
     CancelOrder,
@@ -79,6 +79,7 @@ class OrderWorker(Actor):
                 outcome, claim_seq = self._claim_and_post(command, ticket)
             finally:
                 self.context.gate.finish(ticket)
+        self._call_a_person(outcome)
         self._routes.publish(
             self.context,
             OrderPosted(
@@ -128,7 +129,17 @@ class OrderWorker(Actor):
                 outcome = NotSent(text=str(refused))
             finally:
                 self.context.gate.finish(ticket)
+        self._call_a_person(outcome)
         self._routes.publish(self.context, CancelPosted(tag=command.tag, order_id=command.order_id, outcome=outcome))
+
+    def _call_a_person(self, outcome: PostOutcome) -> None:
+        """A refusal that meets every order (a static address, the plan) is no affair of one strategy alone."""
+        if isinstance(outcome, Rejected) and outcome.person:
+            now = self._clock.now_ns()
+            alert = Alert(
+                level="critical", name="broker.refuses", text=f"an order was refused: {outcome.text}", time=now
+            )
+            self._routes.publish(self.context, alert)
 
 
 class ReadWorker(Actor):
@@ -196,6 +207,11 @@ class ReadWorker(Actor):
         self._routes.publish(self.context, reply)
 
     def _lost(self, error: BrokerError) -> bool:
+        if isinstance(error, NotPermitted):
+            now = self._clock.now_ns()
+            self._routes.publish(
+                self.context, Alert(level="critical", name="broker.refuses", text=str(error), time=now)
+            )
         if not isinstance(error, LoginNeeded):
             return False
         self._routes.publish(self.context, SessionLost(why=str(error), time=self._clock.now_ns()))

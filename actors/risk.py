@@ -137,6 +137,7 @@ class RiskGate(Actor):
         self._flattening: dict[int, str] = {}
         self._wishes = Wishes()
         self._unkept: dict[str, str] = {}
+        self._no_session = ""
         self._cutoffs: dict[tuple[SessionClass, dt.date], tuple[tuple[Nanos, Nanos] | None, Nanos | None]] = {}
 
     def started(self) -> None:
@@ -145,6 +146,7 @@ class RiskGate(Actor):
         self._epoch = self._journal.raise_risk_epoch()
         self._rebuild()
         self._state = self._kept_state()
+        self._no_session = self._state.why if self._state.who == "session" else ""
         gate = self.context.gate
         if gate.level is TradingLevel.HALTED and self._state.state is not TradingState.HALTED:
             # A former incarnation latched the gate and died before the disk had it: the latch is the truth.
@@ -182,10 +184,14 @@ class RiskGate(Actor):
                 self._operate(message)
             case FreezeStrategy(strategy=strategy, why=why) | StrategyFrozen(strategy=strategy, why=why):
                 self._freeze(strategy, why)
-            case SessionLost(why=why) if self._state.state is TradingState.ACTIVE:
-                self._set_state(TradingState.REDUCING, f"no session: {why}", "session")
-            case SessionOpened() if self._state.who == "session":
-                self._set_state(TradingState.ACTIVE, "the session is open again", "startup")
+            case SessionLost(why=why):
+                self._no_session = why
+                if self._state.state is TradingState.ACTIVE:
+                    self._set_state(TradingState.REDUCING, f"no session: {why}", "session")
+            case SessionOpened():
+                self._no_session = ""
+                if self._state.who == "session":
+                    self._set_state(TradingState.ACTIVE, "the session is open again", "startup")
             case FeedConnected() | FeedDisconnected():
                 pass  # without ticks, prices go stale, and stale prices deny entries
             case JobDue(subject=subject):
@@ -266,6 +272,9 @@ class RiskGate(Actor):
             self.context.log("warning", "risk.stays_halted", wanted=state.value, who=who, why=self._state.why)
             return []
         now = self._clock.now_ns()
+        if state is TradingState.ACTIVE and self._no_session:
+            # Lost while something else held entries back: they wait for the login now.
+            state, why, who = TradingState.REDUCING, f"no session: {self._no_session}", "session"
         if state is TradingState.ACTIVE and who == "operator":
             # What a loss flattened may be traded again; what its hour squared off may not.
             self._flattening = {t: w for t, w in self._flattening.items() if w.startswith(SQUARE_OFF)}
@@ -368,7 +377,8 @@ class RiskGate(Actor):
                 refusal = why_not_resume(self._state.state, self._state.who)
                 if refusal is None:
                     self._set_state(TradingState.ACTIVE, why, "operator")
-                answer = OperatorAnswered(request.id, refusal is None, refusal or "trading is active")
+                resumed = "trading is active" if self._state.state is TradingState.ACTIVE else self._state.why
+                answer = OperatorAnswered(request.id, refusal is None, refusal or resumed)
             case Flatten(strategy=strategy):
                 answer = self._want_strategy_flat(request.id, strategy, why)
             case _:

@@ -202,8 +202,9 @@ ROUTES: Final[Mapping[type, Route]] = {
     control.ReportWritten: Route(_to(ALERTS)),
     control.Alert: Route(_to(ALERTS, REPORTER)),
     control.StrategyFrozen: Route(_to(RISK, ALERTS, REPORTER)),
-    control.SessionLost: Route(_to(SESSION, RISK), Lane.CONTROL),
-    control.SessionOpened: Route(_to(RISK), Lane.CONTROL),
+    # The risk gate first: the session's answer to it, SessionOpened, must come after it there.
+    control.SessionLost: Route(_to(RISK, SESSION), Lane.CONTROL),
+    control.SessionOpened: Route(_to(RISK, FEED), Lane.CONTROL),
     # a person's commands
     operator.OperatorRequest: Route(_of_request, Lane.CONTROL),
     operator.OperatorAnswered: Route(_to(OPERATOR)),

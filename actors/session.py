@@ -52,6 +52,7 @@ class Session(Actor):
         self._facts: SessionFacts | None = None
         self._failures = 0
         self._alerted = False
+        self._lost_told = False
 
     def started(self) -> None:
         """Open the session as the first thing."""
@@ -69,25 +70,23 @@ class Session(Actor):
                 self._check()
             case SessionLost(why=why) if self._facts is not None:
                 self.context.log("error", "session.lost", why=why)
-                self._facts = None
+                self._facts, self._lost_told = None, True
                 self._open()
             case JobDue() if self._facts is not None:
                 self.context.log("info", "session.expired")
-                self._facts = None
-                self._open()
+                self._check()
             case Report():
                 return self._facts
         return None
 
     def _check(self) -> None:
-        """Ask about the token that somebody was refused with: entries stop at once where it is dead."""
+        """Ask about a token that was refused or has reached its end: entries stop at once where no login is good."""
         try:
             self._facts = self._port.open()
         except BrokerError as error:
             self._facts = None
             now = self._clock.now_ns()
             self.context.log("error", "session.lost", why=str(error))
-            self._routes.publish(self.context, SessionLost(why=str(error), time=now))
             self._not_open(error, now)
             return
         # Whoever heard of the loss meanwhile must hear of this too.
@@ -111,6 +110,10 @@ class Session(Actor):
         # Looking for a login is quiet: it may take a person hours.
         level = "debug" if login_needed and self._alerted else "warning"
         self.context.log(level, "session.not_open", why=str(error), retry_seconds=round(seconds, 2))
+        if not self._lost_told:
+            # A keeper that was restarted and finds no session tells it too: nobody else may have.
+            self._lost_told = True
+            self._routes.publish(self.context, SessionLost(why=str(error), time=now))
         if login_needed and not self._alerted:
             self._alerted = True
             alert = Alert(level="critical", name="session.login", text=str(error), time=now)
@@ -118,7 +121,9 @@ class Session(Actor):
         self.context.after(seconds, _Open())
 
     def _tell_opened(self, facts: SessionFacts) -> None:
-        self._failures, self._alerted = 0, False
+        self._failures, self._alerted, self._lost_told = 0, False, False
         self.context.log("info", "session.opened", user_id=facts.user_id)
-        opened = SessionOpened(user_id=facts.user_id, expires=facts.expires, time=self._clock.now_ns())
+        opened = SessionOpened(
+            user_id=facts.user_id, expires=facts.expires, time=self._clock.now_ns(), opened=facts.opened
+        )
         self._routes.publish(self.context, opened)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from actors.routes import FEED, MARKET, REPORTER, ROUTES, Routes, Sender, Topology
+from domain.messages.control import SessionOpened
 from domain.messages.market import FeedConnected, HistoryLoaded
 from domain.strategy.messages import WarmUpRequested
 
@@ -50,6 +51,7 @@ class ShardRoutes(Routes):
         super().__init__(topology)
         self._of_token = of_token
         self._partners = {FEED: feed_name(shard), MARKET: market_name(shard)}
+        self._feeds = [FEED, *(feed_name(each) for each in sorted(set(of_token.values()) - {0}))]
         self._uncounted = shard > 0
 
     def publish(self, sender: Sender, message: object) -> None:
@@ -61,6 +63,10 @@ class ShardRoutes(Routes):
             if self._uncounted and name == REPORTER and isinstance(message, FeedConnected):
                 # The report counts connections after the process's first: a further socket's first is none of them.
                 self._uncounted = False
+                continue
+            if isinstance(message, SessionOpened) and name == FEED:
+                for feed in self._feeds:
+                    sender.tell(feed, message, lane=route.lane, key=key)
                 continue
             if isinstance(message, HistoryLoaded | WarmUpRequested):
                 to = market_name(self._of_token.get(message.token, 0))

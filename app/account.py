@@ -9,10 +9,13 @@ from adapters.kite.account import Addresses, KiteAccount, RestTimes
 from adapters.kite.pacing import PacingLimits
 from adapters.kite.session import Credentials
 from adapters.kite.token_command import TokenCommand
+from config.credentials import variable_for
+from config.errors import ConfigError
 from config.types import Secret
 from domain.ports import Clock, EventLog
 
 if TYPE_CHECKING:
+    from config.loader import Loaded
     from config.schema import Settings
 
 
@@ -48,6 +51,22 @@ def kite_account(
         rest_times=RestTimes(connect_seconds=kite.connect_timeout_seconds, read_seconds=kite.read_timeout_seconds),
         token_command=command,
     )
+
+
+def require_account(loaded: Loaded) -> None:
+    """Refuse to begin without an account's name, in one line: the app's key, and for real money whose account it is.
+
+    The user's name is what a login and a journal are held against: without it, somebody else's would do as well.
+    Raises ConfigError.
+    """
+    needed = {"live": ("api_key", "user_id"), "paper": ("api_key",), "kite-sandbox": ("api_key",)}
+    meaning = {"api_key": "the app's key", "user_id": "the client id of the account that is traded"}
+    for key in needed.get(loaded.env, ()):
+        if not getattr(loaded.settings.kite, key):
+            where, variable = loaded.origins[f"kite.{key}"].where(), variable_for(loaded.env, key)
+            raise ConfigError(
+                f"{where}: kite.{key}: found nothing; allowed: {meaning[key]}, best in {variable} or .env"
+            )
 
 
 def addresses_of(settings: Settings) -> Addresses | None:

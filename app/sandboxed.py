@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import selectors
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import Final, Self
 
 import msgspec
@@ -37,17 +40,20 @@ class LocalSandbox:
     """
 
     def __init__(self, settings: SandboxSettings) -> None:
-        # Its stderr goes to a file of its own kind: the trader's terminal shows the trader's lines.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", *arguments(settings)],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # Ctrl-C in the terminal is the trader's to handle; it ends the sandbox last.
-            start_new_session=True,
-        )
+        self._process: subprocess.Popen[bytes] | None = None
         try:
+            # Between the fork and the assignment nobody could end it.
+            with signals_held():
+                # Its stderr goes to a file of its own kind: the trader's terminal shows the trader's lines.
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "sandbox", *arguments(settings)],
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    # Ctrl-C in the terminal is the trader's to handle; it ends the sandbox last.
+                    start_new_session=True,
+                )
             self.address = self._first_line()
         except BaseException:
             self.stop()
@@ -56,6 +62,8 @@ class LocalSandbox:
     def stop(self) -> None:
         """End the process and wait for it. Idempotent."""
         process = self._process
+        if process is None:
+            return
         if process.poll() is None:
             process.terminate()
             try:
@@ -78,7 +86,7 @@ class LocalSandbox:
         self.stop()
 
     def _first_line(self) -> SandboxAddress:
-        stdout = self._process.stdout
+        stdout = None if self._process is None else self._process.stdout
         assert stdout is not None, "opened as a pipe"
         deadline = time.monotonic() + START_SECONDS
         text = b""
@@ -94,10 +102,35 @@ class LocalSandbox:
         return msgspec.json.decode(text.partition(b"\n")[0], type=SandboxAddress)
 
     def _last_words(self) -> str:
-        stderr = self._process.stderr
+        stderr = None if self._process is None else self._process.stderr
         said = b"" if stderr is None else stderr.read()
         lines = said.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """SIGINT and SIGTERM that come during the block are handled at its end, by whoever handled them before.
+
+    They are not blocked in the system: a process made meanwhile would inherit that. On other threads than the main one
+    nothing is done, since Python runs no handler there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    former = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def arguments(settings: SandboxSettings) -> Sequence[str]:

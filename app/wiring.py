@@ -76,6 +76,9 @@ from domain.values import SECOND, SessionClass
 QUICK: Final = Backoff(min_seconds=0.05, max_seconds=5.0, jitter=0.2, reset_after_seconds=30.0)
 """Actors restart at once: what they need is in the journal, and what they wait for they wait for as a state."""
 
+FEED_STEADY_SECONDS: Final = 10.0
+"""A socket that lived for so long was a good one: its loss is a first one again."""
+
 RECONCILE_SECONDS: Final = 120.0
 """How long the first comparison of the books may take before the start is given up."""
 
@@ -223,7 +226,7 @@ def _gateway(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
     )
     history = ChildSpec(
         id=HISTORY,
-        factory=lambda context: HistoryWorker(context, routes, ports.history(), cast.instruments),
+        factory=lambda context: HistoryWorker(context, routes, ports.history(), cast.instruments, ports.clock),
         in_flight=InFlight.REDELIVER_ONCE,
         heartbeat_seconds=60.0,
         backoff=QUICK,
@@ -307,6 +310,7 @@ def _market(ports: Ports, cast: Cast) -> tuple[SupervisorSpec, ...]:
             min_seconds=feed.backoff_min_seconds,
             max_seconds=feed.backoff_max_seconds,
             jitter=feed.backoff_jitter,
+            reset_after_seconds=FEED_STEADY_SECONDS,
         ),
     )
     # Ticks are never dropped for want of room: a bar would be wrong. The alert tells of a reader that lags.

@@ -5,6 +5,7 @@ PatangError
 │   ├── BrokerUnavailable   try again later: network, 5xx, unparsed reply
 │   ├── SlowDown            try again later, more slowly: 429
 │   ├── BrokerRefusal       do not try again: the broker says the request itself is wrong or not permitted
+│   │   └── NotPermitted    … and only a person can change that: static address, plan, authorisation
 │   └── LoginNeeded         a person must log in again
 ├── JournalError
 │   ├── JournalUnavailable  full or read-only disk: refuse entries, in words
@@ -38,6 +39,10 @@ class SlowDown(BrokerUnavailable):
 
 class BrokerRefusal(BrokerError):
     """The broker proved that it refuses this request."""
+
+
+class NotPermitted(BrokerRefusal):
+    """The broker refuses all requests like this one until a person changes something there or in the settings."""
 
 
 class LoginNeeded(BrokerError):

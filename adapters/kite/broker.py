@@ -181,6 +181,6 @@ class KiteBroker:
                     return Unresolved(f"HTTP {reply.status}: a success with an empty order id")
                 return Accepted(placed.order_id)
             case Verdict.REFUSED | Verdict.LOGIN | Verdict.SLOW_DOWN:
-                return Rejected(reply.status, outcome.text)
+                return Rejected(reply.status, outcome.text, outcome.person)
             case Verdict.UNRESOLVED:
                 return Unresolved(outcome.text, outcome.login_needed)

@@ -26,7 +26,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from adapters.kite.advice import advised
+from adapters.kite.advice import advice, advised
 from adapters.kite.http import Reply
 from adapters.kite.tokens import TokenHolder
 
@@ -45,6 +45,7 @@ class Outcome(Struct, frozen=True):
     """A classified reply: what it proves, Kite's own text on one line, and the raw `data` where there is some.
 
     login_needed  the token is dead, whatever became of the request
+    person        a refusal that only a person can end (`advice`), the login apart
     """
 
     verdict: Verdict
@@ -52,6 +53,7 @@ class Outcome(Struct, frozen=True):
     text: str
     data: bytes = b""
     login_needed: bool = False
+    person: bool = False
 
 
 class _Envelope(Struct):
@@ -104,10 +106,14 @@ def classify(reply: Reply, tokens: TokenHolder) -> Outcome:
         return Outcome(Verdict.UNRESOLVED, status, told, login_needed=dead)
     if dead:
         return Outcome(Verdict.LOGIN, status, told, login_needed=True)
-    return Outcome(Verdict.REFUSED, status, told)
+    return Outcome(Verdict.REFUSED, status, told, person=bool(advice(_message(envelope))))
+
+
+def _message(envelope: _Envelope) -> str:
+    return envelope.message if isinstance(envelope.message, str) and envelope.message else "no message"
 
 
 def _text(envelope: _Envelope, tokens: TokenHolder) -> str:
-    message = envelope.message if isinstance(envelope.message, str) and envelope.message else "no message"
+    message = _message(envelope)
     kind = envelope.error_type if isinstance(envelope.error_type, str) else ""
     return tokens.scrub(advised(f"{message} ({kind})" if kind else message))

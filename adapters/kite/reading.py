@@ -12,7 +12,7 @@ import stamina
 from adapters.kite.http import Http, NoToken, NotReached, Reply, ReplyLost
 from adapters.kite.outcome import Outcome, Verdict, classify
 from adapters.kite.pacing import Endpoint, Pacer, Priority
-from domain.errors import BrokerRefusal, BrokerUnavailable, LoginNeeded, SlowDown
+from domain.errors import BrokerRefusal, BrokerUnavailable, LoginNeeded, NotPermitted, SlowDown
 from domain.ports import Clock
 from domain.values import SECOND
 
@@ -115,5 +115,5 @@ def failure(
     if outcome.verdict is Verdict.SLOW_DOWN or reply.status == 429:
         return SlowDown(text)
     if outcome.verdict is Verdict.REFUSED:
-        return BrokerRefusal(text)
+        return NotPermitted(text) if outcome.person else BrokerRefusal(text)
     return BrokerUnavailable(text)

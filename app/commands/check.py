@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from app.account import require_account
 from app.options import ROOT, ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, complain, print_json
 from config.errors import ConfigError
@@ -28,6 +29,7 @@ def run(
 ) -> int:
     """Validate the configuration and print what is in force, secrets masked."""
     loaded = load_settings(env, config, sets)
+    require_account(loaded)
     _check_strategies(loaded)
     effective = plain(loaded.settings, Settings)
     if explain is not None:

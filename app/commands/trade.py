@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from app import logs
+from app.account import require_account
 from app.options import ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, FAILED, GAVE_UP, USAGE, complain
 from app.world import World, folders
@@ -60,6 +61,7 @@ def run(
         if value is not None:
             overrides.append(f"sandbox.{key}={value:g}" if isinstance(value, float) else f"sandbox.{key}={value}")
     loaded = load_settings(env, config, tuple(overrides))
+    require_account(loaded)
     where = folders(loaded)
     log = logs.setup(loaded.settings.logs, where.logs)
     if env != "sandbox":  # the sandbox's credentials are public words, which would be cut out of honest sentences

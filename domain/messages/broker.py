@@ -52,10 +52,14 @@ class Accepted(Struct, frozen=True, tag=True):
 
 
 class Rejected(Struct, frozen=True, tag=True):
-    """The broker proved that it refused: nothing rests, nothing will."""
+    """The broker proved that it refused: nothing rests, nothing will.
+
+    person  every like request is refused until a person changes something (static address, plan, authorisation)
+    """
 
     code: int
     text: str
+    person: bool = False
 
 
 class Unresolved(Struct, frozen=True, tag=True):

@@ -43,11 +43,15 @@ class SessionLost(Struct, frozen=True, tag=True):
 
 
 class SessionOpened(Struct, frozen=True, tag=True):
-    """Event, session: the broker accepts our token (again)."""
+    """Event, session: the broker accepts our token (again).
+
+    opened  when the login was made: tells a new login from the one that was doubted and found good
+    """
 
     user_id: str
     expires: Nanos
     time: Nanos
+    opened: Nanos = 0
 
 
 class FreezeStrategy(Struct, frozen=True, tag=True):

@@ -11,7 +11,7 @@ from actors.feed import EPOCHS_PER_INCARNATION, Feed, FeedSettings
 from actors.routes import ROUTES
 from actors.runtime import Backoff
 from domain.messages.broker import BrokerOrder, BrokerStatus
-from domain.messages.control import Alert, JobDue, JobKind, Report
+from domain.messages.control import Alert, JobDue, JobKind, Report, SessionOpened
 from domain.messages.market import (
     DropFeed,
     FeedConnected,
@@ -33,7 +33,7 @@ SETTINGS = FeedSettings(
     mode="full",
     stale_after_seconds=6.0,
     connect_timeout_seconds=10.0,
-    backoff=Backoff(min_seconds=0.25, max_seconds=4.0, jitter=0.0),
+    backoff=Backoff(min_seconds=0.25, max_seconds=4.0, jitter=0.0, reset_after_seconds=10.0),
 )
 UPDATE: BrokerOrder = a_row(folded(an_accepted()), BrokerStatus.OPEN)
 
@@ -253,13 +253,71 @@ def test_a_connection_that_does_not_open_is_replaced(desk: Desk) -> None:
     assert desk.context.of(FeedDisconnected) == []  # it never was connected
 
 
-def test_back_off_grows_to_its_bound_and_starts_over_once_connected(desk: Desk) -> None:
+def test_a_socket_that_only_opens_does_not_start_the_waits_over_and_one_that_lives_does(
+    stage: Stage, desk: Desk
+) -> None:
+    for _ in range(3):
+        desk.open()
+        stage.passes(9.9)
+        desk.close()
+        desk.reconnect()
+    assert desk.waits() == [0.25, 0.5, 1.0]
+
+    desk.open()
+    stage.passes(10.0)
+    desk.close()
+
+    assert desk.waits()[-1] == 0.25
+
+
+def test_a_new_login_is_tried_at_once_and_starts_the_waits_over(desk: Desk) -> None:
+    desk.actor.receive(SessionOpened("SB0001", 0, 0, opened=1))
+    for _ in range(5):
+        desk.close(login_needed=True)
+        desk.reconnect()
+    desk.close(login_needed=True)
+    stale, connections = own(desk.context, "_Connect"), len(desk.socket.listeners)
+
+    desk.actor.receive(SessionOpened("SB0001", 0, 0, opened=2))
+
+    assert len(desk.socket.listeners) == connections + 1
+    desk.actor.receive(stale)
+    assert len(desk.socket.listeners) == connections + 1, "one connection at a time"
+    desk.close()
+    assert desk.waits()[-1] == 0.25
+
+
+def test_a_token_that_was_doubted_and_found_good_is_no_new_login(desk: Desk) -> None:
+    """Else a socket that is refused while REST is not would be tried without a pause."""
+    desk.actor.receive(SessionOpened("SB0001", 0, 0, opened=1))
+    desk.close(login_needed=True)
+    connections = len(desk.socket.listeners)
+
+    desk.actor.receive(SessionOpened("SB0001", 0, 1, opened=1))
+
+    assert len(desk.socket.listeners) == connections
+
+
+def test_a_new_login_leaves_a_good_connection_alone(desk: Desk) -> None:
+    desk.actor.receive(SessionOpened("SB0001", 0, 0, opened=1))
+    desk.open()
+    connections = len(desk.socket.listeners)
+
+    desk.actor.receive(SessionOpened("SB0001", 0, 0, opened=2))
+
+    assert len(desk.socket.listeners) == connections
+    assert desk.is_connected()
+
+
+def test_back_off_grows_to_its_bound_and_starts_over_once_steadily_connected(stage: Stage, desk: Desk) -> None:
     for _ in range(6):
         desk.close()
         desk.reconnect()
     assert desk.waits() == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0]
 
-    desk.open().close()
+    desk.open()
+    stage.passes(10.0)
+    desk.close()
 
     assert desk.waits()[-1] == 0.25
 

@@ -6,9 +6,9 @@ import pytest
 
 from actors.gateway import OrderWorker, ReadWorker
 from actors.runtime import TradingLevel
-from domain.errors import BrokerUnavailable, LoginNeeded
+from domain.errors import BrokerUnavailable, LoginNeeded, NotPermitted
 from domain.messages.broker import Accepted, NotSent, Rejected, Unresolved
-from domain.messages.control import SessionLost
+from domain.messages.control import Alert, SessionLost
 from domain.messages.journal import OrderState
 from domain.messages.orders import (
     AccountRead,
@@ -98,6 +98,20 @@ def test_register_then_pace_then_claim_then_start_then_post_once(stage: Stage, d
     assert isinstance(posted.outcome, Accepted)
     assert (posted.tag, posted.claim_seq) == (TAG, 2)
     assert posted.finished_time == stage.clock.now
+
+
+@pytest.mark.parametrize(("person", "alerts"), [(True, 1), (False, 0)])
+def test_a_refusal_that_meets_every_order_calls_a_person(desk: Desk, person: bool, alerts: int) -> None:
+    desk.broker.scripted = [Rejected(403, "IP not allowed: add this machine's address", person)]
+
+    desk.actor.receive(desk.approved())
+
+    said = [(a.level, a.name, a.text) for a in desk.context.of(Alert)]
+    assert (
+        said
+        == [("critical", "broker.refuses", "an order was refused: IP not allowed: add this machine's address")][:alerts]
+    )
+    assert len(desk.context.of(OrderPosted)) == 1
 
 
 @pytest.mark.parametrize("outcome", [Rejected(400, "no funds"), Unresolved("timed out")])
@@ -343,6 +357,17 @@ def test_a_lost_session_is_told_to_who_can_mend_it(reading: Reading, command: ob
     answer = reading.context.told_to("orders")[0]
     assert isinstance(answer, OrderBookRead | TradesRead | AccountRead)
     assert "token" in answer.error
+
+
+@pytest.mark.parametrize("command", [ReadOrderBook(1), ReadTrades(("1",)), ReadAccount(1)])
+def test_a_read_that_the_plan_does_not_include_calls_a_person(reading: Reading, command: object) -> None:
+    reading.broker.failing = NotPermitted("Insufficient permission for that call: change the plan")
+
+    reading.actor.receive(command)
+
+    assert [(a.level, a.name, a.text) for a in reading.context.of(Alert)] == [
+        ("critical", "broker.refuses", str(reading.broker.failing))
+    ]
 
 
 def test_a_stopped_reader_gives_its_connection_back(reading: Reading) -> None:

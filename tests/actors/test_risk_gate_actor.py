@@ -368,6 +368,22 @@ def test_a_lost_session_reduces_and_an_opened_one_resumes(desk: Desk) -> None:
     assert (desk.state(), desk.entry_leaves()) == (TradingState.ACTIVE, True)
 
 
+@pytest.mark.parametrize("resume", [ACTIVE, SetTradingState(TradingState.ACTIVE, "go on", "operator")])
+def test_a_session_lost_while_entries_are_held_back_holds_them_longer(desk: Desk, resume: SetTradingState) -> None:
+    """During the start, or in a person's REDUCING: whoever resumes then resumes into no session."""
+    desk.actor.receive(SetTradingState(TradingState.REDUCING, "enough", "operator"))
+    desk.actor.receive(SessionLost("token refused", 0))
+
+    desk.actor.receive(resume)
+    assert (desk.state(), desk.entry_leaves()) == (TradingState.REDUCING, False)
+    restarted = desk.again()
+    restarted.actor.receive(resume)
+    assert restarted.state() is TradingState.REDUCING
+    restarted.actor.receive(SessionOpened("SB0001", 0, 0))
+
+    assert (restarted.state(), restarted.entry_leaves()) == (TradingState.ACTIVE, True)
+
+
 def test_an_opened_session_resumes_nothing_that_a_person_reduced(desk: Desk) -> None:
     desk.active().actor.receive(SetTradingState(TradingState.REDUCING, "enough", "operator"))
 

@@ -10,7 +10,7 @@ from actors.history import HistoryWorker
 from actors.runtime import Backoff
 from actors.session import Session
 from domain.bars import Bar
-from domain.errors import BrokerError, BrokerRefusal, BrokerUnavailable, LoginNeeded, SlowDown
+from domain.errors import BrokerError, BrokerRefusal, BrokerUnavailable, LoginNeeded, NotPermitted, SlowDown
 from domain.messages.broker import SessionFacts
 from domain.messages.control import Alert, JobDue, JobKind, Report, SessionLost, SessionOpened
 from domain.messages.market import HistoryLoaded, LoadHistory
@@ -114,6 +114,38 @@ def test_a_lost_or_expired_session_is_opened_again(desk: Desk, message: object) 
     assert len(desk.context.of(SessionOpened)) == 2
 
 
+@pytest.mark.parametrize("error", [BrokerUnavailable("no reply"), LoginNeeded("log in: URL")])
+def test_the_end_of_a_session_that_no_login_follows_stops_entries(desk: Desk, error: BrokerError) -> None:
+    desk.start().login.failing = error
+
+    desk.actor.receive(EXPIRY)
+
+    assert [lost.why for lost in desk.context.of(SessionLost)] == [str(error)]
+    assert "risk" in {told.to for told in desk.context.told if isinstance(told.message, SessionLost)}
+
+
+@pytest.mark.parametrize("error", [BrokerUnavailable("no reply"), LoginNeeded("log in: URL")])
+def test_a_restarted_keeper_that_finds_no_session_says_so_once(desk: Desk, error: BrokerError) -> None:
+    desk.login.failing = error
+    desk.start()
+    desk.retry()
+    desk.retry()
+
+    assert len(desk.context.of(SessionLost)) == 1
+    desk.login.failing = None
+    desk.retry()
+    desk.login.failing = error
+    desk.actor.receive(EXPIRY)
+    assert len(desk.context.of(SessionLost)) == 2
+
+
+def test_who_hears_of_an_opened_session_hears_of_which_login(desk: Desk) -> None:
+    desk.start()
+
+    assert [(each.opened, each.expires) for each in desk.context.of(SessionOpened)] == [(FACTS.opened, FACTS.expires)]
+    assert {told.to for told in desk.context.told if isinstance(told.message, SessionOpened)} == {"risk", "feed.0"}
+
+
 @pytest.mark.parametrize("message", [SessionLost("token refused", 0), EXPIRY])
 def test_several_who_say_it_start_one_chain_of_retries(desk: Desk, message: object) -> None:
     desk.start().login.failing = BrokerUnavailable("no reply")
@@ -146,13 +178,35 @@ class Candles:
 def test_every_request_has_one_answer_with_the_words_of_a_failure(stage: Stage, failing: BrokerError | None) -> None:
     candles, context = Candles(), stage.context("history")
     candles.failing = failing
-    actor = HistoryWorker(context, stage.routes, candles, {INFY.token: INFY})
+    actor = HistoryWorker(context, stage.routes, candles, {INFY.token: INFY}, stage.clock)
 
     actor.receive(LoadHistory(INFY.token, 60, 100, 200))
 
-    (told,) = context.told
+    (told,) = (each for each in context.told if isinstance(each.message, HistoryLoaded))
     assert isinstance(told.message, HistoryLoaded)
     assert candles.asked == [("NSE:INFY", 60, 100, 200)]
     assert told.to == "market"
     assert (told.message.token, told.message.interval_seconds, told.message.start) == (INFY.token, 60, 100)
     assert (len(told.message.bars), told.message.error) == ((0, str(failing)) if failing else (1, ""))
+
+
+def test_history_that_the_plan_does_not_include_calls_a_person(stage: Stage) -> None:
+    candles, context = Candles(), stage.context("history")
+    actor = HistoryWorker(context, stage.routes, candles, {INFY.token: INFY}, stage.clock)
+    candles.failing = NotPermitted("Insufficient permission for that call: the Connect plan is needed")
+
+    actor.receive(LoadHistory(INFY.token, 60, 100, 200))
+
+    assert [(a.level, a.name, a.text) for a in context.of(Alert)] == [
+        ("critical", "broker.refuses", str(candles.failing))
+    ]
+
+
+def test_history_that_meets_a_dead_token_says_so(stage: Stage) -> None:
+    candles, context = Candles(), stage.context("history")
+    actor = HistoryWorker(context, stage.routes, candles, {INFY.token: INFY}, stage.clock)
+    candles.failing = LoginNeeded("log in")
+
+    actor.receive(LoadHistory(INFY.token, 60, 100, 200))
+
+    assert [told.to for told in context.told if isinstance(told.message, SessionLost)] == ["risk", "session"]

@@ -25,9 +25,9 @@ class Trade:
     def __init__(self, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capfd = folder, capfd
 
-    def run(self, *argv: str) -> tuple[int, str, str]:
+    def run(self, *argv: str, command: tuple[str, ...] = ("trade",)) -> tuple[int, str, str]:
         sets = ("--set", f"data_dir={self.folder / 'data'}", "--set", f"reports_dir={self.folder / 'reports'}")
-        status = cli.main(["trade", *argv, *sets])
+        status = cli.main([*command, *argv, *sets])
         out, err = self._capfd.readouterr()
         return status, out, err
 
@@ -52,6 +52,36 @@ def test_live_needs_to_be_meant(trade: Trade) -> None:
         == "patang: live trades with real money: say --yes-i-mean-live if that is meant, or use --env sandbox or paper.\n"
     )
     assert list(trade.folder.iterdir()) == []  # nothing was even looked at
+
+
+@pytest.mark.parametrize(
+    ("environ", "key", "meaning"),
+    [
+        ({}, "API_KEY", "the app's key"),
+        ({"PATANG_KITE_API_KEY": "k"}, "USER_ID", "the client id of the account that is traded"),
+        ({"PATANG_KITE_USER_ID": "AB1234"}, "API_KEY", "the app's key"),
+    ],
+)
+@pytest.mark.parametrize("command", [("trade", "--yes-i-mean-live"), ("check",)])
+def test_live_without_a_named_account_is_refused_in_one_line(
+    trade: Trade,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    environ: dict[str, str],
+    key: str,
+    meaning: str,
+) -> None:
+    for name in ("API_KEY", "USER_ID"):
+        monkeypatch.delenv(f"PATANG_KITE_{name}", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    status, out, err = trade.run("--env", "live", command=command)
+
+    assert (status, out) == (2, "")
+    (line,) = lines(err)
+    assert line.startswith("patang: config/base.yaml:")
+    assert line.endswith(f"kite.{key.lower()}: found nothing; allowed: {meaning}, best in PATANG_KITE_{key} or .env")
 
 
 @pytest.mark.parametrize("until", ["noon", "25:00", "11", "11:30:00", ""])

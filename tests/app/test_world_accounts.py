@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from adapters.store.journal import SqliteJournal
 from adapters.store.lock import AccountLock
-from app.sandboxed import LocalSandbox
+from app.sandboxed import LocalSandbox, signals_held
 from app.world import ACCOUNT_FLAG, World, folders
 from config.errors import ConfigError
 from config.loader import load
@@ -70,7 +71,7 @@ def test_the_sandbox_is_started_for_the_run_and_ended_with_it(places: Places) ->
         assert world.refresh_clock()
         world.close()
 
-        assert process.poll() is not None
+        assert process is not None and process.poll() is not None
     assert AccountLock(places.journal("sandbox").with_name("lock")) is not None  # free again
 
 
@@ -179,12 +180,55 @@ def test_a_sandbox_that_cannot_start_says_why() -> None:
 
 def test_a_sandbox_is_stopped_twice_without_harm_and_killed_if_it_must(another_one: Callable[[], LocalSandbox]) -> None:
     running = another_one()
+    assert running._process is not None
     running._process.send_signal(signal.SIGSTOP)  # it hangs: SIGTERM waits for ever
 
     running.stop()
     running.stop()
 
     assert running._process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_instant_of_its_making_waits_until_it_can_be_ended(
+    monkeypatch: pytest.MonkeyPatch, another_one: Callable[[], LocalSandbox], number: signal.Signals
+) -> None:
+    made: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *args: object, **keys: object) -> None:
+            super().__init__(*args, **keys)  # type: ignore[call-overload]  # the same arguments
+            made.append(self)
+            signal.raise_signal(number)  # the process is there, and its maker does not have it yet
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.sandboxed.subprocess.Popen", Interrupted)
+    former = signal.signal(number, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            another_one()
+    finally:
+        signal.signal(number, former)
+
+    assert [each.returncode is not None for each in made] == [True]
+
+
+def test_only_the_first_of_several_held_signals_is_handled_and_former_handlers_are_back() -> None:
+    handled: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, _frame: handled.append(number))
+    try:
+        with signals_held():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+            assert handled == []
+        assert handled == [signal.SIGTERM]
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+    assert handled == [signal.SIGTERM] * 2
 
 
 @pytest.fixture

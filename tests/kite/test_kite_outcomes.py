@@ -14,7 +14,7 @@ from adapters.clock import MonotonicClock
 from adapters.kite.broker import KiteBroker
 from adapters.kite.pacing import Endpoint, Pacer, PacingLimits, Priority
 from adapters.kite.tokens import TokenHolder
-from domain.errors import BrokerRefusal, BrokerUnavailable, LoginNeeded, SlowDown
+from domain.errors import BrokerRefusal, BrokerUnavailable, LoginNeeded, NotPermitted, SlowDown
 from domain.messages.broker import Accepted, NotSent, PlaceOrder, Rejected, Unresolved
 from domain.values import SECOND, OrderKind, Product, Side, Validity
 from tests.kite.scripted import (
@@ -127,20 +127,20 @@ ROWS: list[tuple[str, Answer, type, type | None]] = [
         "403 permission",
         error(403, "Insufficient permission for that call.", "PermissionException"),
         Rejected,
-        BrokerRefusal,
+        NotPermitted,
     ),
     (
         "403 address",
         error(403, "IP not allowed to place orders for this app", "PermissionException"),
         Rejected,
-        BrokerRefusal,
+        NotPermitted,
     ),
     ("403 HTML", reply(403, HTML, content_type="text/html"), Unresolved, BrokerUnavailable),
     ("404", error(404, "Route not found", "GeneralException"), Rejected, BrokerRefusal),
     ("405", error(405, "Method not allowed", "GeneralException"), Rejected, BrokerRefusal),
     ("410", error(410, "gone", "GeneralException"), Rejected, BrokerRefusal),
     ("408", error(408, "timeout", "GeneralException"), Unresolved, BrokerUnavailable),
-    ("428", error(428, "10 quantity needs authorisation at depository.", "HoldingException"), Rejected, BrokerRefusal),
+    ("428", error(428, "10 quantity needs authorisation at depository.", "HoldingException"), Rejected, NotPermitted),
     ("429", error(429, "Too many requests", "NetworkException"), Rejected, SlowDown),
     ("429 without type", error(429, "Too many requests"), Rejected, SlowDown),
     ("429 of another kind", error(429, "no", "GeneralException"), Unresolved, SlowDown),
@@ -172,6 +172,8 @@ def test_what_an_answer_proves_about_an_order(
 
     assert type(outcome) is expected
     assert type(cancelled) is expected
+    for proved in (outcome, cancelled):
+        assert not isinstance(proved, Rejected) or proved.person is (_read is NotPermitted), "who can end it"
     assert [request.method for request in server.requests] == ["POST", "DELETE"], "an order is never sent twice"
 
 

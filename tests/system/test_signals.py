@@ -56,8 +56,6 @@ def test_during_the_start_it_leaves_no_process(tmp_path: Path, number: Signals, 
 
         assert status in (0, 128 + number), program.said()[-2000:]
         assert "Traceback" not in program.said()
-        # In the instant of its making nobody holds the sandbox yet: then it ends when it sees that its parent is gone,
-        # which it looks for once it is up.
         eventually(lambda: not any(alive(child) for child in children), 15, "the sandbox has ended")
 
 
