@@ -35,6 +35,7 @@ OPERATOR: Final = "operator"
 AUDIT: Final = "audit"
 EXITS: Final = "exits"
 EXECUTION: Final = "execution"
+PUBLISHER: Final = "publisher"
 
 
 def gateway_entry(index: int) -> str:
@@ -63,11 +64,13 @@ class Topology(Struct, frozen=True):
     audited            whether there is an audit trail to be told of all that is AUDITED
     guarded            ids of the strategies whose exits are managed
     executed           ids of the strategies whose decisions are carried out in parts
+    published          whether a picture is kept for the dashboard
     """
 
     strategies: tuple[str, ...]
     by_token: Mapping[int, tuple[str, ...]]
     audited: bool = False
+    published: bool = False
     guarded: tuple[str, ...] = ()
     executed: tuple[str, ...] = ()
 
@@ -100,6 +103,10 @@ def _all_strategies(topology: Topology, _message: object) -> tuple[str, ...]:
 
 def _traders(topology: Topology, token: int) -> tuple[str, ...]:
     return tuple(strategy_name(each) for each in topology.by_token.get(token, ()))
+
+
+def _published(topology: Topology) -> tuple[str, ...]:
+    return (PUBLISHER,) if topology.published else ()
 
 
 def _own_strategy(topology: Topology, strategy: str) -> tuple[str, ...]:
@@ -155,8 +162,8 @@ ROUTES: Final[Mapping[type, Route]] = {
     market.TickBatch: Route(_to(MARKET), Lane.DATA),
     market.LoadHistory: Route(_to(HISTORY)),
     market.HistoryLoaded: Route(_to(MARKET)),
-    market.BarClosed: Route(lambda topology, m: _traders(topology, m.bar.token)),
-    market.BarsBackfilled: Route(lambda topology, m: _traders(topology, m.token)),
+    market.BarClosed: Route(lambda topology, m: (*_traders(topology, m.bar.token), *_published(topology))),
+    market.BarsBackfilled: Route(lambda topology, m: (*_traders(topology, m.token), *_published(topology))),
     # The risk gate hears of a price before the strategy that may decide on it.
     market.PriceChanged: Route(
         lambda topology, m: (RISK, PORTFOLIO, *_traders(topology, m.token), *topology.managers),
@@ -197,7 +204,9 @@ ROUTES: Final[Mapping[type, Route]] = {
     ),
     control.JobDue: Route(_of_job),
     control.SquareOff: Route(_all_strategies),
-    control.PortfolioSnapshot: Route(_to(RISK, REPORTER), Lane.DATA, lambda _m: "portfolio"),
+    control.PortfolioSnapshot: Route(
+        lambda topology, _m: (RISK, REPORTER, *_published(topology)), Lane.DATA, lambda _m: "portfolio"
+    ),
     control.WriteReport: Route(_to(REPORTER)),
     control.ReportWritten: Route(_to(ALERTS)),
     control.Alert: Route(_to(ALERTS, REPORTER)),

@@ -7,8 +7,9 @@ from typing import NamedTuple, Protocol
 
 from actors.audit import Trail
 from actors.operator import RequestDesk
+from actors.publisher import LiveStore
 from config.schema import Settings
-from domain.ports import Broker, Calendar, Clock, EventLog, FeedPort, History, Journal, SessionPort
+from domain.ports import Broker, Calendar, Clock, EventLog, FeedPort, History, Journal, Notifier, SessionPort
 
 
 class Operations(NamedTuple):
@@ -17,11 +18,15 @@ class Operations(NamedTuple):
     desk   where other terminals leave requests
     trail  makes the trail, afresh for each incarnation of its actor: what one had not written is read again
     wall   the clock of the requests' times
+    live   opens what the dashboard reads
+    alerts where alerts go beside the log; None: nowhere
     """
 
     desk: RequestDesk
     trail: Callable[[], Trail]
     wall: Clock
+    live: Callable[[], LiveStore]
+    alerts: Notifier | None = None
 
 
 class Ports(Protocol):

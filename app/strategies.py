@@ -70,7 +70,7 @@ class Cast(Struct, frozen=True):
         for strategy in self.strategies:
             for instrument in strategy.instruments:
                 by_token[instrument.token] = (*by_token.get(instrument.token, ()), strategy.id)
-        return Topology(tuple(s.id for s in self.strategies), by_token, audited=self.audited)
+        return Topology(tuple(s.id for s in self.strategies), by_token, audited=self.audited, published=self.audited)
 
     @property
     def sessions(self) -> tuple[SessionClass, ...]:

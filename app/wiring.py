@@ -11,7 +11,7 @@ root (one_for_one)
 │   ├── market       market data
 │   └── feed.0       the ticker: ready when connected
 ├── strategies       one temporary supervisor each: a strategy that keeps failing is frozen alone
-├── reporter, alerts
+├── reporter, alerts, publisher
 ├── timetable
 └── operator         a person's commands: last up, and ready when what waited for it has been told
 """
@@ -30,6 +30,7 @@ from actors.market_data import MarketData, MarketDataSettings
 from actors.operator import Operator, OperatorSettings
 from actors.orders import OrderSettings, OrderSupervisor
 from actors.portfolio import Portfolio
+from actors.publisher import Publisher
 from actors.reporter import Reporter, ReporterSettings, ReportWriter
 from actors.risk import RiskGate, RiskSettings
 from actors.routes import (
@@ -41,6 +42,7 @@ from actors.routes import (
     OPERATOR,
     ORDERS,
     PORTFOLIO,
+    PUBLISHER,
     REPORTER,
     RISK,
     SESSION,
@@ -108,7 +110,8 @@ def build_tree(
             _risk(ports, routes, cast),
             _orders(ports, routes, cast),
             _reporter(ports, routes, cast, writer),
-            _alerts(ports),
+            _alerts(ports, operations),
+            *_publisher(operations),
             *_market(ports, cast),
             SupervisorSpec(
                 id="strategies",
@@ -422,12 +425,27 @@ def _reporter(ports: Ports, routes: Routes, cast: Cast, writer: ReportWriter) ->
     )
 
 
-def _alerts(ports: Ports) -> ChildSpec:
+def _alerts(ports: Ports, operations: Operations | None) -> ChildSpec:
+    notifier = None if operations is None else operations.alerts
     return ChildSpec(
         id=ALERTS,
-        factory=lambda context: Alerts(context, ports.log),
+        factory=lambda context: Alerts(context, ports.log, notifier),
         backoff=QUICK,
     )
+
+
+def _publisher(operations: Operations | None) -> tuple[ChildSpec, ...]:
+    if operations is None:
+        return ()
+    spec = ChildSpec(
+        id=PUBLISHER,
+        factory=lambda context: Publisher(context, operations.live),
+        # No heartbeat: a disk may take its time, and nobody waits for a picture.
+        mailbox=MailboxSpec(capacity=20_000),
+        shutdown_seconds=1.0,
+        backoff=QUICK,
+    )
+    return (spec,)
 
 
 def _timetable(ports: Ports, routes: Routes, cast: Cast, scheduler: Scheduler) -> ChildSpec:

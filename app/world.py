@@ -20,6 +20,7 @@ from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.instruments import Catalog
 from adapters.kite.pacing import Endpoint, Priority
 from adapters.kite.second_feed import SecondFeed
+from adapters.notify.live import LiveNotifier
 from adapters.paper.broker import PaperBroker
 from adapters.paper.exchange import PaperExchange
 from adapters.paper.feed import PaperFeed
@@ -27,6 +28,7 @@ from adapters.paper.store import PaperStore
 from adapters.standing_in import market_clock_at, sandbox_at
 from adapters.store.audit import AuditTrail
 from adapters.store.journal import SqliteJournal
+from adapters.store.live import LiveFile
 from adapters.store.lock import AccountLock
 from adapters.store.operator import OperatorDesk
 from app.account import addresses_of, kite_account
@@ -73,6 +75,11 @@ class Folders(Struct, frozen=True):
     def audit(self) -> Path:
         """The folder of the audit trail."""
         return self.data / "audit"
+
+    @property
+    def live(self) -> Path:
+        """What the dashboard shows."""
+        return self.data / "live.db"
 
     @property
     def logs(self) -> Path:
@@ -188,10 +195,19 @@ class World:
         return self.account.history()
 
     def operations(self) -> Operations:
-        """A person's commands, and the audit trail."""
+        """A person's commands, the audit trail, and what the dashboard shows."""
         desk = OperatorDesk(self.folders.requests)
         self._stack.callback(desk.close)
-        return Operations(desk, lambda: AuditTrail(self.folders.audit, redactor.text), SystemMarketClock())
+        wall = SystemMarketClock()
+        alerts = LiveNotifier(lambda: LiveFile(self.folders.live), wall)
+        self._stack.callback(alerts.close)
+        return Operations(
+            desk=desk,
+            trail=lambda: AuditTrail(self.folders.audit, redactor.text),
+            wall=wall,
+            live=lambda: LiveFile(self.folders.live),
+            alerts=alerts,
+        )
 
     def close(self) -> None:
         """Give everything back, the sandbox last."""
@@ -243,6 +259,8 @@ class World:
         archive = path.parent / "former" / f"journal-{path.stat().st_mtime_ns}.db"
         archive.parent.mkdir(exist_ok=True)
         path.replace(archive)
+        for beside in ("", "-wal", "-shm"):  # a picture of that market
+            Path(f"{self.folders.live}{beside}").unlink(missing_ok=True)
         self.log("info", "journal.set_aside", path=str(archive), why="the sandbox was started anew")
         return halt
 
