@@ -26,6 +26,7 @@ from adapters.clock import MonotonicClock
 QUEUED: Final = 100_000
 LATCHES_PER_ROUND: Final = 10
 DEADLINE_SECONDS: Final = 60.0
+ROUNDS_MORE: Final = 50
 
 
 class _Risk(Actor):
@@ -62,6 +63,11 @@ def run(quick: bool = False) -> dict[str, object]:
     rounds, queued = (3, 10_000) if quick else (50, QUEUED)
     latches: list[float] = []
     drains = [_measure(queued, latches) for _ in range(rounds)]
+    # A busy machine may run the actor through its whole queue before the first halt is told.
+    while not latches and len(drains) < rounds + ROUNDS_MORE:
+        drains.append(_measure(queued, latches))
+    if not latches:
+        raise TimeoutError("the queue was always empty before the halt was told")
     latches.sort()
     return {
         "queued": queued,
