@@ -15,7 +15,7 @@ from domain.indicators.declaration import Indicator, warm_up_bars
 from domain.indicators.handles import Running, columns_of
 from domain.messages.market import PriceChanged
 from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, View
-from domain.strategy.exits import better, exit_reason
+from domain.strategy.exits import better, exit_reason, levels
 from domain.strategy.rule import Book, Row, RuleStrategy, Targets, parameters_of, row_type
 from domain.values import E4, RUPEE, SECOND, Nanos, Side
 
@@ -131,9 +131,16 @@ class RuleEvents(EventStrategy, frozen=True):
         leg.event, leg.reference, leg.reversing = price.event_time, price.last_price, False
         return [_exit(price.token, held, abs(held), leg, reason)]
 
+    def levels(self, view: View, token: int) -> Sequence[E4]:
+        """Stop, trail and target of what is held."""
+        leg = _leg(view, token)
+        return levels(view.quantity(token), leg.best, leg.targets, view.instrument(token).tick_size)
+
     def on_fill(self, view: View, fill: Fill) -> Sequence[IntentDraft]:
         """Second step of a change of sides."""
         leg = _leg(view, fill.token)
+        if fill.quantity == 0:
+            leg.best = 0.0  # the next position has a best price of its own, however soon it comes
         if not leg.reversing or fill.quantity != 0 or view.busy(fill.token):
             return ()
         leg.reversing = False

@@ -150,6 +150,10 @@ class EventStrategy(Struct, frozen=True, forbid_unknown_fields=True):
         """The price moved."""
         return ()
 
+    def levels(self, view: View, token: int) -> Sequence[E4]:
+        """Prices at which it would act now. Live, prices come by themselves; a backtest has to know where to look."""
+        return ()
+
     def on_timer(self, view: View) -> Sequence[IntentDraft]:
         """Time has passed: `view.now`."""
         return ()

@@ -143,6 +143,12 @@ class StrategyRunner:
             return []
         return self._emit(self._strategy.on_price(self._view.at(now), price), now)
 
+    def levels(self, token: int, now: Nanos) -> Sequence[E4]:
+        """Prices at which the strategy would act now, for those who walk through a bar."""
+        if not self._needs.prices or not self._may_decide(token, now):
+            return ()
+        return self._strategy.levels(self._view.at(now), token)
+
     def timer(self, now: Nanos) -> list[OrderIntent]:
         """Time has passed."""
         if not self._needs.timer or now < self.quiet_until:
