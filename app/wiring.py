@@ -66,12 +66,12 @@ from actors.session import Session
 from actors.shards import ShardRoutes, deal, feed_name, market_name
 from actors.strategy import StrategyActor, StrategyActorSettings
 from actors.timetable import Timetable
+from app.limits import risk_limits
 from app.ports import Operations, Ports
 from app.strategies import TRADED_CLASSES, Cast, Configured
 from config.errors import ConfigError
 from config.sections.trading import TimesByClass
 from domain.ports import Scheduler
-from domain.risk import RiskLimits
 from domain.timetable import TimetableSettings, plan
 from domain.values import SECOND, SessionClass
 
@@ -135,25 +135,6 @@ def timetable_settings(ports: Ports, cast: Cast) -> TimetableSettings:
         drop_feed_at=drills.drop_feed_at,
         crash_strategy_at=drills.crash_strategy_at,
         crash_strategy=cast.strategies[0].id if cast.strategies else "",
-    )
-
-
-def risk_limits(ports: Ports) -> RiskLimits:
-    """The risk gate's limits as configured."""
-    risk = ports.settings.risk
-    return RiskLimits(
-        max_quantity_per_order=risk.max_quantity_per_order,
-        max_value_per_order=risk.max_value_per_order,
-        orders_per_second=risk.orders_per_second,
-        orders_per_minute=risk.orders_per_minute,
-        orders_per_day=risk.orders_per_day,
-        exits_reserved_share=risk.exits_reserved_share,
-        max_position_quantity=risk.max_position_quantity,
-        max_position_value_per_instrument=risk.max_position_value_per_instrument,
-        gross_exposure_max=risk.gross_exposure_max,
-        daily_loss_max=risk.daily_loss_max,
-        stale_price_seconds=risk.stale_price_seconds,
-        margin_buffer_percent=risk.margin_buffer_percent,
     )
 
 
@@ -251,7 +232,7 @@ def _portfolio(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
 def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     settings = RiskSettings(
         run=ports.run,
-        limits=risk_limits(ports),
+        limits=risk_limits(ports.settings.risk),
         mis_cutoff=_times(ports.settings.risk.mis_cutoff),
         intent_valid_seconds=ports.settings.orders.intent_valid_seconds,
     )

@@ -19,6 +19,7 @@ from config.types import (
 )
 from domain.values import SessionClass
 
+MarginPercent = Annotated[int, Meta(ge=1, le=100)]
 ParameterValue = int | float | bool | str
 
 
@@ -60,20 +61,63 @@ class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RiskSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The limits that every intent is checked against. Zero allows nothing; it never means that nothing is checked."""
+    """The limits that every intent is checked against, by the names of `domain.risk.RiskLimits`, which says what each
+    means, and the times and quantities that they rest on.
+
+    Zero allows nothing; it never means that nothing is checked. A limit that is null follows a wider one of the same
+    kind (`app.limits`).
+    """
 
     max_quantity_per_order: Count
     max_value_per_order: Rupees
+    slices_max: Annotated[int, Meta(ge=1, le=50)]
     orders_per_second: PerSecond
     orders_per_minute: Count
     orders_per_day: Count
+    strategy_orders_per_second: PerSecond | None
+    strategy_orders_per_minute: Count | None
+    strategy_orders_per_day: Count | None
     exits_reserved_share: Share
+    repeat_seconds: Annotated[float, Meta(gt=0, le=60)]
+    modifications_per_order: Count
+    open_orders_per_instrument: Count
+    open_orders_per_strategy: Count
+    open_orders: Count
     max_position_quantity: Count
     max_position_value_per_instrument: Rupees
+    underlying_exposure_max: Rupees | None
+    strategy_exposure_max: Rupees | None
+    product_exposure_max: Rupees | None
+    segment_exposure_max: Rupees | None
+    net_exposure_max: Rupees | None
     gross_exposure_max: Rupees
+    concentration_max_percent: Annotated[float, Meta(ge=0)]
     daily_loss_max: Rupees
+    strategy_daily_loss_max: Rupees | None
+    day_drawdown_max: Rupees | None
+    drawdown_max: Rupees | None
+    profit_lock_from: Rupees | None
+    profit_giveback_percent: Percent
+    losses_in_a_row: AtLeastOne
+    cool_down_minutes: Seconds
+    trades_per_day: Count | None
     stale_price_seconds: Seconds
+    stale_feed_seconds: Seconds
+    price_band_percent: Percent
+    circuit_margin_percent: Percent
+    market_protection_max_percent: Percent
+    expiry_day_cutoff: time
+    physical_settlement_sessions: Count
+    index_underlyings: tuple[str, ...]
+    margin_percent_mis: MarginPercent
+    margin_percent_cnc: MarginPercent
+    margin_percent_nrml: MarginPercent
+    margin_percent_mtf: MarginPercent
+    margin_percent_short_option: MarginPercent
     margin_buffer_percent: Percent
+    allowed_products: tuple[Literal["MIS", "CNC", "NRML", "MTF"], ...]
+    allowed_exchanges: tuple[Literal["NSE", "BSE", "NFO", "BFO", "CDS", "BCD", "MCX"], ...]
+    banned: tuple[str, ...]
     mis_cutoff: TimesByClass
     freeze_quantities: dict[str, AtLeastOne]
 

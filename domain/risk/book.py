@@ -29,11 +29,12 @@ from domain.messages.journal import (
 )
 from domain.messages.orders import OrderIntent
 from domain.portfolio.sequence import SnapshotUnreadable, is_next
+from domain.risk.counts import OrderCounts
 from domain.risk.exposure import Exposure, LineKey, OpenOrder, Standing, held_order
-from domain.risk.limits import RiskLimits
-from domain.values import E4, MINUTE, Instrument, Nanos, Product, Side
+from domain.risk.limits import RiskLimits, strikes
+from domain.values import E4, Instrument, Nanos, Product, Side
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 class _State(Struct, frozen=True):
@@ -44,8 +45,9 @@ class _State(Struct, frozen=True):
     positions: tuple[tuple[str, int, Product, int], ...]
     names: tuple[tuple[int, str, E4], ...]
     seen_ids: tuple[str, ...]
-    day_orders: int
-    recent: tuple[Nanos, ...]
+    day_orders: tuple[tuple[str, int], ...]
+    recent: tuple[tuple[Nanos, str], ...]
+    day_units: tuple[tuple[int, int, int], ...]
 
 
 class RiskBook:
@@ -64,10 +66,11 @@ class RiskBook:
         self._names: dict[int, tuple[str, E4]] = {}
         self._held_names: dict[int, tuple[str, E4]] = {}
         self._seen: set[str] = set()
-        self._day_orders = 0
-        self._recent: list[Nanos] = []
+        self._counts = OrderCounts()
+        self._delivered: dict[int, tuple[int, int]] = {}  # by token: units bought and sold today for delivery
         self._marks: dict[int, E4] = {}
         self._frozen: dict[str, str] = {}
+        self._frozen_instruments: dict[str, str] = {}
         self._lines: dict[LineKey, Exposure] = {}
         self._dirty: set[LineKey] = set()
 
@@ -122,6 +125,7 @@ class RiskBook:
         if self.is_known(intent.intent_id):
             raise ValueError(f"intent {intent.intent_id} is held or journaled already")
         self._put(held_order(intent, margin, now))
+        self._counts.approved(intent, now)
         self._held_names[intent.token] = intent.instrument, intent.reference_price
 
     def release(self, intent_id: str) -> bool:
@@ -156,7 +160,27 @@ class RiskBook:
         """Allow its entries again."""
         self._frozen.pop(strategy, None)
 
+    def freeze_instrument(self, instrument: str, why: str) -> None:
+        """Deny every strategy's entries in this `EXCHANGE:SYMBOL` from here on."""
+        self._frozen_instruments[instrument] = why
+
+    def thaw_instrument(self, instrument: str) -> None:
+        """Allow entries in it again."""
+        self._frozen_instruments.pop(instrument, None)
+
     # What it answers
+
+    def frozen_instrument(self, instrument: str) -> str | None:
+        """Why the `EXCHANGE:SYMBOL` is frozen, or None."""
+        return self._frozen_instruments.get(instrument)
+
+    def repeated(self, intent: OrderIntent) -> Nanos | None:
+        """When the same order (whatever its id) was approved last by this incarnation; None: not lately."""
+        return self._counts.repeated(intent)
+
+    def delivered_today(self, token: int) -> tuple[int, int]:
+        """Units bought and sold for delivery today, over all strategies, by booked trades."""
+        return self._delivered.get(token, (0, 0))
 
     def frozen(self, strategy: str) -> str | None:
         """Why the strategy is frozen, or None."""
@@ -222,7 +246,11 @@ class RiskBook:
     def margin_used(self, limits: RiskLimits) -> E4:
         """Margin of provisional positions at the newest prices, and of what open orders still hold."""
         positions = sum(
-            limits.margin(abs(line.position) * self.price(token) * self.multiplier(token), product)
+            limits.margin(
+                abs(line.position) * self.price(token) * self.multiplier(token),
+                product,
+                strikes(self.listed(token), line.position),
+            )
             for (_, token, product), line in self.exposures().items()
         )
         return positions + sum(order.margin for order in self._orders.values())
@@ -248,14 +276,14 @@ class RiskBook:
         """The list's entry for a token that orders or trades named."""
         return self._instruments.get(self.instrument(token))
 
-    def orders_since(self, start: Nanos) -> int:
-        """Orders held or journaled after `start`; exact for the last minute of market time."""
-        held = sum(order.time > start for order in self._holds())
-        return held + sum(time > start for time in self._recent)
+    def orders_since(self, start: Nanos, strategy: str | None = None) -> int:
+        """Orders held or journaled after `start`, of one strategy or in all; exact for the last market minute."""
+        held = sum(order.time > start for order in self._holds(strategy))
+        return held + self._counts.since(start, strategy)
 
-    def orders_today(self) -> int:
-        """Orders held or journaled this trading day."""
-        return self._day_orders + sum(1 for _ in self._holds())
+    def orders_today(self, strategy: str | None = None) -> int:
+        """Orders held or journaled this trading day, of one strategy or in all."""
+        return self._counts.so_far_today(strategy) + sum(1 for _ in self._holds(strategy))
 
     # Snapshots
 
@@ -272,8 +300,9 @@ class RiskBook:
             ),
             names=tuple((token, *named) for token, named in sorted(self._names.items())),
             seen_ids=tuple(sorted(self._seen)),
-            day_orders=self._day_orders,
-            recent=tuple(self._recent),
+            day_orders=tuple(sorted(self._counts.today.items())),
+            recent=tuple(self._counts.recent),
+            day_units=tuple((token, *units) for token, units in sorted(self._delivered.items())),
         )
         return msgspec.json.encode(state)
 
@@ -289,29 +318,29 @@ class RiskBook:
                 f"the risk book's snapshot has format {state.format}, this program reads {_FORMAT}"
             )
         book = cls(instruments)
-        book._seq, book._day, book._day_orders = state.seq, state.day, state.day_orders
+        book._seq, book._day = state.seq, state.day
         for order in state.orders:
             book._put(order)
         book._positions = {(strategy, token, product): units for strategy, token, product, units in state.positions}
         book._dirty.update(book._positions)
         book._names = {token: (name, price) for token, name, price in state.names}
         book._seen = set(state.seen_ids)
-        book._recent = list(state.recent)
+        book._counts = OrderCounts(dict(state.day_orders), list(state.recent))
+        book._delivered = {token: (bought, sold) for token, bought, sold in state.day_units}
         return book
 
     # Folding
 
     def _open_day(self, day: str) -> None:
         if day != self._day:
-            self._day, self._day_orders, self._seen = day, 0, set()
+            self._day, self._seen, self._delivered = day, set(), {}
+            self._counts.open_day()
             self._seen.update(self._ids_journaled())
 
     def _accept(self, accepted: IntentAccepted) -> None:
         intent = accepted.intent
         self._seen.add(intent.intent_id)
-        self._day_orders += 1
-        newest = max([accepted.time, *self._recent[-1:]])
-        self._recent = sorted(time for time in [*self._recent, accepted.time] if time > newest - MINUTE)
+        self._counts.made(intent.strategy, accepted.time)
         self._forget(intent.intent_id)
         held = held_order(intent, accepted.margin_held, accepted.time)
         self._put(msgspec.structs.replace(held, tag=accepted.tag, standing=Standing.LIVE))
@@ -326,6 +355,13 @@ class RiskBook:
         else:
             self._positions.pop(key, None)
         self._dirty.add(key)
+        if trade.product is Product.CNC:
+            bought, sold = self.delivered_today(trade.token)
+            buying = trade.side is Side.BUY
+            self._delivered[trade.token] = (
+                bought + trade.quantity * buying,
+                sold + trade.quantity * (not buying),
+            )
         self._names[trade.token] = trade.instrument, trade.price
         order = self._by_tag(trade.tag)
         if order is not None:
@@ -363,8 +399,9 @@ class RiskBook:
         """Instrument and newest price that the journal or a hold names for the token."""
         return self._names.get(token) or self._held_names.get(token, ("", 0))
 
-    def _holds(self) -> Iterator[OpenOrder]:
-        return (order for order in self._orders.values() if order.standing is Standing.HELD)
+    def _holds(self, strategy: str | None = None) -> Iterator[OpenOrder]:
+        held = (order for order in self._orders.values() if order.standing is Standing.HELD)
+        return (order for order in held if strategy in (None, order.strategy))
 
     def _ids_journaled(self) -> Iterator[str]:
         return (order.intent_id for order in self._orders.values() if order.standing is not Standing.HELD)

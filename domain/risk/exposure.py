@@ -7,7 +7,7 @@ from enum import Enum
 from msgspec import Struct
 
 from domain.messages.orders import OrderIntent
-from domain.values import E4, Nanos, Product, Side
+from domain.values import E4, Nanos, OrderKind, Product, Side
 
 LineKey = tuple[str, int, Product]
 """(strategy, token, product). The strategy is empty for what was traded outside."""
@@ -29,6 +29,8 @@ class OpenOrder(Struct, frozen=True):
     seen         units that cumulative updates showed as filled
     booked       units whose trades are booked
     time         when it was held, then when it was journaled
+    kind, price, trigger_price  as the intent has them, or its newest modification
+    modifications  how often its terms were changed, or are about to be
     """
 
     intent_id: str
@@ -47,6 +49,10 @@ class OpenOrder(Struct, frozen=True):
     time: Nanos
     seen: int = 0
     booked: int = 0
+    kind: OrderKind = OrderKind.MARKET
+    price: E4 = 0
+    trigger_price: E4 = 0
+    modifications: int = 0
 
     @property
     def key(self) -> LineKey:
@@ -85,9 +91,15 @@ class Exposure(Struct, frozen=True):
 
     def worst(self, extra: int = 0) -> int:
         """The largest position, unsigned, that the line may reach; `extra` is one more order, signed."""
-        high = self.position + self.buys + max(extra, 0)
-        low = self.position - self.sells + min(extra, 0)
+        low, high = self.ends(extra)
         return max(abs(high), abs(low))
+
+    def ends(self, extra: int = 0) -> tuple[int, int]:
+        """The lowest and the highest position, signed, that the line may reach."""
+        return (
+            self.position - self.sells + min(extra, 0),
+            self.position + self.buys + max(extra, 0),
+        )
 
     def exits(self) -> int:
         """Units that may still be closed: the position less what open orders against it may close already."""
@@ -112,4 +124,7 @@ def held_order(intent: OrderIntent, margin: E4, now: Nanos) -> OpenOrder:
         valid_until=intent.valid_until,
         standing=Standing.HELD,
         time=now,
+        kind=intent.kind,
+        price=intent.price,
+        trigger_price=intent.trigger_price,
     )

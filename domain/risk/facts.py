@@ -8,6 +8,21 @@ from domain.messages.control import PortfolioSnapshot, TradingState
 from domain.values import E4, Instrument, Nanos
 
 
+class StrategyStands(Struct, frozen=True, kw_only=True):
+    """One strategy's day.
+
+    day_pnl      its result, signed
+    trades       positions that it opened
+    losses       losing round trips since the last that did not lose
+    last_loss    when the last of them ended
+    """
+
+    day_pnl: E4 = 0
+    trades: int = 0
+    losses: int = 0
+    last_loss: Nanos = 0
+
+
 class MarketFacts(Struct, frozen=True, kw_only=True):
     """The world at one decision. Times are market time.
 
@@ -18,7 +33,19 @@ class MarketFacts(Struct, frozen=True, kw_only=True):
     mis_cutoff      from when no new MIS position is opened; None = not known, which denies MIS
     available_cash  funds that may carry margin, before any margin of ours is taken off: see `funds`. Not the broker's
                     live balance, from which it has taken the positions' margin already
-    day_pnl         realised + unrealised - charges of the day, signed: see `domain.risk.loss.day_pnl`
+    day_pnl         the day's result, signed: see `domain.risk.loss.day_pnl`
+
+    latched         why the kill latch is closed; empty = it is open
+    feed_lost       since when the price feed is down; 0 = it is up
+    circuit         the exchange's lowest and highest price of the day; None = not known, and left to the exchange
+    market_protection  what market orders are sent with: percent in 1/100, -1 = the broker's own band, 0 = nothing
+    sessions_to_expiry  trading days from today to the contract's last, 0 on that day; None = not known, which denies
+                    what is settled by delivery
+    sellable        units of the share that the broker lets us sell, less what was sold of them today; None = not known
+    broker_margin   what the broker asks for this order by itself; None = not known
+    strategy        how the intent's strategy stands today
+    day_peak        the day's highest result so far, 0 at least
+    drawdown        how far the account's result since ever is below its highest, 0 at least
     """
 
     now: Nanos
@@ -30,6 +57,16 @@ class MarketFacts(Struct, frozen=True, kw_only=True):
     mis_cutoff: Nanos | None
     available_cash: E4
     day_pnl: E4
+    latched: str = ""
+    feed_lost: Nanos = 0
+    circuit: tuple[E4, E4] | None = None
+    market_protection: int = -1
+    sessions_to_expiry: int | None = None
+    sellable: int | None = None
+    broker_margin: E4 | None = None
+    strategy: StrategyStands = StrategyStands()
+    day_peak: E4 = 0
+    drawdown: E4 = 0
 
 
 class Approval(Struct, frozen=True):

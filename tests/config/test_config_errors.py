@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import fields
 
 from config.errors import ConfigError
 from config.loader import load
+from config.sections.trading import RiskSettings
 from tests.support.projects import ROOT, a_project, line_of
 
-RISK_KEYS = (
-    "max_quantity_per_order, max_value_per_order, orders_per_second, orders_per_minute, orders_per_day, "
-    "exits_reserved_share, max_position_quantity, max_position_value_per_instrument, gross_exposure_max, "
-    "daily_loss_max, stale_price_seconds, margin_buffer_percent, mis_cutoff, freeze_quantities"
-)
+RISK_KEYS = ", ".join(field.name for field in fields(RiskSettings))
 TOP_KEYS = "data_dir, reports_dir, kite, sandbox, market, feed, risk, orders, portfolio, schedule, strategies, drills, logs, reports, recorder"
 STRATEGY = "strategies:\n  mine:\n    kind: a.b:C\n    instruments: [NSE:INFY]\n    interval: minute\n    capital: 1\n"
 

@@ -272,7 +272,7 @@ def test_a_snapshot_of_another_kind_is_refused() -> None:
     with pytest.raises(SnapshotUnreadable):
         RiskBook.decode(b"[]")
     with pytest.raises(SnapshotUnreadable, match="format 7"):
-        RiskBook.decode(a_risk_book().encode().replace(b'"format":1', b'"format":7'))
+        RiskBook.decode(a_risk_book().encode().replace(b'"format":2', b'"format":7'))
 
 
 def test_a_strategy_is_frozen_until_it_is_thawed() -> None:

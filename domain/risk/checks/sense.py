@@ -1,0 +1,85 @@
+"""Whether the intent makes sense in itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from domain.risk.checks.question import Question, clock, entries_only
+from domain.risk.limits import exactly
+from domain.values import SECOND, InstrumentKind, OrderKind, Validity, rupees
+
+CASH_FREEZE_QUANTITY: Final = 100_000
+"""Largest order in shares that the broker takes, where the instrument states none (kite-facts 3.4)."""
+
+
+def intent_expired(question: Question) -> str | None:
+    """A decision about a market that is gone."""
+    if question.intent.valid_until > question.facts.now:
+        return None
+    return f"it was valid until {clock(question.intent.valid_until)}, it is {clock(question.facts.now)}"
+
+
+def duplicate_intent(question: Question) -> str | None:
+    """A repeated decision is one decision."""
+    known = question.book.is_known(question.intent.intent_id)
+    return f"intent {question.intent.intent_id} was approved before" if known else None
+
+
+@entries_only
+def repeated_intent(question: Question) -> str | None:
+    """The same order under another id so soon is taken for a defect."""
+    when = question.book.repeated(question.intent)
+    if when is None:
+        return None
+    age = question.facts.now - when
+    if age >= exactly(question.limits.repeat_seconds) * SECOND:
+        return None
+    return f"the same order was approved {age / SECOND:.3f} s ago, {question.limits.repeat_seconds:g} s are required"
+
+
+def bad_quantity(question: Question) -> str | None:
+    """A defect of the strategy."""
+    return None if question.intent.quantity > 0 else f"the quantity is {question.intent.quantity}"
+
+
+def bad_terms(question: Question) -> str | None:
+    """Terms that the broker would refuse as a whole (kite-facts 2.2, 3)."""
+    intent = question.intent
+    if intent.kind is OrderKind.STOP_LIMIT:
+        through = (intent.trigger_price - intent.price) * intent.side.sign
+        if through > 0:
+            limit, trigger = rupees(intent.price), rupees(intent.trigger_price)
+            return f"a stop {intent.side.value} at {trigger} with its limit at {limit} could not fill"
+    if intent.validity is Validity.IOC and intent.kind in (OrderKind.STOP_LIMIT, OrderKind.STOP_MARKET):
+        return "a stop order cannot be immediate or cancelled"
+    return None
+
+
+def lot_size(question: Question) -> str | None:
+    """The exchange trades whole lots."""
+    lot = 1 if question.instrument is None else question.instrument.lot_size
+    return f"{question.intent.quantity} is not a multiple of the lot {lot}" if question.intent.quantity % lot else None
+
+
+def freeze_quantity(question: Question) -> str | None:
+    """The exchange's largest order, times the orders that one intent may be cut into."""
+    listed = question.instrument
+    if listed is None:
+        return None
+    freeze = listed.freeze_quantity
+    if not freeze and listed.kind is InstrumentKind.EQUITY:
+        freeze = CASH_FREEZE_QUANTITY
+    slices = question.limits.slices_max
+    if not freeze or question.intent.quantity <= freeze * slices:
+        return None
+    times = f" ({slices} orders of it may be made of one intent)" if slices > 1 else ""
+    return f"{question.intent.quantity} in one order, the freeze quantity is {freeze}{times}"
+
+
+def tick_size(question: Question) -> str | None:
+    """Prices lie on the exchange's grid."""
+    tick = 1 if question.instrument is None else question.instrument.tick_size
+    for name, price in question.own_prices:
+        if price <= 0 or price % tick:
+            return f"{name} {rupees(price)} is not a positive multiple of the tick {rupees(tick)}"
+    return None

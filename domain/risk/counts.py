@@ -1,0 +1,65 @@
+"""How many orders were made: in the last minute and today, of each strategy and in all; and which were made twice."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from domain.messages.orders import OrderIntent
+from domain.values import MINUTE, Nanos
+
+Shape = tuple[object, ...]
+_SHAPES_MAX: Final = 512
+
+
+def shape_of(intent: OrderIntent) -> Shape:
+    """What makes two intents the same order, whatever they are called."""
+    return (
+        intent.strategy,
+        intent.token,
+        intent.side,
+        intent.quantity,
+        intent.product,
+        intent.kind,
+        intent.price,
+        intent.trigger_price,
+    )
+
+
+class OrderCounts:
+    """Orders that were journaled, and changes of orders, by market time. `today` begins again with `open_day`.
+
+    recent  (time, strategy) of the last minute, oldest first
+    """
+
+    def __init__(self, today: dict[str, int] | None = None, recent: list[tuple[Nanos, str]] | None = None) -> None:
+        self.today = today or {}
+        self.recent = recent or []
+        self._shapes: dict[Shape, Nanos] = {}
+
+    def open_day(self) -> None:
+        """Nothing was made yet."""
+        self.today = {}
+
+    def made(self, strategy: str, time: Nanos) -> None:
+        """One order, or one change of one."""
+        self.today[strategy] = self.today.get(strategy, 0) + 1
+        newest = max([time, *(other for other, _ in self.recent[-1:])])
+        self.recent = sorted(each for each in [*self.recent, (time, strategy)] if each[0] > newest - MINUTE)
+
+    def since(self, start: Nanos, strategy: str | None = None) -> int:
+        """Made after `start`, of one strategy or in all; exact for the last minute."""
+        return sum(time > start and strategy in (None, whose) for time, whose in self.recent)
+
+    def so_far_today(self, strategy: str | None = None) -> int:
+        """Made this trading day, of one strategy or in all."""
+        return sum(self.today.values()) if strategy is None else self.today.get(strategy, 0)
+
+    def approved(self, intent: OrderIntent, now: Nanos) -> None:
+        """Remember what it looks like, for a while."""
+        if len(self._shapes) >= _SHAPES_MAX:
+            self._shapes = {shape: time for shape, time in self._shapes.items() if time > now - MINUTE}
+        self._shapes[shape_of(intent)] = now
+
+    def repeated(self, intent: OrderIntent) -> Nanos | None:
+        """When the same order was approved last; None where it was not lately."""
+        return self._shapes.get(shape_of(intent))
