@@ -98,6 +98,7 @@ class RiskBook:
             case IntentExpired(intent_id=intent_id):
                 self._seen.add(intent_id)
                 self._forget(intent_id)
+                self._counts.withdrawn(intent_id)
             case OrderAcknowledged(tag=tag):
                 self._change(tag, standing=Standing.LIVE)
             case OrderQuarantined(tag=tag):
@@ -134,6 +135,7 @@ class RiskBook:
         if order is None or order.standing is not Standing.HELD:
             return False
         self._forget(intent_id)
+        self._counts.withdrawn(intent_id)
         return True
 
     def expire_holds(self, now: Nanos) -> list[str]:
@@ -145,6 +147,7 @@ class RiskBook:
         ]
         for intent_id in gone:
             self._forget(intent_id)
+            self._counts.withdrawn(intent_id)
         return gone
 
     def mark(self, token: int, price: E4) -> None:

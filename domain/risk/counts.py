@@ -34,7 +34,7 @@ class OrderCounts:
     def __init__(self, today: dict[str, int] | None = None, recent: list[tuple[Nanos, str]] | None = None) -> None:
         self.today = today or {}
         self.recent = recent or []
-        self._shapes: dict[Shape, Nanos] = {}
+        self._shapes: dict[Shape, tuple[Nanos, str]] = {}
 
     def open_day(self) -> None:
         """Nothing was made yet."""
@@ -57,9 +57,14 @@ class OrderCounts:
     def approved(self, intent: OrderIntent, now: Nanos) -> None:
         """Remember what it looks like, for a while."""
         if len(self._shapes) >= _SHAPES_MAX:
-            self._shapes = {shape: time for shape, time in self._shapes.items() if time > now - MINUTE}
-        self._shapes[shape_of(intent)] = now
+            self._shapes = {shape: seen for shape, seen in self._shapes.items() if seen[0] > now - MINUTE}
+        self._shapes[shape_of(intent)] = now, intent.intent_id
+
+    def withdrawn(self, intent_id: str) -> None:
+        """It was never sent: another try is no repetition."""
+        self._shapes = {shape: seen for shape, seen in self._shapes.items() if seen[1] != intent_id}
 
     def repeated(self, intent: OrderIntent) -> Nanos | None:
         """When the same order was approved last; None where it was not lately."""
-        return self._shapes.get(shape_of(intent))
+        seen = self._shapes.get(shape_of(intent))
+        return None if seen is None else seen[0]

@@ -167,7 +167,7 @@ def test_two_quick_intents_cannot_both_use_the_last_of_a_limit(stage: Stage) -> 
     desk = Desk(stage, limits=some_limits(max_position_quantity=15, stale_price_seconds=300)).active()
 
     desk.entry("s1:1")
-    desk.entry("s1:2")
+    desk.entry("s1:2", quantity=9)
 
     assert [i.intent_id for i in desk.approvals()] == ["s1:1"]
     assert desk.denials() == [DenyReason.POSITION_QUANTITY]

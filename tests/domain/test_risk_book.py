@@ -284,3 +284,13 @@ def test_a_strategy_is_frozen_until_it_is_thawed() -> None:
 
     book.thaw("s1")
     assert book.frozen("s1") is None
+
+
+def test_an_order_that_was_never_sent_may_be_tried_again_at_once() -> None:
+    book = a_risk_book()
+    book.hold(an_intent("s1:1"), 0, NOW)
+    assert book.repeated(an_intent("s1:2")) == NOW
+
+    book.release("s1:1")
+
+    assert book.repeated(an_intent("s1:2")) is None
