@@ -25,8 +25,8 @@ from domain.ports import Calendar, Clock
 from domain.strategy.messages import WarmUpRequested
 from domain.values import Instrument, Nanos, SessionClass, ist
 
-DAYS_BACK_MAX = 120
-"""Sessions looked back for a warm-up: minute history may be asked for 60 days at once, longer intervals for more."""
+DAYS_BACK_MAX = 750
+"""Sessions looked back for a warm-up: three years, for averages of hundreds of days."""
 
 
 class MarketDataSettings(Struct, frozen=True):

@@ -36,6 +36,7 @@ class Configured(Struct, frozen=True):
     """One strategy ready to be acted.
 
     decides_on_bars, warm_up_bars   whether it wants bars, and how many of history before it decides
+    loads                           interval in seconds -> bars of history that it wants at its start
     """
 
     id: str
@@ -46,6 +47,7 @@ class Configured(Struct, frozen=True):
     product: Product
     decides_on_bars: bool
     warm_up_bars: int
+    loads: Mapping[int, int] = {}
 
     @property
     def interval_seconds(self) -> int:
@@ -141,7 +143,17 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
         raise ConfigError(f"{_place(loaded, name, 'kind')}strategies.{name}.kind: {error}") from None
     strategy = loaded.parameters(name, found)
     events = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy)
-    needs = events.needs()
+    try:
+        needs = events.needs()
+        loads = needs.loads(INTERVAL_SECONDS[each.interval])
+    except ValueError as error:
+        raise ConfigError(f"{_place(loaded, name, 'kind')}strategies.{name}: {error}") from None
+    legs = strategy.legs if isinstance(strategy, RuleStrategy) else ()
+    if legs and len(legs) != len(instruments):
+        raise ConfigError(
+            f"{_place(loaded, name, 'instruments')}strategies.{name}.instruments: found {len(instruments)}; "
+            f"allowed: {len(legs)}, one for each leg ({', '.join(legs)})"
+        )
     product = Product(each.product)
     return Configured(
         id=name,
@@ -157,7 +169,8 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
         quantity=each.quantity,
         product=product,
         decides_on_bars=needs.bars,
-        warm_up_bars=needs.warm_up_bars,
+        warm_up_bars=needs.decides_after_bars,
+        loads=loads,
     )
 
 

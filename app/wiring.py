@@ -282,9 +282,9 @@ def _market(ports: Ports, cast: Cast) -> tuple[SupervisorSpec, ...]:
     wanted: dict[tuple[int, int], int] = {}
     for strategy in cast.strategies:
         for instrument in strategy.instruments:
-            key = (instrument.token, strategy.interval_seconds)
-            if strategy.decides_on_bars:
-                wanted[key] = max(wanted.get(key, 0), strategy.warm_up_bars)
+            for interval_seconds, bars in strategy.loads.items():
+                key = (instrument.token, interval_seconds)
+                wanted[key] = max(wanted.get(key, 0), bars)
     data_settings = MarketDataSettings(mode=feed.mode)
     feed_settings = FeedSettings(
         mode=feed.mode,

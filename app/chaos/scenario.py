@@ -88,7 +88,8 @@ def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None) -> Cast:
                 quantity=10,
                 product=Product.MIS,
                 decides_on_bars=needs.bars,
-                warm_up_bars=needs.warm_up_bars,
+                warm_up_bars=needs.decides_after_bars,
+                loads=needs.loads(runner.interval_seconds),
             )
         )
     return Cast(strategies=tuple(strategies), instruments={each.token: each for each in SHARES})

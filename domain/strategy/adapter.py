@@ -2,81 +2,46 @@
 
 One order at a time in an instrument. A target on the other side is reached in two steps: the exit, reduce-only; then,
 when that is over and the decision is still fresh, the entry.
+
+Over history a rule is asked too, where it has a state or holds something, and nothing is ordered: so its state and its
+stops are after a crash what they were.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections import deque
 from collections.abc import Sequence
 
 from domain.bars import Bar
-from domain.indicators.declaration import Indicator, warm_up_bars
-from domain.indicators.handles import Running, columns_of
+from domain.indicators.declaration import warm_up_bars
 from domain.messages.market import PriceChanged
 from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, View
 from domain.strategy.exits import better, exit_reason, levels
-from domain.strategy.rule import Book, Row, RuleStrategy, Targets, parameters_of, row_type
+from domain.strategy.rule import Book, NoState, Row, RuleStrategy, Targets, legs_type, parameters_of
 from domain.values import E4, RUPEE, SECOND, Nanos, Side
-
-_DAY = 86_400 * SECOND
-_IST = 19_800 * SECOND
-_ENDS_KEPT = 4_096
 
 
 class _Leg:
-    """What the rule remembers of one instrument."""
+    """What the rule remembers of one instrument.
 
-    __slots__ = (
-        "_anchored",
-        "_day",
-        "_ends",
-        "_row",
-        "_running",
-        "before",
-        "best",
-        "event",
-        "reference",
-        "reversing",
-        "state",
-        "targets",
-    )
+    rebuilt  its targets come from history: they hold only for a position on their side
+    end      end of the bar that its newest row is of
+    live     that bar could be decided on
+    """
 
-    def __init__(self, declared: dict[str, Indicator], state: object) -> None:
-        self._running = [Running(each) for each in declared.values()]
-        self._anchored = [
-            run for run, each in zip(self._running, declared.values(), strict=True) if each.anchor == "session"
-        ]
-        self._row = row_type(tuple(declared))
-        self._day = -1
-        self._ends: deque[Nanos] = deque(maxlen=_ENDS_KEPT)
-        self.before: Row | None = None
+    __slots__ = ("best", "end", "event", "live", "rebuilt", "reference", "reversing", "state", "targets")
+
+    def __init__(self, state: object) -> None:
         self.state = state
         self.targets = Targets(0)
         self.event: Nanos = 0
         self.reference: E4 = 0
         self.reversing = False
+        self.rebuilt = False
         self.best = 0.0
-
-    def push(self, bar: Bar) -> Row:
-        """One closed bar in, its row out; NaN where an indicator is not ready."""
-        day = (bar.start + _IST) // _DAY
-        if day != self._day:
-            self._day = day
-            for run in self._anchored:
-                run.reset()
-        columns = columns_of(bar)
-        self._ends.append(bar.end)
-        return self._row(*columns, *[run.update(columns) for run in self._running])
-
-    def bars_since(self, opened: Nanos) -> int:
-        """Bars closed after that instant."""
-        count = 0
-        for end in reversed(self._ends):
-            if end <= opened:
-                break
-            count += 1
-        return count
+        self.end: Nanos = 0
+        self.live = False
 
 
 class RuleEvents(EventStrategy, frozen=True):
@@ -86,29 +51,23 @@ class RuleEvents(EventStrategy, frozen=True):
 
     def needs(self) -> Needs:
         """Bars, warmed up as the indicators ask; prices for stops and targets."""
-        return Needs(bars=True, warm_up_bars=warm_up_bars(self.rule.indicators()), prices=True)
+        declared = dict(self.rule.indicators())
+        warm_up = warm_up_bars(declared)
+        rebuilds = self.rule.state_bars if warm_up or not isinstance(self.rule.initial(), NoState) else 0
+        return Needs(bars=True, warm_up_bars=warm_up, prices=True, indicators=declared, history_bars=rebuilds)
 
     def remember(self) -> object:
         """A leg per instrument, made as it is first seen."""
         return _Memory(self.rule)
 
     def on_history(self, view: View, bar: Bar) -> None:
-        """Indicators alone."""
-        leg = _leg(view, bar.token)
-        leg.before = leg.push(bar)
+        """Indicators, and what was to be remembered."""
+        if bar.interval_seconds == view.interval_seconds:
+            self._closed(view, bar, live=False)
 
     def on_bar(self, view: View, bar: Bar) -> Sequence[IntentDraft]:
         """Decide, where every value is there."""
-        leg = _leg(view, bar.token)
-        before, row = leg.before, leg.push(bar)
-        leg.before = row
-        session = view.session(bar.token, bar.end)
-        if before is None or session is None or not all(map(math.isfinite, (*before, *row))):
-            return ()
-        parameters = _memory(view).parameters
-        leg.targets, leg.state = self.rule.decide(row, before, _book(view, leg, bar), session, leg.state, parameters)
-        leg.event, leg.reference, leg.reversing = bar.start, bar.close, False
-        return _steer(view, bar.token, leg)
+        return self._closed(view, bar, live=True)
 
     def on_price(self, view: View, price: PriceChanged) -> Sequence[IntentDraft]:
         """Leave at stop, trail or target."""
@@ -119,6 +78,8 @@ class RuleEvents(EventStrategy, frozen=True):
             return ()
         targets = leg.targets
         if not (targets.stop or targets.target or targets.trail) or view.busy(price.token):
+            return ()
+        if leg.rebuilt and (targets.quantity > 0) != (held > 0):
             return ()
         if price.event_time == leg.event:
             return ()  # this second's exit was refused: once a second is often enough
@@ -147,15 +108,65 @@ class RuleEvents(EventStrategy, frozen=True):
         # The decision was made when its bar ended.
         return _steer(view, fill.token, leg) if view.fresh(leg.event + view.interval_seconds * SECOND) else ()
 
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _closed(self, view: View, bar: Bar, *, live: bool) -> Sequence[IntentDraft]:
+        leg = _leg(view, bar.token)
+        leg.end, leg.live = bar.end, live
+        if self.rule.legs:
+            return self._together(view, bar)
+        row, before = view.row(bar.token), view.before(bar.token)
+        session = view.session(bar.token, bar.end)
+        if session is None or row is None or before is None or not view.ready(bar.token):
+            return ()
+        memory = _memory(view)
+        if not live and not (view.warm(bar.token) and (memory.has_state or view.quantity(bar.token))):
+            return ()
+        book = _book(view, leg, bar) if live else _book_then(view, leg, bar)
+        wanted, leg.state = self.rule.decide(row, before, book, session, leg.state, memory.parameters)
+        return _take(view, leg, bar, wanted, book.quantity)
+
+    def _together(self, view: View, bar: Bar) -> Sequence[IntentDraft]:
+        """One decision on all legs, when each has its bar of this interval."""
+        memory = _memory(view)
+        tokens = [each.token for each in view.instruments]
+        legs = [_leg(view, token) for token in tokens]
+        if any(leg.end != bar.end for leg in legs):
+            return ()
+        rows = [view.row(token) for token in tokens]
+        before, memory.before = memory.before, [row for row in rows if row is not None]
+        session = view.session(tokens[0], bar.end)
+        bars = [newest for newest in map(view.newest, tokens) if newest is not None]
+        finite = len(before) == len(legs) and all(map(math.isfinite, itertools.chain(*before, *memory.before)))
+        if session is None or not finite:
+            return ()
+        live = all(leg.live for leg in legs)
+        known = all(map(view.warm, tokens)) and (memory.has_state or any(map(view.quantity, tokens)))
+        if not live and not known:
+            return ()
+        look = _book if live else _book_then
+        books = [look(view, leg, each) for leg, each in zip(legs, bars, strict=True)]
+        by_leg = legs_type(self.rule.legs)
+        wanted, memory.state = self.rule.decide(
+            by_leg(*rows), by_leg(*before), by_leg(*books), session, memory.state, memory.parameters
+        )
+        drafts: list[IntentDraft] = []
+        for leg, each, target, book in zip(legs, bars, wanted, books, strict=True):
+            leg.live = live
+            drafts.extend(_take(view, leg, each, target, book.quantity))
+        return drafts
+
 
 class _Memory:
-    """Legs by token."""
+    """Legs by token; of rules with legs also the rows of the last decision, and the state."""
 
     def __init__(self, rule: RuleStrategy) -> None:
         self.rule = rule
         self.parameters = parameters_of(rule)
-        self.declared = dict(rule.indicators())
         self.legs: dict[int, _Leg] = {}
+        self.before: list[Row] = []
+        self.state: object = rule.initial()
+        self.has_state = not isinstance(self.state, NoState)
 
 
 def _memory(view: View) -> _Memory:
@@ -169,7 +180,7 @@ def _leg(view: View, token: int) -> _Leg:
     memory = _memory(view)
     leg = memory.legs.get(token)
     if leg is None:
-        leg = memory.legs[token] = _Leg(memory.declared, memory.rule.initial())
+        leg = memory.legs[token] = _Leg(memory.rule.initial())
     return leg
 
 
@@ -185,8 +196,37 @@ def _book(view: View, leg: _Leg, bar: Bar) -> Book:
         pending=view.pending(bar.token),
         size=view.size(bar.token, bar.close),
         entry=entry,
-        bars_held=leg.bars_since(opened) if held and opened else 0,
+        bars_held=view.bars_since(bar.token, opened) if held and opened else 0,
     )
+
+
+def _book_then(view: View, leg: _Leg, bar: Bar) -> Book:
+    """The book as it was when a bar of history closed, and the best price since entry by such bars."""
+    then = view.held_at(bar.token, bar.end)
+    if then.quantity == 0:
+        leg.best = 0.0
+    else:
+        leg.best = better(then.quantity, then.entry / RUPEE, leg.best)
+        if bar.start >= then.opened:
+            leg.best = better(then.quantity, (bar.high if then.quantity > 0 else bar.low) / RUPEE, leg.best)
+    return Book(
+        quantity=then.quantity,
+        pending=0,
+        size=view.size(bar.token, bar.close),
+        entry=then.entry / RUPEE,
+        bars_held=view.bars_since(bar.token, then.opened) if then.quantity else 0,
+    )
+
+
+def _take(view: View, leg: _Leg, bar: Bar, wanted: Targets, held: int) -> Sequence[IntentDraft]:
+    """Targets in force from here on. Of history only what protects a position, or what opened it."""
+    if leg.live:
+        leg.targets, leg.rebuilt = wanted, False
+        leg.event, leg.reference, leg.reversing = bar.start, bar.close, False
+        return _steer(view, bar.token, leg)
+    if held == 0 or (wanted.quantity and (wanted.quantity > 0) == (held > 0)):
+        leg.targets, leg.rebuilt = wanted, True
+    return ()
 
 
 def _steer(view: View, token: int, leg: _Leg) -> Sequence[IntentDraft]:

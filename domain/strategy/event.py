@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from domain.bars import Bar
+from domain.indicators.declaration import Indicator, coarse_warm_up, warm_up_bars
+from domain.market.buckets import DAY_SECONDS, Hours
 from domain.messages.market import PriceChanged
-from domain.strategy.rule import SessionNow
+from domain.strategy.chain import Chain
+from domain.strategy.ledger import Held
+from domain.strategy.rule import Row, SessionNow
 from domain.values import E4, Instrument, Nanos, OrderKind, Side
 
 
@@ -20,12 +25,62 @@ class Needs(Struct, frozen=True):
     warm_up_bars  bars of history before the first decision; no `on_bar` before so many have been seen
     prices        every price change (conflated)
     timer         `on_timer`, a few times per wall second
+    indicators    the columns of `view.row` beside the bar's own; what they need of warm-up is added by itself
+    history_bars  bars of history beyond the warm-up, told to `on_history`: to rebuild what the memory held
+    keep_bars     newest bars that `view.bars` offers
     """
 
     bars: bool = True
     warm_up_bars: int = 0
     prices: bool = False
     timer: bool = False
+    indicators: Mapping[str, Indicator] = {}
+    history_bars: int = 0
+    keep_bars: int = 0
+
+    @property
+    def decides_after_bars(self) -> int:
+        """Bars that must have been seen before the first decision: as asked, and as the indicators need."""
+        return max(self.warm_up_bars, warm_up_bars(self.indicators))
+
+    def loads(self, interval_seconds: int) -> dict[int, int]:
+        """Interval in seconds -> bars of history that are to be loaded; empty where no bars are wanted.
+
+        interval_seconds  the strategy's own. Raises ValueError where an indicator asks for one that is not coarser.
+        """
+        if not self.bars:
+            return {}
+        coarse = coarse_warm_up(self.indicators)
+        own = self.decides_after_bars
+        if own or self.history_bars:
+            own += self.history_bars
+        for seconds in coarse:
+            if seconds <= interval_seconds or (seconds < DAY_SECONDS and seconds % interval_seconds):
+                raise ValueError(
+                    f"an indicator reads bars of {seconds} s, the strategy's own have {interval_seconds} s; "
+                    "want a multiple of them"
+                )
+            # So that the coarse bar that runs at the start is made whole from the strategy's own bars.
+            own = max(own, min(seconds // interval_seconds, -(-SESSION_SECONDS // interval_seconds)) + 1)
+        return {interval_seconds: own, **coarse}
+
+
+SESSION_SECONDS: Final = 390 * 60
+
+
+class OwnOrder(NamedTuple):
+    """An order of the strategy that is not over. Quantities in units, signed as what they do to the position.
+
+    tag      empty until the journal has it
+    leg      as in the draft
+    """
+
+    token: int
+    intent_id: str
+    tag: str
+    leg: str
+    quantity: int
+    remaining: int
 
 
 class IntentDraft(Struct, frozen=True):
@@ -121,6 +176,54 @@ class View(Protocol):
 
     def price(self, token: int) -> PriceChanged | None:
         """The newest price."""
+        ...
+
+    def row(self, token: int) -> Row | None:
+        """The newest closed bar in rupees with the indicators of `needs`; NaN where one is not ready."""
+        ...
+
+    def before(self, token: int) -> Row | None:
+        """The row before that."""
+        ...
+
+    def ready(self, token: int) -> bool:
+        """Every value of both rows is there."""
+        ...
+
+    def warm(self, token: int) -> bool:
+        """So many of its bars have been seen that a live one is decided on."""
+        ...
+
+    def newest(self, token: int) -> Bar | None:
+        """The newest closed bar."""
+        ...
+
+    def bars(self, token: int) -> Sequence[Bar]:
+        """The newest bars, oldest first, as many as `needs` keeps."""
+        ...
+
+    def bars_since(self, token: int, opened: Nanos) -> int:
+        """Bars closed after that instant."""
+        ...
+
+    def held_at(self, token: int, instant: Nanos) -> Held:
+        """The position as the booked trades had made it by then."""
+        ...
+
+    def lots(self, token: int) -> Sequence[tuple[int, E4]]:
+        """Open lots by booked trades, first in first out: signed units and price."""
+        ...
+
+    def orders(self, token: int) -> Sequence[OwnOrder]:
+        """Own orders that are not over."""
+        ...
+
+    def chain(self, name: str, expiry: dt.date | None = None) -> Chain | None:
+        """The option chain of an underlying among the own instruments; None without one."""
+        ...
+
+    def hours(self, token: int, instant: Nanos) -> Hours:
+        """The instrument's session on that day; an empty one where the calendar knows none."""
         ...
 
     def session(self, token: int, instant: Nanos) -> SessionNow | None:

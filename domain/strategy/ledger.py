@@ -10,7 +10,9 @@ expired or rejected is over.
 
 from __future__ import annotations
 
+import bisect
 from collections import deque
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -25,6 +27,19 @@ from domain.messages.journal import (
 )
 from domain.messages.orders import OrderIntent
 from domain.values import E4, Nanos
+
+
+class Held(NamedTuple):
+    """A position: signed units, average price of the open lots (1/10,000 rupee, 0 when flat), when it was opened."""
+
+    quantity: int
+    entry: float
+    opened: Nanos
+
+
+FLAT: Final = Held(0, 0.0, 0)
+PAST_KEPT: Final = 5_000
+"""Trades back to which a position of then is known."""
 
 
 class _Order(Struct):
@@ -49,13 +64,21 @@ class _Order(Struct):
 class _Holding:
     """One instrument: signed quantity and the open lots, first in first out."""
 
-    __slots__ = ("lots", "opened", "provisional", "quantity")
+    __slots__ = ("lots", "opened", "past", "provisional", "quantity")
 
     def __init__(self) -> None:
         self.quantity = 0
         self.provisional = 0  # filled beyond what is booked, signed
         self.lots: deque[list[int]] = deque()  # [signed units, price]
         self.opened: Nanos = 0
+        self.past: list[tuple[Nanos, Held]] = []
+
+    @property
+    def entry(self) -> float:
+        """Average price of the open lots; 0 where none is booked."""
+        if not self.lots:
+            return 0.0
+        return sum(lot[0] * lot[1] for lot in self.lots) / sum(lot[0] for lot in self.lots)
 
     def book(self, signed: int, price: E4, time: Nanos) -> None:
         if self.quantity == 0:
@@ -75,6 +98,15 @@ class _Holding:
             self.lots.append([left, price])
         if self.quantity == 0:
             self.opened = 0
+        # Trades may be read out of their order by a little; what was known by then is known since.
+        since = max(time, self.past[-1][0]) if self.past else time
+        self.past.append((since, Held(self.quantity, self.entry, self.opened)))
+        if len(self.past) > 2 * PAST_KEPT:
+            del self.past[:-PAST_KEPT]
+
+    def at(self, instant: Nanos) -> Held:
+        index = bisect.bisect_right(self.past, instant, key=lambda each: each[0])
+        return self.past[index - 1][1] if index else FLAT
 
 
 class StrategyLedger:
@@ -171,15 +203,35 @@ class StrategyLedger:
     def entry(self, token: int) -> float:
         """Average price of the open lots, 1/10,000 rupee; 0 where none is booked."""
         holding = self._holdings.get(token)
-        if holding is None or not holding.lots:
-            return 0.0
-        units = sum(lot[0] for lot in holding.lots)
-        return sum(lot[0] * lot[1] for lot in holding.lots) / units
+        return 0.0 if holding is None else holding.entry
 
     def opened(self, token: int) -> Nanos:
         """When the open position was opened, exchange time; 0 when flat."""
         holding = self._holdings.get(token)
         return 0 if holding is None else holding.opened
+
+    def held_at(self, token: int, instant: Nanos) -> Held:
+        """The position as the booked trades had made it by then."""
+        holding = self._holdings.get(token)
+        return FLAT if holding is None else holding.at(instant)
+
+    def lots(self, token: int) -> tuple[tuple[int, E4], ...]:
+        """Open lots by booked trades, first in first out: signed units and price."""
+        holding = self._holdings.get(token)
+        return () if holding is None else tuple((lot[0], lot[1]) for lot in holding.lots)
+
+    def open_orders(self, token: int) -> tuple[tuple[str, str, int, int], ...]:
+        """Orders not over: intent id, tag (empty: not journaled yet), signed quantity, signed rest."""
+        sent = [
+            (each.intent_id, "", each.side.sign * each.quantity, each.side.sign * each.quantity)
+            for each in self._emitted.values()
+            if each.token == token
+        ]
+        for intent_id, tag in self._open.items():
+            order = self._orders[tag]
+            if order.token == token:
+                sent.append((intent_id, tag, order.sign * order.quantity, order.sign * order.remaining))
+        return tuple(sent)
 
     def tokens(self) -> tuple[int, ...]:
         """Instruments ever held."""

@@ -14,6 +14,14 @@
 
 `decide` is called for every complete, live bar of each instrument once every value of `now` and `before` is finite. It
 sees scalars in named tuples only, so that research can compile the very same function.
+
+A rule that trades several instruments together names its legs, in the order of the configured instruments:
+
+    class Pair(RuleStrategy, frozen=True):
+        legs: ClassVar = ("one", "other")
+
+Then `now`, `before` and `book` hold one row and one book per leg (`now.one.close`, `book.other.quantity`), `decide` is
+called when every leg has its bar of the same interval, and answers with one `Targets` per leg, in that order.
 """
 
 from __future__ import annotations
@@ -21,7 +29,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -76,6 +84,10 @@ class SessionNow(NamedTuple):
     minutes_left: int
 
 
+STATE_BARS: Final = 390
+"""Bars of history from which a state and its stops are rebuilt, unless a rule says more: a session of minutes."""
+
+
 class NoState(NamedTuple):
     """The state of a rule that keeps none."""
 
@@ -83,11 +95,17 @@ class NoState(NamedTuple):
 class RuleStrategy(Struct, frozen=True, forbid_unknown_fields=True):
     """Subclass with fields as parameters, their bounds by `Annotated[int, Meta(ge=..., le=...)]`.
 
-    A state (a small named tuple of scalars) begins with `initial` at every start: it is not kept over a crash, so let
-    it hold only what a few bars rebuild.
+    A state (a small named tuple of scalars) is not stored. At every start it begins with `initial`, and `decide` runs
+    over the `state_bars` of history that follow the warm-up, with the positions of then and without ordering
+    anything: that rebuilds the state, and the stops of a position that is held.
+
+    legs        see the module; empty: each instrument is decided on by itself
+    state_bars  let it be long enough for the state to forget where it began
     """
 
-    decide: ClassVar[Callable[..., tuple[Targets, Any]]]
+    decide: ClassVar[Callable[..., tuple[Any, Any]]]
+    legs: ClassVar[tuple[str, ...]] = ()
+    state_bars: ClassVar[int] = STATE_BARS
 
     def indicators(self) -> Mapping[str, Indicator]:
         """The columns of the rows beside the bar's own open, high, low, close (rupees) and volume."""
@@ -114,6 +132,12 @@ def _row_type(names: tuple[str, ...]) -> Callable[..., Row]:
         raise ValueError(f"indicator {min(taken)!r}: that is a column of the bar itself; choose another name")
     # Fields are known only once the strategy is.
     return namedtuple("Row", (*COLUMNS, *names))  # noqa: PYI024
+
+
+@lru_cache(maxsize=256)
+def legs_type(names: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
+    """The named tuple that holds one thing per leg; the same one for the same names."""
+    return namedtuple("Legs", names)  # noqa: PYI024 - as in _row_type
 
 
 def parameters_of(strategy: RuleStrategy) -> tuple[object, ...]:

@@ -7,19 +7,23 @@ does not depend on it: stops watch prices, and the square-off is the risk gate's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
 from domain.bars import Bar
-from domain.market.buckets import Hours
+from domain.errors import CalendarUnknown
+from domain.market.buckets import NO_HOURS, Hours
 from domain.messages.journal import JournalEvent
 from domain.messages.market import BarsBackfilled, PriceChanged
 from domain.messages.orders import OrderIntent
 from domain.strategy.adapter import RuleEvents
-from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs
-from domain.strategy.ledger import StrategyLedger
-from domain.strategy.rule import RuleStrategy, SessionNow
+from domain.strategy.chain import Chain, chain_of
+from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, OwnOrder
+from domain.strategy.ledger import Held, StrategyLedger
+from domain.strategy.rows import Rows
+from domain.strategy.rule import Row, RuleStrategy, SessionNow
 from domain.strategy.sizing import Sizing, size
 from domain.values import E4, RUPEE, SECOND, Instrument, Nanos, Product
 
@@ -50,15 +54,20 @@ class RunnerSettings(Struct, frozen=True):
 
 
 class _Series:
-    """One instrument's bars on their way to the strategy."""
+    """One instrument's bars on their way to the strategy: held back until the history of every interval is here.
 
-    __slots__ = ("buffer", "last_start", "seen", "warming")
+    awaited  intervals whose warm-up has not come
+    history  of coarser intervals, what came ahead of the own
+    """
 
-    def __init__(self, warming: bool) -> None:
-        self.warming = warming
+    __slots__ = ("awaited", "buffer", "history", "last_start", "rows")
+
+    def __init__(self, awaited: Iterable[int], rows: Rows) -> None:
+        self.awaited = set(awaited)
         self.buffer: list[Bar] = []
+        self.history: list[Bar] = []
         self.last_start: Nanos = -1
-        self.seen = 0
+        self.rows = rows
 
 
 class StrategyRunner:
@@ -87,7 +96,16 @@ class StrategyRunner:
         self._valid = int(settings.intent_valid_seconds * SECOND)
         self._instruments = {each.token: each for each in instruments}
         self._needs = self._strategy.needs()
-        self._series = {token: _Series(warming=self._needs.warm_up_bars > 0) for token in self._instruments}
+        legs = self._strategy.rule.legs if isinstance(self._strategy, RuleEvents) else ()
+        if legs and len(legs) != len(self._instruments):
+            count = len(self._instruments)
+            raise ValueError(f"strategy {strategy_id}: trades {', '.join(legs)} together and has {count} instruments")
+        self._loads = {seconds: bars for seconds, bars in self._needs.loads(settings.interval_seconds).items() if bars}
+        self._warm_up = self._needs.decides_after_bars
+        self._series = {
+            token: _Series(self._loads, Rows(self._needs.indicators, self._needs.keep_bars))
+            for token in self._instruments
+        }
         self._prices: dict[int, PriceChanged] = {}
         self._stopped: dict[int, int] = {}  # token -> IST day on which it decides no more
         self._view = _View(self, today, self._strategy.remember())
@@ -100,39 +118,39 @@ class StrategyRunner:
     @property
     def series(self) -> tuple[tuple[int, int], ...]:
         """(token, interval) of every series that it warms up on."""
-        if not (self._needs.bars and self._needs.warm_up_bars):
-            return ()
-        return tuple((token, self._settings.interval_seconds) for token in self._instruments)
+        return tuple((token, seconds) for token in self._instruments for seconds in self._loads)
 
     @property
     def warming(self) -> int:
         """Series whose warm-up has not come."""
-        return sum(each.warming for each in self._series.values())
+        return sum(bool(each.awaited) for each in self._series.values())
 
     # -- events ------------------------------------------------------------------------------------------------------
 
     def bar(self, bar: Bar, now: Nanos) -> list[OrderIntent]:
         """A live bar closed."""
-        series = self._series_of(bar.token, bar.interval_seconds)
-        if series is None:
-            return []
-        if series.warming:
+        series = self._series_of(bar.token)
+        if series is None or bar.interval_seconds != self._settings.interval_seconds:
+            return []  # coarser bars are made from the own ones, so that research makes the same
+        if series.awaited:
             series.buffer.append(bar)
             return []
         return self._take(series, bar, now)
 
     def backfilled(self, message: BarsBackfilled, now: Nanos) -> list[OrderIntent]:
         """History: the warm-up, or a gap. Bars already taken are left out."""
-        series = self._series_of(message.token, message.interval_seconds)
-        if series is None:
+        series = self._series_of(message.token)
+        own = self._settings.interval_seconds
+        if series is None or not (message.interval_seconds in self._loads or message.interval_seconds == own):
             return []
-        waiting, series.buffer, series.warming = series.buffer, [], False
-        live = {bar.start for bar in waiting}
-        bars = [bar for bar in message.bars if bar.start not in live] + waiting
-        intents: list[OrderIntent] = []
-        for bar in sorted(bars, key=lambda each: each.start):
-            intents.extend(self._take(series, bar, now))
-        return intents
+        series.awaited.discard(message.interval_seconds)
+        if message.interval_seconds == own:
+            # A bar that came live is better than the same one from history: it may be decided on.
+            live = {bar.start for bar in series.buffer if not bar.backfilled}
+            series.buffer += [bar for bar in message.bars if bar.start not in live]
+        else:
+            series.history += message.bars
+        return [] if series.awaited else self._release(series, now)
 
     def price(self, price: PriceChanged, now: Nanos) -> list[OrderIntent]:
         """The newest price."""
@@ -179,21 +197,32 @@ class StrategyRunner:
         """A decision that rests on that instant may still be acted on."""
         return now - decided <= self._valid
 
-    def _series_of(self, token: int, interval_seconds: int) -> _Series | None:
-        if interval_seconds != self._settings.interval_seconds or not self._needs.bars:
-            return None
-        return self._series.get(token)
+    def _series_of(self, token: int) -> _Series | None:
+        return self._series.get(token) if self._needs.bars else None
+
+    def _release(self, series: _Series, now: Nanos) -> list[OrderIntent]:
+        """Whatever waited, oldest first, coarser intervals ahead of the bars that may be decided with them."""
+        coarse, series.history = series.history, []
+        own, series.buffer = series.buffer, []
+        view = self._view.at(now)
+        for bar in sorted(coarse, key=lambda each: each.start):
+            series.rows.coarse(bar, view.hours(bar.token, bar.start))
+            self._strategy.on_history(view, bar)
+        intents: list[OrderIntent] = []
+        for bar in sorted(own, key=lambda each: each.start):
+            intents.extend(self._take(series, bar, now))
+        return intents
 
     def _take(self, series: _Series, bar: Bar, now: Nanos) -> list[OrderIntent]:
         if bar.start <= series.last_start:
             return []
         series.last_start = bar.start
-        series.seen += 1
         view = self._view.at(now)
+        series.rows.push(bar, view.hours(bar.token, bar.start))
         decidable = (
             bar.complete
             and not bar.backfilled
-            and series.seen > self._needs.warm_up_bars
+            and series.rows.seen > self._warm_up
             and self.fresh(bar.end, now)
             and self._may_decide(bar.token, now)
         )
@@ -296,6 +325,51 @@ class _View:
 
     def price(self, token: int) -> PriceChanged | None:
         return self._runner._prices.get(token)  # noqa: SLF001 - as above
+
+    def row(self, token: int) -> Row | None:
+        return self._rows(token).row
+
+    def before(self, token: int) -> Row | None:
+        return self._rows(token).before
+
+    def ready(self, token: int) -> bool:
+        return self._rows(token).ready
+
+    def warm(self, token: int) -> bool:
+        return self._rows(token).seen > self._runner._warm_up  # noqa: SLF001 - as above
+
+    def newest(self, token: int) -> Bar | None:
+        return self._rows(token).newest
+
+    def bars(self, token: int) -> Sequence[Bar]:
+        return tuple(self._rows(token).kept)
+
+    def bars_since(self, token: int, opened: Nanos) -> int:
+        return self._rows(token).bars_since(opened)
+
+    def held_at(self, token: int, instant: Nanos) -> Held:
+        return self._runner.ledger.held_at(token, instant)
+
+    def lots(self, token: int) -> Sequence[tuple[int, E4]]:
+        return self._runner.ledger.lots(token)
+
+    def orders(self, token: int) -> Sequence[OwnOrder]:
+        return tuple(
+            OwnOrder(token, intent_id, tag, intent_id.rpartition(".")[2], quantity, rest)
+            for intent_id, tag, quantity, rest in self._runner.ledger.open_orders(token)
+        )
+
+    def chain(self, name: str, expiry: dt.date | None = None) -> Chain | None:
+        return chain_of(self.instruments, name, expiry)
+
+    def hours(self, token: int, instant: Nanos) -> Hours:
+        try:
+            return self._session_hours(token, instant)
+        except CalendarUnknown:
+            return NO_HOURS  # only history lies there: what is decided on asks for the session, which does raise
+
+    def _rows(self, token: int) -> Rows:
+        return self._runner._series[token].rows  # noqa: SLF001 - as above
 
     def session(self, token: int, instant: Nanos) -> SessionNow | None:
         hours = self._session_hours(token, instant)

@@ -83,7 +83,8 @@ def a_decision(
     bar = dict.fromkeys(("open", "high", "low", "close", "volume"), 1.0)
     book = Book(held, 0, 10, 1.0 if held else 0.0, bars if held else 0)
     arguments = (row(**bar, **now), row(**bar, **before), book, SessionNow(9, 9, left), NoState(), parameters_of(rule))
-    return rule.decide(*arguments)[0].quantity
+    wanted: Targets = rule.decide(*arguments)[0]
+    return wanted.quantity
 
 
 UP, DOWN, LEVEL = {"fast": 11.0, "slow": 10.0}, {"fast": 9.0, "slow": 10.0}, {"fast": 10.0, "slow": 10.0}

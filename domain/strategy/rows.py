@@ -1,0 +1,109 @@
+"""One instrument's rows: each closed bar with the declared indicators, those of coarser intervals as of closed bars."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from domain.bars import Bar
+from domain.indicators.declaration import Indicator
+from domain.indicators.handles import Columns, Running, columns_of
+from domain.indicators.resample import Resampler
+from domain.market.buckets import DAY_SECONDS, Hours
+from domain.strategy.rule import Row, row_type
+from domain.values import SECOND, Nanos
+
+_IST_SECONDS: Final = 19_800
+ENDS_KEPT: Final = 4_096
+"""Bars by which a position's age is counted."""
+
+
+class _Cell(NamedTuple):
+    """A declared indicator, and its place among the declared ones."""
+
+    place: int
+    running: Running
+
+
+class _Lane:
+    """Indicators on bars of one interval."""
+
+    def __init__(self, cells: list[_Cell]) -> None:
+        self._cells = cells
+        self._anchored = [cell.running for cell in cells if cell.running.of_session]
+        self._day = -1
+
+    def push(self, bar: Bar, columns: Columns, hours: Hours, values: list[float]) -> None:
+        day = (bar.start // SECOND + _IST_SECONDS) // DAY_SECONDS
+        if day != self._day:
+            self._day = day
+            for running in self._anchored:
+                running.reset()
+        over = bar.end if bar.interval_seconds < DAY_SECONDS else hours.closes * SECOND
+        minute = (min(over, hours.closes * SECOND) - hours.opens * SECOND) / (60 * SECOND)
+        for place, running in self._cells:
+            values[place] = running.update(columns, minute)
+
+
+class Rows:
+    """See the module.
+
+    row, before  the newest row and the one before it; None until there are so many
+    newest       the newest bar
+    seen         bars pushed
+    kept         the newest bars, oldest first
+    """
+
+    def __init__(self, declared: Mapping[str, Indicator], keep: int = 0) -> None:
+        cells: dict[int, list[_Cell]] = {0: []}
+        for index, each in enumerate(declared.values()):
+            cells.setdefault(each.interval_seconds, []).append(_Cell(index, Running(each)))
+        self._own = _Lane(cells.pop(0))
+        self._coarse = {seconds: (Resampler(seconds), _Lane(found)) for seconds, found in cells.items()}
+        self._make = row_type(tuple(declared))
+        self._values = [math.nan] * len(declared)
+        self._ends: deque[Nanos] = deque(maxlen=ENDS_KEPT)
+        self.row: Row | None = None
+        self.before: Row | None = None
+        self.newest: Bar | None = None
+        self.seen = 0
+        self.kept: deque[Bar] = deque(maxlen=keep)
+
+    def push(self, bar: Bar, hours: Hours) -> Row:
+        """One closed bar of the own interval in, its row out; NaN where an indicator is not ready."""
+        for resampler, lane in self._coarse.values():
+            for made in resampler.push(bar, hours):
+                lane.push(made, columns_of(made), hours, self._values)
+        columns = columns_of(bar)
+        self._own.push(bar, columns, hours, self._values)
+        self._ends.append(bar.end)
+        self.kept.append(bar)
+        self.seen += 1
+        self.newest = bar
+        self.before, self.row = self.row, self._make(*columns, *self._values)
+        return self.row
+
+    def coarse(self, bar: Bar, hours: Hours) -> None:
+        """One finished bar of a coarser interval from history; bars already known are left out."""
+        found = self._coarse.get(bar.interval_seconds)
+        if found is None:
+            return
+        resampler, lane = found
+        if resampler.history(bar) is not None:
+            lane.push(bar, columns_of(bar), hours, self._values)
+
+    @property
+    def ready(self) -> bool:
+        """Every value of the newest row and of the one before is there."""
+        return self.row is not None and self.before is not None and all(map(math.isfinite, (*self.before, *self.row)))
+
+    def bars_since(self, opened: Nanos) -> int:
+        """Bars closed after that instant."""
+        count = 0
+        for end in reversed(self._ends):
+            if end <= opened:
+                break
+            count += 1
+        return count
