@@ -169,7 +169,7 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
         quantity=each.quantity,
         product=product,
         decides_on_bars=needs.bars,
-        warm_up_bars=needs.decides_after_bars,
+        warm_up_bars=needs.decides_after(INTERVAL_SECONDS[each.interval]),
         loads=loads,
     )
 

@@ -88,7 +88,7 @@ def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None) -> Cast:
                 quantity=10,
                 product=Product.MIS,
                 decides_on_bars=needs.bars,
-                warm_up_bars=needs.decides_after_bars,
+                warm_up_bars=needs.decides_after(runner.interval_seconds),
                 loads=needs.loads(runner.interval_seconds),
             )
         )

@@ -78,10 +78,13 @@ def drive(
     return values
 
 
-def column(declared: Indicator, bars: BarArrays, drive: Drive = drive) -> FloatArray:
-    """The indicator's value at every bar; NaN where it has none yet. Raises ValueError as `describe`."""
+def column(declared: Indicator, bars: BarArrays, interval_seconds: int, drive: Drive = drive) -> FloatArray:
+    """The indicator's value at every bar; NaN where it has none yet. Raises ValueError as `describe`.
+
+    interval_seconds  length of these bars
+    """
     seconds = declared.interval_seconds
-    if not seconds:
+    if seconds in {0, interval_seconds}:
         return _over(declared, bars, drive)
     coarse = resampled(bars, seconds)
     values = np.append(_over(declared, coarse, drive), np.nan)

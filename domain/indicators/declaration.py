@@ -57,7 +57,7 @@ class Indicator(Struct, frozen=True):
     parameters   TA-Lib's own, in its order
     anchor       `series`: one run over all bars; `session`: starts anew with every session
     convergence  bars beyond the lookback until the value no longer depends on where the series began
-    interval     the coarser interval whose bars it reads (`15minute`, `day`); empty for the strategy's own
+    interval     the coarser interval whose bars it reads (`15minute`, `day`); empty (or its own) for the strategy's own
     """
 
     name: str
@@ -210,20 +210,22 @@ def _describe_own(declared: Indicator, own: OneStep) -> Function:
     )
 
 
-def warm_up_bars(declared: Mapping[str, Indicator]) -> int:
+def warm_up_bars(declared: Mapping[str, Indicator], interval_seconds: int = 0) -> int:
     """Bars of the strategy's own interval that all need, and one more for the row before; 0 without indicators.
 
-    Those of coarser intervals count in `coarse_warm_up`.
+    interval_seconds  the own interval, by which an indicator that names it counts too. Others: `coarse_warm_up`.
     """
-    return max((each.warm_up_bars for each in declared.values() if not each.interval), default=-1) + 1
+    own = [each.warm_up_bars for each in declared.values() if each.interval_seconds in {0, interval_seconds}]
+    return max(own, default=-1) + 1
 
 
-def coarse_warm_up(declared: Mapping[str, Indicator]) -> dict[int, int]:
+def coarse_warm_up(declared: Mapping[str, Indicator], interval_seconds: int = 0) -> dict[int, int]:
     """Coarser intervals in seconds -> bars of them that the indicators on them need."""
     needed: dict[int, int] = {}
     for each in declared.values():
-        if each.interval:
-            needed[each.interval_seconds] = max(needed.get(each.interval_seconds, 0), each.warm_up_bars)
+        seconds = each.interval_seconds
+        if seconds not in {0, interval_seconds}:
+            needed[seconds] = max(needed.get(seconds, 0), each.warm_up_bars)
     return needed
 
 

@@ -38,10 +38,9 @@ class Needs(Struct, frozen=True):
     history_bars: int = 0
     keep_bars: int = 0
 
-    @property
-    def decides_after_bars(self) -> int:
+    def decides_after(self, interval_seconds: int) -> int:
         """Bars that must have been seen before the first decision: as asked, and as the indicators need."""
-        return max(self.warm_up_bars, warm_up_bars(self.indicators))
+        return max(self.warm_up_bars, warm_up_bars(self.indicators, interval_seconds))
 
     def loads(self, interval_seconds: int) -> dict[int, int]:
         """Interval in seconds -> bars of history that are to be loaded; empty where no bars are wanted.
@@ -50,8 +49,8 @@ class Needs(Struct, frozen=True):
         """
         if not self.bars:
             return {}
-        coarse = coarse_warm_up(self.indicators)
-        own = self.decides_after_bars
+        coarse = coarse_warm_up(self.indicators, interval_seconds)
+        own = self.decides_after(interval_seconds)
         if own or self.history_bars:
             own += self.history_bars
         for seconds in coarse:

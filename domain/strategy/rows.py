@@ -56,10 +56,11 @@ class Rows:
     kept         the newest bars, oldest first
     """
 
-    def __init__(self, declared: Mapping[str, Indicator], keep: int = 0) -> None:
+    def __init__(self, declared: Mapping[str, Indicator], interval_seconds: int, keep: int = 0) -> None:
         cells: dict[int, list[_Cell]] = {0: []}
         for index, each in enumerate(declared.values()):
-            cells.setdefault(each.interval_seconds, []).append(_Cell(index, Running(each)))
+            lane = 0 if each.interval_seconds == interval_seconds else each.interval_seconds
+            cells.setdefault(lane, []).append(_Cell(index, Running(each)))
         self._own = _Lane(cells.pop(0))
         self._coarse = {seconds: (Resampler(seconds), _Lane(found)) for seconds, found in cells.items()}
         self._make = row_type(tuple(declared))

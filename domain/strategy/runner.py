@@ -101,9 +101,9 @@ class StrategyRunner:
             count = len(self._instruments)
             raise ValueError(f"strategy {strategy_id}: trades {', '.join(legs)} together and has {count} instruments")
         self._loads = {seconds: bars for seconds, bars in self._needs.loads(settings.interval_seconds).items() if bars}
-        self._warm_up = self._needs.decides_after_bars
+        self._warm_up = self._needs.decides_after(settings.interval_seconds)
         self._series = {
-            token: _Series(self._loads, Rows(self._needs.indicators, self._needs.keep_bars))
+            token: _Series(self._loads, Rows(self._needs.indicators, settings.interval_seconds, self._needs.keep_bars))
             for token in self._instruments
         }
         self._prices: dict[int, PriceChanged] = {}
@@ -124,6 +124,11 @@ class StrategyRunner:
     def warming(self) -> int:
         """Series whose warm-up has not come."""
         return sum(bool(each.awaited) for each in self._series.values())
+
+    def start_cold(self) -> None:
+        """No history comes: the bars to come are all there is (a backtest begins so)."""
+        for series in self._series.values():
+            series.awaited.clear()
 
     # -- events ------------------------------------------------------------------------------------------------------
 

@@ -103,9 +103,9 @@ def test_every_function_of_talib_has_one_value_at_each_bar_whole_or_bar_by_bar(d
         running.update(Columns(*row)) for row in zip(*(raw[name].tolist() for name in Columns._fields), strict=True)
     ]
 
-    assert np.array_equal(column(declared, bars), np.array(by_bar), equal_nan=True)
+    assert np.array_equal(column(declared, bars, 60), np.array(by_bar), equal_nan=True)
     seeded = describe(declared).lookback
-    assert np.array_equal(column(declared, bars)[seeded:], batch(declared, raw)[seeded:], equal_nan=True)
+    assert np.array_equal(column(declared, bars, 60)[seeded:], batch(declared, raw)[seeded:], equal_nan=True)
 
 
 @pytest.mark.parametrize("declared", OWN_ONES + OTHERS, ids=lambda each: f"{each.name}.{each.output}.{each.interval}")
@@ -113,7 +113,7 @@ def test_every_function_of_talib_has_one_value_at_each_bar_whole_or_bar_by_bar(d
 def test_own_and_coarse_ones_are_the_same_whole_or_bar_by_bar(declared: Indicator, first: int) -> None:
     bars, hours = some_days(3, first=first)
 
-    got, wanted = column(declared, arrays(bars, hours)), streamed(declared, bars, hours)
+    got, wanted = column(declared, arrays(bars, hours), 60), streamed(declared, bars, hours)
 
     assert np.array_equal(got, wanted, equal_nan=True)
     assert np.isfinite(wanted).any()
@@ -151,12 +151,12 @@ def test_what_the_own_ones_say_by_hand() -> None:
     typical = [(102 + 99 + 101) / 3, (104 + 100 + 103) / 3, 0, (97 + 96 + 97) / 3]
     mean = sum(price * row[4] for price, row in zip(typical, rows, strict=True)) / 60
     squares = sum(row[4] * (price - mean) ** 2 for price, row in zip(typical, rows, strict=True)) / 60
-    assert column(indicator("vwap"), table)[-1] == pytest.approx(mean, rel=1e-12)
-    assert column(indicator("vwap", output="deviation"), table)[-1] == pytest.approx(squares**0.5, rel=1e-12)
-    opening = column(indicator("opening_range", minutes=2), table)
+    assert column(indicator("vwap"), table, 60)[-1] == pytest.approx(mean, rel=1e-12)
+    assert column(indicator("vwap", output="deviation"), table, 60)[-1] == pytest.approx(squares**0.5, rel=1e-12)
+    opening = column(indicator("opening_range", minutes=2), table, 60)
     assert [str(value) for value in opening] == ["nan", "104.0", "104.0", "104.0"]
-    assert column(indicator("opening_range", output="low", minutes=2), table)[-1] == 99
-    assert column(indicator("session_range", output="low"), table).tolist() == [99, 99, 95, 95]
+    assert column(indicator("opening_range", output="low", minutes=2), table, 60)[-1] == 99
+    assert column(indicator("session_range", output="low"), table, 60).tolist() == [99, 99, 95, 95]
 
 
 def test_supertrend_turns_where_the_close_leaves_the_band() -> None:
@@ -167,8 +167,8 @@ def test_supertrend_turns_where_the_close_leaves_the_band() -> None:
         for n, p in enumerate(prices)
     ]
     table = arrays(bars, [hours] * len(bars))
-    line = column(indicator("supertrend", timeperiod=5, multiplier=2), table)
-    trend = column(indicator("supertrend", timeperiod=5, multiplier=2, output="trend"), table)
+    line = column(indicator("supertrend", timeperiod=5, multiplier=2), table, 60)
+    trend = column(indicator("supertrend", timeperiod=5, multiplier=2, output="trend"), table, 60)
     ready = ~np.isnan(line)
 
     assert set(trend[ready]) == {1.0, -1.0}
