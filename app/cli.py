@@ -47,6 +47,7 @@ COMMANDS = (
     Command("status", "app.commands.status:run", "How the trader stands, from another terminal; --tree: every actor."),
     Command("login", "app.commands.login:run", "Log in at the broker for today, also while trading; or log out."),
     Command("download", "app.commands.download:run", "Candles from the broker into Parquet files, resumably."),
+    Command("backtest", "app.commands.backtest:run", "A strategy over the past, under the rules of a live day."),
     Command("replay", "app.commands.replay:run", "Run a recorded day again, and compare."),
     Command("report eod", "app.commands.report:run", "The end-of-day report from what is stored."),
     Command("report period", "app.commands.report_period:run", "Tear sheet and tax sheet of a stretch of the journal."),

@@ -22,6 +22,8 @@ def shape_of(intent: OrderIntent) -> Shape:
         intent.kind,
         intent.price,
         intent.trigger_price,
+        # A change of sides is an exit, and at once an entry of the same side and size: two orders.
+        intent.reduce_only,
     )
 
 

@@ -1,0 +1,148 @@
+"""`backtest`: a strategy over the past, under the rules of a live day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from app.options import ConfigFile, Env, Json
+from app.output import DONE, UsageError, complain, print_json, print_table
+from app.research_run import (
+    Adjust,
+    Capital,
+    Cash,
+    ChargesWord,
+    DataPath,
+    Fields,
+    Fill,
+    From,
+    Hours,
+    IntervalWord,
+    Lot,
+    Multiplier,
+    NoLimits,
+    ProductWord,
+    Quantity,
+    StrategyPath,
+    Tariff,
+    Tick,
+    To,
+    Value,
+    ask,
+)
+from domain.errors import RatesUnknown
+from domain.values import ist, rupees
+from research.backtest import Backtest, EngineName, backtest, figures
+from research.document import document
+from research.records import DENIALS, Outcome
+
+Engine = Annotated[EngineName, Parameter(name="--engine", help="auto: compiled where it can do it, else event.")]
+
+
+def run(
+    *,
+    strategy: StrategyPath,
+    data: DataPath,
+    sets: Fields = (),
+    start: From = None,
+    end: To = None,
+    interval: IntervalWord = None,
+    fill: Fill = "next-open",
+    engine: Engine = "auto",
+    product: ProductWord = "MIS",
+    quantity: Quantity = None,
+    value: Value = None,
+    capital: Capital = None,
+    cash: Cash = "1000000",
+    charges: ChargesWord = "india",
+    tariff: Tariff = None,
+    tick: Tick = "0.05",
+    lot: Lot = 1,
+    multiplier: Multiplier = 1,
+    session: Hours = None,
+    adjust: Adjust = None,
+    without_limits: NoLimits = False,
+    env: Env = "sandbox",
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> int:
+    """Run a strategy over candles and say what would have come of it."""
+    asked = ask(
+        strategy=strategy,
+        sets=sets,
+        data=data,
+        start=start,
+        end=end,
+        interval=interval,
+        fill=fill,
+        product=product,
+        quantity=quantity,
+        value=value,
+        capital=capital,
+        cash=cash,
+        charges=charges,
+        tariff=tariff,
+        tick=tick,
+        lot=lot,
+        multiplier=multiplier,
+        session=session,
+        adjust=adjust,
+        without_limits=without_limits,
+        env=env,
+        config=config,
+    )
+    for each in asked.loaded:
+        _warn(each.candles.instrument.key, each.report.bad, each.report.duplicates, each.report.outside)
+    try:
+        done = backtest(
+            asked.strategy,
+            asked.series,
+            asked.settings,
+            asked.calendar,
+            engine=engine,
+            first_day=asked.first_day,
+            load_seconds=asked.load_seconds,
+            name=strategy,
+        )
+    except RatesUnknown as error:
+        raise UsageError(f"--charges: {error}; --tariff YYYY-MM-DD charges that day's on every day") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if as_json:
+        print_json(document(done, asked.loaded, None))
+        return DONE
+    _show(done)
+    return DONE
+
+
+def _warn(key: str, bad: int, twice: int, outside: int) -> None:
+    if bad or twice or outside:
+        complain(f"{key}: dropped {bad} bad rows, {twice} rows of a time already there, {outside} outside the session")
+
+
+def _show(done: Backtest) -> None:
+    found = figures(done)
+    rows: list[tuple[str, object]] = [
+        ("bars", done.bars),
+        ("from, to", f"{ist(done.first):%Y-%m-%d %H:%M}, {ist(done.last):%Y-%m-%d %H:%M}"),
+        ("data", done.fingerprint),
+        ("engine", f"{done.engine} ({done.why_engine})"),
+        ("orders, fills, round trips", f"{len(done.run.orders)}, {len(done.run.fills)}, {len(done.trips)}"),
+        ("equity", f"{rupees(done.opening_cash)} → {rupees(done.run.final_equity)}"),
+        ("charges", rupees(done.run.charges)),
+        *(
+            (name.replace("_", " "), value if isinstance(value, int) else _decimal(value))
+            for name, value in found.items()
+        ),
+        ("seconds", f"load {done.seconds.load:.3f}, compile {done.seconds.compile:.3f}, run {done.seconds.run:.3f}"),
+    ]
+    print_table(f"{done.strategy} {done.parameters}", ("figure", "value"), rows)
+    denied = Counter(order.denial for order in done.run.orders if order.outcome == Outcome.DENIED)
+    for denial, count in denied.most_common():
+        complain(f"{count} orders were denied: {DENIALS[denial - 1].value}")
+
+
+def _decimal(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,123 @@
+"""The account of the event engine: ledgers, cash and charges by the same domain functions as the live books."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from domain.costs.kinds import charge_kind
+from domain.costs.note import ChargeableTrade, NoteBuilder
+from domain.messages.journal import TradeBooked
+from domain.portfolio.ledger import Ledger, RoundTrip, carried, traded
+from domain.values import E4, Instrument, Product
+from research.data.days import date_of
+from research.records import DayRow
+from research.settings import STRATEGY, Charges
+
+
+class Account:
+    """Cash, one ledger per instrument, and the day's charges."""
+
+    def __init__(self, cash: E4, product: Product, charges: Charges, instruments: Mapping[int, Instrument]) -> None:
+        self._product = product
+        self._charges = charges
+        self._instruments = instruments
+        self._kinds = (
+            {token: charge_kind(each, product) for token, each in instruments.items()} if charges.flat is None else {}
+        )
+        self._ledgers: dict[int, Ledger] = {}
+        self._marks: dict[int, E4] = {}
+        self._opening = cash
+        self._carried_cost = 0
+        self._flow = 0  # sold less bought today
+        self._note: NoteBuilder | None = None
+        self._owed: E4 | None = 0
+        self._flat_orders: set[str] = set()
+        self.round_trips: list[RoundTrip] = []
+
+    def open_day(self, number: int) -> None:
+        """A new day: former figures are settled into the opening cash."""
+        self._opening = self.cash
+        self._flow = 0
+        self._ledgers = {token: carried(each) for token, each in self._ledgers.items() if each.lots}
+        self._carried_cost = sum(each.cost for each in self._ledgers.values())
+        self._flat_orders.clear()
+        self._owed = 0
+        self._note = NoteBuilder(self._charges.on(date_of(number))) if self._charges.flat is None else None
+
+    def book(self, trade: TradeBooked) -> None:
+        """One execution, once."""
+        instrument = self._instruments[trade.token]
+        if self._note is None:
+            self._flat_orders.add(trade.order_id)
+        else:
+            self._note.add(
+                ChargeableTrade(
+                    order_id=trade.order_id,
+                    day=self._note.day,
+                    instrument=trade.instrument,
+                    exchange=instrument.exchange,
+                    kind=self._kinds[trade.token],
+                    product=self._product,
+                    side=trade.side,
+                    quantity=trade.quantity,
+                    price=trade.price,
+                    strategy=STRATEGY,
+                    multiplier=instrument.multiplier,
+                )
+            )
+        self._owed = None
+        ledger = self._ledgers.get(trade.token) or Ledger(
+            strategy=STRATEGY,
+            instrument=trade.instrument,
+            token=trade.token,
+            product=self._product,
+            multiplier=instrument.multiplier,
+        )
+        self._ledgers[trade.token], trip = traded(ledger, trade)
+        self._flow -= trade.side.sign * trade.quantity * trade.price * instrument.multiplier
+        if trip is not None:
+            self.round_trips.append(trip)
+
+    def mark(self, token: int, price: E4) -> None:
+        """The newest price."""
+        self._marks[token] = price
+
+    def quantity(self, token: int) -> int:
+        """Signed units held."""
+        ledger = self._ledgers.get(token)
+        return 0 if ledger is None else ledger.quantity
+
+    @property
+    def held(self) -> bool:
+        """Something is."""
+        return any(each.lots for each in self._ledgers.values())
+
+    @property
+    def charges(self) -> E4:
+        """The day's, as its note would stand now."""
+        if self._owed is None:
+            self._owed = (
+                (self._charges.flat or 0) * len(self._flat_orders) if self._note is None else self._note.note().total
+            )
+        return self._owed
+
+    @property
+    def cash(self) -> E4:
+        """What the account has, charges of the day taken off."""
+        return self._opening + self._flow - self.charges
+
+    @property
+    def worth(self) -> E4:
+        """Cash and positions at the newest prices: what may carry margin."""
+        return self.cash + sum(
+            each.value(self._marks.get(token, each.last_trade)) for token, each in self._ledgers.items()
+        )
+
+    @property
+    def day_pnl(self) -> E4:
+        """Realised + unrealised - charges of the day; what was carried into it counts at what it had cost."""
+        return self.worth - self._opening - self._carried_cost
+
+    def row(self, number: int) -> DayRow:
+        """The day as it stands."""
+        return DayRow(number, self.cash, self.worth, self.charges)

@@ -1,0 +1,1 @@
+"""Market data for research: read from files, checked by stated rules, held as arrays."""

@@ -1,0 +1,96 @@
+"""Under which rules a strategy is run over the past: money, limits, hours, costs and fills."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from domain.risk.limits import RiskLimits
+from domain.strategy.sizing import FixedQuantity, Sizing
+from domain.values import E4, RUPEE, Product, SessionClass
+from research.fills import FillModel
+
+STRATEGY: Final = "backtest"
+"""The id of the one strategy that a run has."""
+
+_CUTOFF: Final = MappingProxyType(
+    {
+        SessionClass.EQUITY_AUCTION: dt.time(14, 50),
+        SessionClass.EQUITY: dt.time(15, 5),
+        SessionClass.EQUITY_DERIVATIVE: dt.time(15, 10),
+        SessionClass.CURRENCY: dt.time(16, 25),
+        SessionClass.COMMODITY: dt.time(22, 45),
+    }
+)
+_SQUARE_OFF: Final = MappingProxyType(
+    {
+        SessionClass.EQUITY_AUCTION: dt.time(15, 0),
+        SessionClass.EQUITY: dt.time(15, 15),
+        SessionClass.EQUITY_DERIVATIVE: dt.time(15, 20),
+        SessionClass.CURRENCY: dt.time(16, 35),
+        SessionClass.COMMODITY: dt.time(22, 55),
+    }
+)
+
+
+class Charges(Struct, frozen=True):
+    """What trading costs beside the price.
+
+    flat    so much for each executed order (1/10,000 rupee), 0 for nothing; None: India's charges, the day's note
+            rounded as the contract note is
+    tariff  the day whose tariff is charged on every day; None: each day its own, which is refused before the tables
+    """
+
+    flat: E4 | None = None
+    tariff: dt.date | None = None
+
+    def on(self, day: dt.date) -> dt.date:
+        """The day whose tariff is charged."""
+        return self.tariff or day
+
+
+class RunSettings(Struct, frozen=True, kw_only=True):
+    """The rules of one run.
+
+    cash            what the account begins with
+    capital         most that one position may be worth; 0: no such limit
+    intent_valid_seconds  market seconds for which a decision may be acted on (the entry of a change of sides)
+    mis_cutoff, square_off  times of day by session class; both are for MIS alone
+    sessions        whether there are sessions at all: off, every bar is tradable, and nothing is squared off
+    """
+
+    cash: E4 = 1_000_000 * RUPEE
+    product: Product = Product.MIS
+    sizing: Sizing = FixedQuantity(1)
+    capital: E4 = 0
+    limits: RiskLimits = RiskLimits()
+    charges: Charges = Charges()
+    fill: FillModel = FillModel()
+    sessions: bool = True
+    intent_valid_seconds: float = 30.0
+    mis_cutoff: Mapping[SessionClass, dt.time] = _CUTOFF
+    square_off: Mapping[SessionClass, dt.time] = _SQUARE_OFF
+
+
+def no_limits() -> RiskLimits:
+    """Limits that nothing reasonable reaches: for comparing with programs that have none."""
+    much = 10**15
+    return RiskLimits(
+        max_quantity_per_order=10**9,
+        max_value_per_order=much,
+        orders_per_second=1_000_000,
+        orders_per_minute=1_000_000,
+        orders_per_day=1_000_000_000,
+        exits_reserved_share=0,
+        max_position_quantity=10**9,
+        max_position_value_per_instrument=much,
+        gross_exposure_max=much,
+        daily_loss_max=much,
+        price_band_percent=100,
+        margin_percent_mis=1,
+        margin_buffer_percent=0,
+    )
