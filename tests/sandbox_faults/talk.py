@@ -43,12 +43,13 @@ class Answer(msgspec.Struct):
 class Talk:
     """Requests to one sandbox, and its faults."""
 
-    def __init__(self, sandbox: RunningSandbox) -> None:
+    def __init__(self, sandbox: RunningSandbox, *, priced: bool = True) -> None:
+        """`priced`: look up the price at which `place` rests; not where the token is dead."""
         self.sandbox = sandbox
         self.host = str(urlsplit(sandbox.rest).hostname)
         self.port = int(urlsplit(sandbox.rest).port or 0)
         self.token = sandbox.access_token
-        self._low = self.low()
+        self._low = self.low() if priced else 0.0
 
     # Faults
 
