@@ -6,7 +6,7 @@ the dashboard's process reads. What is lost with a crash is at most a second of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -29,6 +29,10 @@ class LiveStore(Protocol):
         """Keep all of it in one transaction; a bar that is there already is replaced. Raises JournalUnavailable."""
         ...
 
+    def name(self, instruments: Mapping[int, str]) -> None:
+        """Keep what the tokens stand for. Raises JournalUnavailable."""
+        ...
+
     def close(self) -> None:
         """Give the file back."""
         ...
@@ -41,12 +45,14 @@ class _Write(Struct, frozen=True, tag=True):
 class Publisher(Actor):
     """See the module.
 
-    opened  opens the store; may raise JournalUnavailable, which is tried again with the next writing
+    opened       opens the store; may raise JournalUnavailable, which is tried again with the next writing
+    instruments  token -> `EXCHANGE:SYMBOL` of what is traded
     """
 
-    def __init__(self, context: Context, opened: Callable[[], LiveStore]) -> None:
+    def __init__(self, context: Context, opened: Callable[[], LiveStore], instruments: Mapping[int, str]) -> None:
         super().__init__(context)
         self._opened = opened
+        self._instruments = instruments
         self._store: LiveStore | None = None
         self._bars: dict[tuple[int, int, Nanos], Bar] = {}
         self._points: list[CurvePoint] = []
@@ -91,7 +97,9 @@ class Publisher(Actor):
         if not self._bars and not self._points and self._books is None:
             return
         try:
-            self._store = self._store or self._opened()
+            if self._store is None:
+                self._store = self._opened()
+                self._store.name(self._instruments)
             self._store.write(tuple(self._bars.values()), tuple(self._points), self._books)
         except PatangError as error:
             if not self._refused:

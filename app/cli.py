@@ -58,6 +58,7 @@ COMMANDS = (
     Command(
         "chaos", "app.commands.chaos:run", "The whole system in a simulated world, under faults that a seed chooses."
     ),
+    Command("dashboard", "app.commands.dashboard:run", "Watch and command the trader in a browser; the admin API."),
     Command("halt", "app.commands.halt:run", "Stop entries, now and after every restart, until `resume`."),
     Command("resume", "app.commands.resume:run", "Clear a halt."),
     Command("flatten", "app.commands.flatten:run", "Close what is held, of one strategy or of all."),

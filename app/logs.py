@@ -140,8 +140,10 @@ def set_market_clock(now_ns: Callable[[], int] | None) -> None:
     _state.market_now_ns = now_ns
 
 
-def setup(settings: LogSettings, folder: Path, *, console: TextIO | None = None) -> EventLog:
-    """Start logging: lines to `console` (stderr by default), JSON lines to `folder/patang.jsonl`.
+def setup(
+    settings: LogSettings, folder: Path, *, console: TextIO | None = None, name: str = "patang.jsonl"
+) -> EventLog:
+    """Start logging: lines to `console` (stderr by default), JSON lines to `folder/name`: a file of one process.
 
     A folder that cannot be written is one line on the console; the program goes on without the file.
     Call `stop` at the end. Calling this again replaces what was set up before.
@@ -157,7 +159,7 @@ def setup(settings: LogSettings, folder: Path, *, console: TextIO | None = None)
         levels.append(LEVELS[settings.level])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "patang.jsonl"
+        path = folder / name
         sink = _FileSink(path, settings.file_max_megabytes * 1_000_000, settings.file_keep)
         logger.add(sink, level=LEVELS[settings.file_level], format="{message}", catch=True)
         levels.append(LEVELS[settings.file_level])

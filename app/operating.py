@@ -69,8 +69,7 @@ def operate(env: Env, config: ConfigFile, sets: Sets, command: OperatorCommand, 
     """Carry the command out, or have it carried out; show what came of it. The exit status."""
     if not command.why.strip():
         raise UsageError("--why: found nothing; allowed: a reason, which is kept with the command")
-    loaded = load_settings(env, config, sets)
-    outcome = _ask(loaded, command, who or getpass.getuser())
+    outcome = carry_out(load_settings(env, config, sets), command, who or getpass.getuser())
     if as_json:
         print_json(outcome)
     elif outcome.done:
@@ -80,7 +79,8 @@ def operate(env: Env, config: ConfigFile, sets: Sets, command: OperatorCommand, 
     return DONE if outcome.done else FAILED
 
 
-def _ask(loaded: Loaded, command: OperatorCommand, who: str) -> Outcome:
+def carry_out(loaded: Loaded, command: OperatorCommand, who: str) -> Outcome:
+    """Have it carried out by the trader that runs, or here where none does; wait for what came of it."""
     where = folders(loaded)
     with closing(OperatorDesk(where.requests)) as desk:
         request = OperatorRequest(desk.put(time.time_ns(), who, command), time.time_ns(), who, command)

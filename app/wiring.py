@@ -111,7 +111,7 @@ def build_tree(
             _orders(ports, routes, cast),
             _reporter(ports, routes, cast, writer),
             _alerts(ports, operations),
-            *_publisher(operations),
+            *_publisher(operations, cast),
             *_market(ports, cast),
             SupervisorSpec(
                 id="strategies",
@@ -415,12 +415,13 @@ def _alerts(ports: Ports, operations: Operations | None) -> ChildSpec:
     )
 
 
-def _publisher(operations: Operations | None) -> tuple[ChildSpec, ...]:
+def _publisher(operations: Operations | None, cast: Cast) -> tuple[ChildSpec, ...]:
     if operations is None:
         return ()
+    names = {token: instrument.key for token, instrument in cast.instruments.items()}
     spec = ChildSpec(
         id=PUBLISHER,
-        factory=lambda context: Publisher(context, operations.live),
+        factory=lambda context: Publisher(context, operations.live, names),
         # No heartbeat: a disk may take its time, and nobody waits for a picture.
         mailbox=MailboxSpec(capacity=20_000),
         shutdown_seconds=1.0,

@@ -59,11 +59,26 @@ def both_addresses_or_none(settings: Settings) -> Iterator[Complaint]:
         yield missing, "null", f"an address, since {given} has one"
 
 
+def admin_stays_here(settings: Settings) -> Iterator[Complaint]:
+    """The admin API can stop trading: other machines reach it under TLS alone, and only where that is said twice."""
+    admin = settings.admin
+    if (admin.certificate is None) != (admin.private_key is None):
+        missing = "admin.private_key" if admin.private_key is None else "admin.certificate"
+        yield missing, "null", "a file: a certificate and its key belong together"
+    if _is_loopback(admin.host):
+        return
+    if not admin.allow_remote:
+        yield "admin.host", f"the text {admin.host!r}", "127.0.0.1 or ::1; else admin.allow_remote: true as well"
+    if admin.certificate is None:
+        yield "admin.certificate", "null", f"a file, since {admin.host} may be reached from other machines"
+
+
 CHECKS: tuple[Check, ...] = (
     backoff_in_order,
     square_off_in_order,
     encrypted_off_this_machine,
     both_addresses_or_none,
+    admin_stays_here,
 )
 
 

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from config.sections.connection import FeedSettings, KiteSettings, SandboxSettings
-from config.sections.output import LogSettings, RecorderSettings, ReportSettings
+from config.sections.output import AdminSettings, LogSettings, RecorderSettings, ReportSettings
 from config.sections.trading import (
     DrillSettings,
     MarketSettings,
@@ -34,3 +34,4 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     logs: LogSettings
     reports: ReportSettings
     recorder: RecorderSettings
+    admin: AdminSettings

@@ -1,4 +1,4 @@
-"""What is written for people and programs to read: logs and reports."""
+"""What people and programs are shown: logs, reports, recordings, the dashboard."""
 
 from typing import Annotated, Literal
 
@@ -30,3 +30,14 @@ class RecorderSettings(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool
     max_megabytes: Annotated[int, Meta(ge=1, le=65_536)]
     keep_days: AtLeastOne
+
+
+class AdminSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The admin API and the dashboard, which `run.py dashboard` serves."""
+
+    host: str
+    port: Annotated[int, Meta(ge=0, le=65_535)]
+    names: tuple[str, ...]
+    allow_remote: bool
+    certificate: str | None
+    private_key: str | None

@@ -31,7 +31,8 @@ def test_what_is_written_is_read_by_another_opener(tmp_path: Path) -> None:
     writer.write((a_bar(2, close=105),), (), None)
     assert reader.bars(1, 60, 10) == [a_bar(1), a_bar(2, close=105)], "oldest first, a bar that came again replaced"
     assert reader.bars(1, 60, 1) == [a_bar(2, close=105)], "the newest of them"
-    assert reader.charted() == [(1, 60)]
+    writer.name({1: "NSE:INFY", 2: "NSE:TCS"})
+    assert reader.charted() == [("NSE:INFY", 1, 60)], "what there are bars of"
     assert reader.curve(ACCOUNT, 0, 10) == [CurvePoint(5, ACCOUNT, 1, -2, 3)]
     assert reader.curve(ACCOUNT, 5, 10) == []
     assert (tmp_path / "x" / "live.db").stat().st_mode & 0o777 == 0o600
