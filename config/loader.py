@@ -49,9 +49,15 @@ class Loaded(Struct, frozen=True):
         return self.root / self.settings.reports_dir
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret text, for the log's redaction."""
+        """Every secret text, for the log's redaction.
+
+        The sandbox's password and code are public words (`sandbox`, `000000`) that stand in paths and order ids too:
+        masking those would cost the log its meaning.
+        """
         kite = self.settings.kite
-        held = (kite.api_secret, kite.password, kite.totp, kite.access_token)
+        held = [kite.api_secret, kite.access_token]
+        if self.env != "sandbox":
+            held += [kite.password, kite.totp]
         return tuple(secret.reveal() for secret in held if isinstance(secret, Secret))
 
     def parameters(self, strategy: str, wanted: type[T]) -> T:

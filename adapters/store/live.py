@@ -7,7 +7,7 @@ Another process reads at the same time. A file that is no such table is set asid
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,7 @@ CREATE TABLE bars (
 CREATE TABLE curve (
     time INTEGER NOT NULL, strategy TEXT NOT NULL, realised INTEGER NOT NULL, unrealised INTEGER NOT NULL,
     charges INTEGER NOT NULL, PRIMARY KEY (strategy, time)) STRICT, WITHOUT ROWID;
+CREATE TABLE instruments (token INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
 CREATE TABLE books (id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL) STRICT;
 CREATE TABLE alerts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, level TEXT NOT NULL, name TEXT NOT NULL,
@@ -76,6 +77,7 @@ class LiveFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writes = 0
+        self._file = (0, 0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
@@ -85,8 +87,16 @@ class LiveFile:
                 for beside in ("-wal", "-shm"):
                     Path(f"{path}{beside}").unlink(missing_ok=True)
                 self._db = _opened(path)
+            self._file = _identity(path)
         except (apsw.Error, OSError) as error:
             raise JournalUnavailable(f"{path}: cannot be opened: {error}") from error
+
+    def is_current(self) -> bool:
+        """Whether the path still leads to this file, and not to one that replaced it."""
+        try:
+            return _identity(self._path) == self._file
+        except OSError:
+            return False
 
     # -- the trader's side -----------------------------------------------------------------------------------------
 
@@ -106,6 +116,11 @@ class LiveFile:
             self._writes += 1
             if self._writes % PRUNE_EVERY == 1:
                 self._prune()
+
+    def name(self, instruments: Mapping[int, str]) -> None:
+        """See actors.publisher.LiveStore."""
+        with self._guarded(), self._db:
+            self._db.executemany("INSERT OR REPLACE INTO instruments VALUES (?, ?)", instruments.items())
 
     def send(self, level: str, title: str, text: str, time: Nanos) -> None:
         """Keep an alert."""
@@ -131,11 +146,14 @@ class LiveFile:
             ).fetchall()
         return [_bars.decode(_bytes(body)) for (body,) in reversed(rows)]
 
-    def charted(self) -> Sequence[tuple[int, int]]:
-        """(token, interval in seconds) of what there are bars of."""
+    def charted(self) -> Sequence[tuple[str, int, int]]:
+        """(instrument, token, interval in seconds) of what there are bars of."""
         with self._guarded():
-            rows = self._db.execute("SELECT DISTINCT token, seconds FROM bars ORDER BY token, seconds").fetchall()
-        return [(int(str(token)), int(str(seconds))) for token, seconds in rows]
+            rows = self._db.execute(
+                "SELECT name, token, seconds FROM instruments JOIN (SELECT DISTINCT token, seconds FROM bars) "
+                "USING (token) ORDER BY name, seconds"
+            ).fetchall()
+        return [(str(name), int(str(token)), int(str(seconds))) for name, token, seconds in rows]
 
     def curve(self, strategy: str, after: Nanos, limit: int) -> Sequence[CurvePoint]:
         """Points later than `after`, oldest first; the newest `limit` of them."""
@@ -193,6 +211,11 @@ class LiveFile:
             yield
         except _DISK as error:
             raise JournalUnavailable(f"{self._path}: {error}") from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino
 
 
 class _OtherVersion(Exception):
