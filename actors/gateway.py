@@ -7,15 +7,29 @@ and is told whatever became of this incarnation meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from actors.routes import Routes
 from actors.runtime import Actor, Context, EffectKind, GateRefused, Ticket
 from domain.errors import BrokerError, JournalUnavailable, LoginNeeded, NotPermitted
-from domain.messages.broker import NotSent, PostOutcome, Rejected
+from domain.messages.broker import CancelOutcome, NotSent, PostOutcome, Rejected
 from domain.messages.control import Alert, SessionLost
+from domain.messages.gtt import (
+    ChangeGtt,
+    DeleteGtt,
+    GttChangePosted,
+    GttDeletePosted,
+    GttPosted,
+    GttsRead,
+    ReadGtts,
+    SubmitGtt,
+)
 from domain.messages.orders import (
     AccountRead,
     CancelOrder,
     CancelPosted,
+    ModifyOrder,
+    ModifyPosted,
     OrderBookRead,
     OrderPosted,
     ReadAccount,
@@ -28,7 +42,7 @@ from domain.ports import Broker, Clock, Journal
 
 
 class OrderWorker(Actor):
-    """Posts orders and cancels."""
+    """Posts orders, modifications, cancels and GTTs."""
 
     def __init__(
         self,
@@ -51,8 +65,16 @@ class OrderWorker(Actor):
         match message:
             case SubmitOrder():
                 self._submit(message)
+            case ModifyOrder():
+                self._modify(message)
             case CancelOrder():
                 self._cancel(message)
+            case SubmitGtt():
+                self._submit_gtt(message)
+            case ChangeGtt():
+                self._change_gtt(message)
+            case DeleteGtt():
+                self._delete_gtt(message)
         return None
 
     def stopping(self) -> None:
@@ -110,27 +132,117 @@ class OrderWorker(Actor):
         except GateRefused as refused:
             return NotSent(text=str(refused)), claim.seq
 
+    def _modify(self, command: ModifyOrder) -> None:
+        """As a POST: claimed once, put once."""
+        kind = EffectKind.EXIT if command.reduce_only_proof else EffectKind.ENTRY
+        claimed = [False]
+
+        def claim() -> str:
+            if self._journal.claim_change(command.tag, command.number, self._clock.now_ns()) is None:
+                return "the change is too old, or it is asked for no more"
+            claimed[0] = True
+            if self._clock.now_ns() >= command.valid_until:
+                return "the change became too old while it was claimed"
+            return ""
+
+        outcome = self._effect(
+            f"{command.tag}/{command.number}",
+            kind,
+            command.reduce_only_proof,
+            claim,
+            lambda edge: self._broker.modify(
+                command.order_id, command.variety, command.change, command.parent_order_id, on_sent=edge
+            ),
+        )
+        self._routes.publish(
+            self.context,
+            ModifyPosted(tag=command.tag, number=command.number, outcome=outcome, claimed=claimed[0]),
+        )
+
     def _cancel(self, command: CancelOrder) -> None:
-        try:
-            ticket = self.context.gate.register(
-                self.context.name, self.context.incarnation, command.tag, EffectKind.CANCEL
-            )
-        except GateRefused as refused:
-            outcome: PostOutcome = NotSent(text=str(refused))
-        else:
-            try:
-                if self._broker.pace(urgent=True, timeout_seconds=self._pacing_deadline_seconds):
-                    with self.context.gate.start(ticket) as edge:
-                        edge()
-                        outcome = self._broker.cancel(command.order_id, command.variety)
-                else:
-                    outcome = NotSent(text="no slot below the broker's order rate came in time")
-            except GateRefused as refused:
-                outcome = NotSent(text=str(refused))
-            finally:
-                self.context.gate.finish(ticket)
-        self._call_a_person(outcome)
+        def cancel(edge: Callable[[], None]) -> CancelOutcome:
+            edge()
+            return self._broker.cancel(command.order_id, command.variety, command.parent_order_id)
+
+        outcome = self._effect(command.tag, EffectKind.CANCEL, False, _unclaimed, cancel)
         self._routes.publish(self.context, CancelPosted(tag=command.tag, order_id=command.order_id, outcome=outcome))
+
+    # -- GTTs: exits all of them -----------------------------------------------------------------------------------
+
+    def _submit_gtt(self, command: SubmitGtt) -> None:
+        def claim() -> str:
+            if self._journal.claim_gtt(command.tag, self._clock.now_ns()) is None:
+                return "the decision is too old, or its GTT was claimed before"
+            if self._clock.now_ns() >= command.valid_until:
+                return "the decision became too old while its GTT was claimed"
+            return ""
+
+        outcome = self._effect(
+            command.tag,
+            EffectKind.EXIT,
+            True,
+            claim,
+            lambda edge: self._broker.place_gtt(command.gtt, on_sent=edge),
+        )
+        self._routes.publish(self.context, GttPosted(tag=command.tag, outcome=outcome))
+
+    def _change_gtt(self, command: ChangeGtt) -> None:
+        outcome = self._effect(
+            command.tag,
+            EffectKind.EXIT,
+            True,
+            _unclaimed,
+            lambda edge: self._broker.modify_gtt(command.trigger_id, command.gtt, on_sent=edge),
+        )
+        self._routes.publish(self.context, GttChangePosted(tag=command.tag, gtt=command.gtt, outcome=outcome))
+
+    def _delete_gtt(self, command: DeleteGtt) -> None:
+        def delete(edge: Callable[[], None]) -> PostOutcome:
+            edge()
+            return self._broker.delete_gtt(command.trigger_id)
+
+        outcome = self._effect(command.tag, EffectKind.CANCEL, False, _unclaimed, delete)
+        self._routes.publish(self.context, GttDeletePosted(tag=command.tag, outcome=outcome))
+
+    def _effect(
+        self,
+        tag: str,
+        kind: EffectKind,
+        reduce_only: bool,
+        claim: Callable[[], str],
+        send: Callable[[Callable[[], None]], PostOutcome],
+    ) -> PostOutcome:
+        """Gate, turn, claim, gate again, one request. `claim` answers with why not; empty: go."""
+        outcome = self._gated(tag, kind, reduce_only, claim, send)
+        self._call_a_person(outcome)
+        return outcome
+
+    def _gated(
+        self,
+        tag: str,
+        kind: EffectKind,
+        reduce_only: bool,
+        claim: Callable[[], str],
+        send: Callable[[Callable[[], None]], PostOutcome],
+    ) -> PostOutcome:
+        gate = self.context.gate
+        try:
+            ticket = gate.register(self.context.name, self.context.incarnation, tag, kind, reduce_only=reduce_only)
+        except GateRefused as refused:
+            return NotSent(text=str(refused))
+        urgent = kind is not EffectKind.ENTRY
+        try:
+            if not self._broker.pace(urgent=urgent, timeout_seconds=self._pacing_deadline_seconds):
+                return NotSent(text="no slot below the broker's order rate came in time")
+            why_not = claim()
+            if why_not:
+                return NotSent(text=why_not)
+            with gate.start(ticket) as edge:
+                return send(edge)
+        except (GateRefused, JournalUnavailable) as refused:
+            return NotSent(text=str(refused))
+        finally:
+            gate.finish(ticket)
 
     def _call_a_person(self, outcome: PostOutcome) -> None:
         """A refusal that meets every order (a static address, the plan) is no affair of one strategy alone."""
@@ -140,6 +252,11 @@ class OrderWorker(Actor):
                 level="critical", name="broker.refuses", text=f"an order was refused: {outcome.text}", time=now
             )
             self._routes.publish(self.context, alert)
+
+
+def _unclaimed() -> str:
+    """Repeating it does no harm, so nothing is claimed."""
+    return ""
 
 
 class ReadWorker(Actor):
@@ -160,6 +277,8 @@ class ReadWorker(Actor):
                 self._read_trades(order_ids)
             case ReadAccount(request=request):
                 self._read_account(request)
+            case ReadGtts(request=request):
+                self._read_gtts(request)
         return None
 
     def stopping(self) -> None:
@@ -185,6 +304,14 @@ class ReadWorker(Actor):
         except BrokerError as error:
             self._lost(error)
             reply = TradesRead(order_ids=order_ids, trades=(), error=str(error))
+        self._routes.publish(self.context, reply)
+
+    def _read_gtts(self, request: int) -> None:
+        try:
+            reply = GttsRead(request=request, rows=tuple(self._broker.gtts()))
+        except BrokerError as error:
+            self._lost(error)
+            reply = GttsRead(request=request, rows=(), error=str(error))
         self._routes.publish(self.context, reply)
 
     def _read_account(self, request: int) -> None:

@@ -12,11 +12,22 @@ from typing import Final
 from msgspec import Struct
 
 from actors.by_hand import ByHand, Hands
+from actors.changing import Changing
+from actors.desk import Desk
+from actors.gtts import Gtts
 from actors.routes import GATEWAY_EXIT, Routes, gateway_entry
 from actors.runtime import Actor, Context
 from domain.errors import DuplicateIntent, IllegalTransition, JournalUnavailable, StaleApproval
-from domain.messages.broker import BrokerOrder, BrokerTrade, NotSent, PlaceOrder
+from domain.messages.broker import BrokerOrder, BrokerTrade, NotSent
 from domain.messages.control import Alert, Report, TradingState, TradingStateChanged
+from domain.messages.gtt import (
+    ApprovedGtt,
+    ApprovedGttModify,
+    GttChangePosted,
+    GttDeletePosted,
+    GttPosted,
+    GttsRead,
+)
 from domain.messages.journal import (
     DifferenceFound,
     IntentAccepted,
@@ -26,6 +37,7 @@ from domain.messages.journal import (
     JournalRecord,
     OrderQuarantined,
     OrderRecord,
+    OrderRejected,
     OrderState,
 )
 from domain.messages.market import FeedConnected
@@ -33,10 +45,12 @@ from domain.messages.operator import OperatorRequest
 from domain.messages.orders import (
     AccountRead,
     ApprovedIntent,
+    ApprovedModify,
+    CancelIntent,
     CancelOpenOrders,
-    CancelOrder,
     CancelPosted,
     IntentVoided,
+    ModifyPosted,
     OrderBookRead,
     OrderPosted,
     OrderUpdateReceived,
@@ -48,13 +62,13 @@ from domain.messages.orders import (
 )
 from domain.messages.plans import KeepPlan
 from domain.orders.account import day_opening, external_differences, net_positions, position_differences
-from domain.orders.marketable import as_limit
-from domain.orders.tags import tag_for
+from domain.orders.changing import after_restart_modify, with_replacement
+from domain.orders.placing import PlacingSettings, accepted, adopted_stop, is_slice_last, siblings
 from domain.orders.telling import EVENT_NAMES, log_keys
 from domain.orders.updates import after_post, after_restart, after_trades, after_update, needs_trades
 from domain.orders.watch import overdue_intents, overdue_sends, stuck_market_orders
 from domain.ports import Clock, Journal
-from domain.values import SECOND, Nanos, ist
+from domain.values import SECOND, Instrument, Nanos, ist
 
 ANSWER_PATIENCE_SECONDS: Final = 100.0
 """A read without an answer for so long was lost with its worker (which is given up on after two of its deadlines)."""
@@ -73,7 +87,7 @@ class OrderSettings(Struct, frozen=True):
     market_as_limit               1/100 percent that a market order sent as a limit reaches beyond the price it was
                                   decided at; 0: market orders are sent as such
     quarantine_seconds            market seconds during which nobody may call an unresolved order absent
-    tick_sizes                    of the traded instruments by key; needed for those limits
+    instruments                   the traded ones by key: ticks for those limits, lots and freeze quantities for slices
     """
 
     poll_seconds: float
@@ -85,7 +99,7 @@ class OrderSettings(Struct, frozen=True):
     market_protection: int
     market_as_limit: int = 0
     quarantine_seconds: float = 120.0
-    tick_sizes: Mapping[str, int] = {}
+    instruments: Mapping[str, Instrument] = {}
 
 
 class _Tick(Struct, frozen=True, tag=True):
@@ -107,6 +121,11 @@ class OrderSupervisor(Actor):
         self._journal = journal
         self._clock = clock
         self._settings = settings
+        self._placing = PlacingSettings(
+            market_protection=settings.market_protection,
+            market_as_limit=settings.market_as_limit,
+            instruments=settings.instruments,
+        )
         self._next_worker = 0
         # Numbers of its own for each life: an answer to a former one's question is no answer to this one's.
         self._request = context.incarnation * 1_000_000
@@ -114,23 +133,27 @@ class OrderSupervisor(Actor):
         self._book_due: Nanos = 0
         self._trades_due: dict[str, Nanos] = {}
         self._sent_mono: dict[str, Nanos] = {}
-        self._cancelling: dict[str, Nanos] = {}
         self._reconciled = False
         self._account_read = False
         self._known_external: set[str] = set()
-        hands = Hands(self._commit, self._cancel, self._expire, self._read_book_at_once, self._updated)
-        self._by_hand = ByHand(context, routes, journal, clock, int(settings.quarantine_seconds * SECOND), hands)
+        desk = Desk(context, routes, journal, clock, self._commit, self._alert, self._read_book_soon)
+        quarantine = int(settings.quarantine_seconds * SECOND)
+        self._changing = Changing(desk, quarantine)
+        self._gtts = Gtts(desk, quarantine, self._tell)
+        hands = Hands(self._commit, self._changing.cancel, self._expire, self._read_book_at_once, self._updated)
+        self._by_hand = ByHand(context, routes, journal, clock, quarantine, hands)
 
     def started(self) -> None:
         """Conclude what a restart allows, tell the readers how far the journal reaches, and read the order book."""
         now, mono = self._clock.now_ns(), self.context.runtime.monotonic.now_ns()
         for record in self._journal.open_records():
             if self.context.incarnation == 1:
-                if not self._commit(after_restart(record, now)):
+                if not self._commit([*after_restart(record, now), *after_restart_modify(record, now)]):
                     self._sent_mono[record.tag] = 0  # overdue: concluded as soon as the disk allows
             else:
                 # The workers live on: one of them may hold this order, and its outcome is still to come.
                 self._sent_mono[record.tag] = mono
+        self._gtts.started()
         # What an earlier incarnation committed but did not live to tell is read from the journal by its readers.
         self._routes.publish(self.context, JournalAdvanced(seq=self._journal.last_seq()))
         self._read_book()
@@ -153,8 +176,13 @@ class OrderSupervisor(Actor):
                 self._book_read(message)
             case AccountRead():
                 self._account(message)
-            case CancelPosted(tag=tag, outcome=outcome):
-                self.context.log("info", "order.cancel_answered", tag=tag, outcome=type(outcome).__name__)
+            case ApprovedModify() | ModifyPosted() | CancelPosted():
+                self._changing.take(message, self._request)
+            case CancelIntent():
+                self._changing.cancel_of(message)
+                self._gtts.delete(message)
+            case ApprovedGtt() | ApprovedGttModify() | GttPosted() | GttChangePosted() | GttDeletePosted() | GttsRead():
+                self._gtts.take(message)
             case CancelOpenOrders():
                 self._cancel_open(message)
             case KeepPlan(event=event):
@@ -180,37 +208,13 @@ class OrderSupervisor(Actor):
 
     def _accept(self, approved: ApprovedIntent) -> None:
         intent, now = approved.intent, self._clock.now_ns()
-        exchange, _, symbol = intent.instrument.partition(":")
-        order = PlaceOrder(
-            tag=tag_for(intent.intent_id),
-            exchange=exchange,
-            symbol=symbol,
-            side=intent.side,
-            quantity=intent.quantity,
-            product=intent.product,
-            kind=intent.kind,
-            price=intent.price,
-            trigger_price=intent.trigger_price,
-            validity=intent.validity,
-            market_protection=self._settings.market_protection,
-        )
-        if self._settings.market_as_limit:
-            tick_size = self._settings.tick_sizes.get(intent.instrument, 0)
-            try:
-                order = as_limit(order, intent.reference_price, tick_size, self._settings.market_as_limit)
-            except ValueError as error:
-                self._void(intent.intent_id, intent.strategy, str(error), "order.no_limit_price")
-                return
-        accepted = IntentAccepted(
-            tag=order.tag,
-            intent=intent,
-            order=order,
-            risk_epoch=approved.risk_epoch,
-            margin_held=approved.margin_held,
-            time=now,
-        )
         try:
-            self._tell(self._journal.commit((accepted,), risk_epoch=approved.risk_epoch))
+            orders = accepted(approved, self._placing, now)
+        except ValueError as error:
+            self._void(intent.intent_id, intent.strategy, str(error), "order.no_limit_price")
+            return
+        try:
+            self._tell(self._journal.commit(orders, risk_epoch=approved.risk_epoch))
         except DuplicateIntent as error:
             self.context.log("info", "order.duplicate_intent", intent=intent.intent_id, why=str(error))
             return
@@ -223,19 +227,25 @@ class OrderSupervisor(Actor):
         except JournalUnavailable as error:
             self._void(intent.intent_id, intent.strategy, str(error), "journal.unavailable")
             return
+        for each in reversed(orders):
+            self._submit(each)
+
+    def _submit(self, accepted: IntentAccepted) -> None:
+        intent = accepted.intent
         submit = SubmitOrder(
-            order=order,
+            order=accepted.order,
             strategy=intent.strategy,
             reduce_only_proof=intent.reduce_only,
             valid_until=intent.valid_until,
         )
-        # Exits have a worker of their own, which never waits behind entries.
+        # Exits have a worker of their own, which never waits behind entries. Slices stay in their order.
         if intent.reduce_only:
             self.context.tell(GATEWAY_EXIT, submit)
         else:
             self.context.tell(gateway_entry(self._next_worker), submit)
-            self._next_worker = (self._next_worker + 1) % self._settings.entry_workers
-        self._sent_mono[order.tag] = self.context.runtime.monotonic.now_ns()
+            if is_slice_last(intent):
+                self._next_worker = (self._next_worker + 1) % self._settings.entry_workers
+        self._sent_mono[accepted.tag] = self.context.runtime.monotonic.now_ns()
 
     def _void(self, intent_id: str, strategy: str, why: str, alert: str) -> None:
         self._routes.publish(self.context, IntentVoided(intent_id=intent_id, strategy=strategy, why=why))
@@ -254,6 +264,7 @@ class OrderSupervisor(Actor):
             self.context.after(1.0, posted)
             return
         self._sent_mono.pop(posted.tag, None)
+        self._stop_slices(events)
         self.context.log(
             "debug" if not isinstance(posted.outcome, NotSent) else "info",
             "order.posted",
@@ -265,17 +276,19 @@ class OrderSupervisor(Actor):
         if self._unresolved():
             self._read_book_soon(self._settings.unresolved_poll_seconds)
 
-    def _updated(self, row: BrokerOrder, found_by: str) -> None:
-        record = self._match(row)
+    def _updated(self, row: BrokerOrder, found_by: str, request: int = 0) -> None:
+        record = self._match(row) or self._adopted(row)
         if record is None:
+            self._gtts.unknown_order(row)
             if row.order_id not in self._known_external:
                 self._known_external.add(row.order_id)
                 self.context.log(
                     "warning", "order.external", order_id=row.order_id, instrument=f"{row.exchange}:{row.symbol}"
                 )
             return
+        record = self._changing.row(record, row, found_by, request)
         try:
-            self._commit(after_update(record, row, self._clock.now_ns(), found_by))
+            self._conclude(record, after_update(record, row, self._clock.now_ns(), found_by))
         except IllegalTransition as error:
             # The broker shows more than ours allows (a journal put back from a copy, say): a person must look.
             self._alert("order.illegal_transition", f"the broker shows order {row.order_id}: {error}")
@@ -283,6 +296,36 @@ class OrderSupervisor(Actor):
         after = self._journal.record(record.tag)
         if after is not None and needs_trades(after):
             self._want_trades((after,))
+
+    def _conclude(self, record: OrderRecord, events: Sequence[JournalEvent]) -> None:
+        """Commit what an update or a trade proves, and go on where it ends an order that others wait for."""
+        events = with_replacement(record, events, self._clock.now_ns())
+        if not self._commit(events):
+            return
+        for event in events:
+            if isinstance(event, IntentAccepted):
+                self._submit(event)
+        self._stop_slices(events)
+
+    def _stop_slices(self, events: Sequence[JournalEvent]) -> None:
+        """An entry whose slice was refused or is unresolved goes no further: its other slices would fare no better."""
+        for event in events:
+            if not isinstance(event, OrderRejected | OrderQuarantined):
+                continue
+            record = self._journal.record(event.tag)
+            if record is None or not record.intent.slice_of or record.intent.reduce_only:
+                continue
+            for other in siblings(record, tuple(self._journal.open_records())):
+                if other.state is OrderState.INTENT:
+                    self._expire(other, self._clock.now_ns(), f"slice {event.tag} of it was not taken")
+
+    def _adopted(self, row: BrokerOrder) -> OrderRecord | None:
+        """The stop of a cover order of ours, which the broker made."""
+        parent = self._journal.record_of(row.parent_order_id) if row.parent_order_id else None
+        event = None if parent is None else adopted_stop(parent, row, self._clock.now_ns())
+        if event is None or not self._commit([event]):
+            return None
+        return self._journal.record(event.tag)
 
     def _match(self, row: BrokerOrder) -> OrderRecord | None:
         by_id = self._journal.record_of(row.order_id)
@@ -314,7 +357,8 @@ class OrderSupervisor(Actor):
         for order_id, of_order in by_order.items():
             record = self._journal.record_of(order_id)
             if record is not None:
-                self._commit(after_trades(record, of_order, self._journal.trade_ids(record.tag), now))
+                booked = self._journal.trade_ids(record.tag)
+                self._conclude(record, after_trades(record, of_order, booked, now))
 
     def _want_trades(self, records: Sequence[OrderRecord]) -> None:
         wanted = tuple(record.order_id for record in records if record.order_id not in self._trades_due)
@@ -349,7 +393,7 @@ class OrderSupervisor(Actor):
             self._by_hand.judge(read)
             return
         for row in read.orders:
-            self._updated(row, "order book")
+            self._updated(row, "order book", read.request)
         self._book_trades(read.trades)
         self._by_hand.judge(read)
         if self._unresolved():
@@ -417,7 +461,9 @@ class OrderSupervisor(Actor):
             self._quarantine(record, now)
         patience = int(self._settings.market_order_patience_seconds * SECOND)
         for record in stuck_market_orders(open_records, now - patience):
-            self._cancel(record, "a market order was left unfilled")
+            self._changing.cancel(record, "a market order was left unfilled")
+        self._changing.look(open_records)
+        self._gtts.look()
 
     def _expire(self, record: OrderRecord, now: Nanos, why: str) -> None:
         """Where the journal takes this, the intent can no longer be claimed; where it was claimed, this is refused."""
@@ -447,18 +493,7 @@ class OrderSupervisor(Actor):
         for record in self._journal.open_records():
             wanted = not command.strategy or record.intent.strategy == command.strategy
             if wanted and (command.include_exits or not record.intent.reduce_only):
-                self._cancel(record, command.why)
-
-    def _cancel(self, record: OrderRecord, why: str) -> None:
-        mono = self.context.runtime.monotonic.now_ns()
-        if record.state is not OrderState.ACKNOWLEDGED or self._cancelling.get(record.tag, 0) > mono:
-            return
-        self._cancelling[record.tag] = mono + 2 * SECOND
-        self.context.log("info", "order.cancelling", tag=record.tag, order_id=record.order_id, why=why)
-        self._routes.publish(
-            self.context,
-            CancelOrder(tag=record.tag, order_id=record.order_id, variety=record.order.variety),
-        )
+                self._changing.cancel(record, command.why)
 
     # -- commit, then tell -----------------------------------------------------------------------------------------
 

@@ -32,10 +32,19 @@ from domain.messages.control import (
     TradingState,
     TradingStateChanged,
 )
+from domain.messages.gtt import ApprovedGtt, ApprovedGttModify, GttIntent, ModifyGttIntent
 from domain.messages.journal import DayOpened, JournalAdvanced, JournalRecord
 from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
 from domain.messages.operator import Flatten, Halt, OperatorAnswered, OperatorRequest, Resume
-from domain.messages.orders import ApprovedIntent, CancelOpenOrders, Denied, IntentVoided, OrderIntent
+from domain.messages.orders import (
+    ApprovedIntent,
+    ApprovedModify,
+    CancelOpenOrders,
+    Denied,
+    IntentVoided,
+    ModifyIntent,
+    OrderIntent,
+)
 from domain.orders.tags import tag_for
 from domain.ports import Calendar, Clock, Journal
 from domain.risk import (
@@ -51,6 +60,7 @@ from domain.risk import (
     is_flat,
     why_not_resume,
 )
+from domain.risk.changes import check_change, check_gtt, check_gtt_change
 from domain.risk.wishes import Wish, Wishes
 from domain.values import E4, IST, SECOND, Instrument, Nanos, SessionClass, ist, nanos
 
@@ -166,6 +176,10 @@ class RiskGate(Actor):
         match message:
             case OrderIntent():
                 self._decide(message)
+            case ModifyIntent():
+                self._decide_change(message)
+            case GttIntent() | ModifyGttIntent():
+                self._decide_gtt(message)
             case PriceChanged(token=token, last_price=price, received_time=received):
                 self._prices[token] = (price, received)
                 self._book.mark(token, price)
@@ -216,16 +230,7 @@ class RiskGate(Actor):
         self._book.expire_holds(now)
         verdict = check(intent, self._book, self._settings.limits, self._facts(intent.token, now))
         if isinstance(verdict, Denied):
-            self.context.log(
-                "info",
-                "risk.denied",
-                strategy=intent.strategy,
-                instrument=intent.instrument,
-                reason=verdict.reason.name,
-                text=verdict.text,
-                intent=intent.intent_id,
-            )
-            self._routes.publish(self.context, verdict)
+            self._refuse(verdict, intent.instrument)
             return verdict
         self._book.hold(intent, verdict.margin, now)
         self._routes.publish(
@@ -233,6 +238,39 @@ class RiskGate(Actor):
             ApprovedIntent(intent=intent, risk_epoch=self._epoch, margin_held=verdict.margin, approved_time=now),
         )
         return None
+
+    def _decide_change(self, asked: ModifyIntent) -> None:
+        now, record = self._clock.now_ns(), self._journal.record(asked.tag)
+        token = 0 if record is None else record.intent.token
+        verdict = check_change(asked, record, self._book, self._settings.limits, self._facts(token, now))
+        if isinstance(verdict, Denied):
+            self._refuse(verdict, asked.tag)
+            return
+        margin = verdict.approval.margin
+        self._book.enlarge(asked.tag, asked.change.quantity, margin)
+        self._routes.publish(
+            self.context, ApprovedModify(asked, self._epoch, margin, verdict.reduce_only, approved_time=now)
+        )
+
+    def _decide_gtt(self, asked: GttIntent | ModifyGttIntent) -> None:
+        now = self._clock.now_ns()
+        if isinstance(asked, GttIntent):
+            refusal = check_gtt(asked, self._book, self._facts(asked.token, now))
+            approved: ApprovedGtt | ApprovedGttModify = ApprovedGtt(asked, self._epoch, now)
+        else:
+            record = self._journal.gtt(asked.tag)
+            token = 0 if record is None else record.intent.token
+            refusal = check_gtt_change(asked, record, self._book, self._facts(token, now))
+            approved = ApprovedGttModify(asked, self._epoch, now)
+        if refusal is not None:
+            self._refuse(refusal, "")
+        else:
+            self._routes.publish(self.context, approved)
+
+    def _refuse(self, denied: Denied, subject: str) -> None:
+        keys = {"strategy": denied.strategy, "subject": subject, "reason": denied.reason.name, "text": denied.text}
+        self.context.log("info", "risk.denied", intent=denied.intent_id, **keys)
+        self._routes.publish(self.context, denied)
 
     def _facts(self, token: int, now: Nanos) -> MarketFacts:
         instrument = self._instruments.get(token)

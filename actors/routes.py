@@ -15,7 +15,7 @@ from msgspec import Struct
 from actors.runtime import Lane
 from domain.audit.entries import AUDITED
 from domain.messages import broker as broker_messages
-from domain.messages import control, journal, market, operator, orders
+from domain.messages import control, gtt, journal, market, operator, orders
 from domain.orders.transitions import strategy_of
 from domain.strategy.messages import WarmUpRequested
 
@@ -175,18 +175,36 @@ ROUTES: Final[Mapping[type, Route]] = {
     # Not ahead of the prices and the funds that it rests on: those travel as data, so it does too.
     orders.OrderIntent: Route(_of_intent, Lane.DATA),
     orders.Denied: Route(lambda topology, m: (*_own_strategy(topology, m.strategy), REPORTER, *topology.managers)),
+    orders.ModifyIntent: Route(_to(RISK), Lane.DATA),
+    # A cancel makes nothing worse: nobody is asked.
+    orders.CancelIntent: Route(_to(ORDERS)),
+    gtt.GttIntent: Route(_to(RISK), Lane.DATA),
+    gtt.ModifyGttIntent: Route(_to(RISK), Lane.DATA),
     orders.ApprovedIntent: Route(_to(ORDERS)),
+    orders.ApprovedModify: Route(_to(ORDERS)),
+    gtt.ApprovedGtt: Route(_to(ORDERS)),
+    gtt.ApprovedGttModify: Route(_to(ORDERS)),
     orders.IntentVoided: Route(lambda topology, m: (RISK, *_own_strategy(topology, m.strategy), *topology.managers)),
     orders.CancelOpenOrders: Route(_to(ORDERS)),
     # The order supervisor names the worker: entries are spread over several.
     orders.SubmitOrder: Route(_to()),
+    orders.ModifyOrder: Route(_to()),
     orders.CancelOrder: Route(_to(GATEWAY_EXIT), Lane.CONTROL),
+    gtt.SubmitGtt: Route(_to(GATEWAY_EXIT)),
+    gtt.ChangeGtt: Route(_to(GATEWAY_EXIT)),
+    gtt.DeleteGtt: Route(_to(GATEWAY_EXIT), Lane.CONTROL),
     orders.ReadOrderBook: Route(_to(GATEWAY_READ)),
     orders.ReadTrades: Route(_to(GATEWAY_READ)),
     orders.ReadAccount: Route(_to(GATEWAY_READ)),
+    gtt.ReadGtts: Route(_to(GATEWAY_READ)),
     # facts from the broker
     orders.OrderPosted: Route(_to(ORDERS)),
+    orders.ModifyPosted: Route(_to(ORDERS)),
     orders.CancelPosted: Route(_to(ORDERS)),
+    gtt.GttPosted: Route(_to(ORDERS)),
+    gtt.GttChangePosted: Route(_to(ORDERS)),
+    gtt.GttDeletePosted: Route(_to(ORDERS)),
+    gtt.GttsRead: Route(_to(ORDERS)),
     orders.OrderUpdateReceived: Route(_to(ORDERS)),
     orders.OrderBookRead: Route(_to(ORDERS)),
     orders.TradesRead: Route(_to(ORDERS)),
@@ -222,7 +240,7 @@ ROUTES: Final[Mapping[type, Route]] = {
 QUERIES: Final = frozenset({control.Report})
 """Asked from outside by name; they have no route of their own."""
 
-MESSAGE_MODULES: Final = (broker_messages, control, journal, market, operator, orders)
+MESSAGE_MODULES: Final = (broker_messages, control, gtt, journal, market, operator, orders)
 """Where every message type is defined; a test holds the table against them."""
 
 

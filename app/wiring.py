@@ -263,7 +263,7 @@ def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         market_protection=protection,
         market_as_limit=round(orders.market_as_limit_percent * 100),
         quarantine_seconds=orders.quarantine_seconds,
-        tick_sizes={instrument.key: instrument.tick_size for instrument in cast.instruments.values()},
+        instruments={instrument.key: instrument for instrument in cast.instruments.values()},
     )
     return ChildSpec(
         id=ORDERS,

@@ -13,14 +13,17 @@ from domain.messages.broker import (
     BrokerPosition,
     BrokerTrade,
     CancelOutcome,
+    Change,
     Funds,
+    ModifyOutcome,
     PlaceOrder,
     PostOutcome,
     SessionFacts,
 )
+from domain.messages.gtt import BrokerGtt, Gtt, GttRecord
 from domain.messages.journal import JournalEvent, JournalRecord, OrderRecord
 from domain.ticks import TickRows
-from domain.values import Instrument, Nanos, SessionClass
+from domain.values import Instrument, Nanos, SessionClass, Variety
 
 
 class Clock(Protocol):
@@ -64,8 +67,38 @@ class Broker(Protocol):
         """
         ...
 
-    def cancel(self, order_id: str, variety: str) -> CancelOutcome:
-        """Ask for a cancel; the order book tells what came of it."""
+    def modify(
+        self,
+        order_id: str,
+        variety: Variety,
+        change: Change,
+        parent_order_id: str = "",
+        on_sent: Callable[[], None] | None = None,
+    ) -> ModifyOutcome:
+        """One PUT, never retried. Never raises, as `place`. The order's row tells what came of it.
+
+        parent_order_id  of a cover order's second leg
+        """
+        ...
+
+    def cancel(self, order_id: str, variety: Variety, parent_order_id: str = "") -> CancelOutcome:
+        """Ask for a cancel; the order book tells what came of it. A cover order's second leg exits at the market."""
+        ...
+
+    def place_gtt(self, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """One POST, never retried. Never raises, as `place`. Accepted bears the trigger's id."""
+        ...
+
+    def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """One PUT of the whole definition, never retried. Never raises, as `place`."""
+        ...
+
+    def delete_gtt(self, trigger_id: str) -> PostOutcome:
+        """One DELETE, never retried. Never raises, as `place`."""
+        ...
+
+    def gtts(self) -> Sequence[BrokerGtt]:
+        """Active GTTs, and what became of others in the last days. Raises BrokerError; retried inside."""
         ...
 
     def orders(self) -> Sequence[BrokerOrder]:
@@ -170,6 +203,22 @@ class Journal(Protocol):
 
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
         """I -> S for the tag if it is in I and valid_until is later than `now`: the record, or None (do not post)."""
+        ...
+
+    def claim_change(self, tag: str, number: int, now: Nanos) -> JournalRecord | None:
+        """The same for a modification: only while it is the one asked for, and before its `valid_until`."""
+        ...
+
+    def claim_gtt(self, tag: str, now: Nanos) -> JournalRecord | None:
+        """The same for a GTT."""
+        ...
+
+    def gtt(self, tag: str) -> GttRecord | None:
+        """The current state of one GTT of ours."""
+        ...
+
+    def gtts(self) -> Sequence[GttRecord]:
+        """Every GTT of ours, oldest first."""
         ...
 
     def read(self, after: int, upto: int | None = None) -> Iterable[JournalRecord]:

@@ -101,11 +101,20 @@ class OrderKind(Enum):
 
 
 class Validity(Enum):
-    """How long an order rests."""
+    """How long an order rests: the day, not at all (what does not fill at once is cancelled), some minutes."""
 
     DAY = "DAY"
     IOC = "IOC"
     TTL = "TTL"
+
+
+class Variety(Enum):
+    """Which book of the broker's an order goes into: ordinary, after-market, cover (with a stop), iceberg."""
+
+    REGULAR = "regular"
+    AMO = "amo"
+    COVER = "co"
+    ICEBERG = "iceberg"
 
 
 class InstrumentKind(Enum):

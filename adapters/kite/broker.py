@@ -9,11 +9,22 @@ from urllib.parse import quote
 import msgspec
 
 from adapters.kite import translate
+from adapters.kite.gtt import gtt as of_row
+from adapters.kite.gtt import gtt_form
 from adapters.kite.http import Http, NotReached, Reply, ReplyLost
 from adapters.kite.outcome import Verdict, classify
 from adapters.kite.pacing import Endpoint, Pacer, Priority
 from adapters.kite.reading import Reader
-from adapters.kite.rows import FundsData, HoldingRow, OrderRow, PlacedData, PositionsData, TradeRow
+from adapters.kite.rows import (
+    FundsData,
+    GttRow,
+    HoldingRow,
+    OrderRow,
+    PlacedData,
+    PositionsData,
+    TradeRow,
+    TriggerData,
+)
 from domain.messages.broker import (
     Accepted,
     BrokerHolding,
@@ -21,15 +32,18 @@ from domain.messages.broker import (
     BrokerPosition,
     BrokerTrade,
     CancelOutcome,
+    Change,
     Funds,
+    ModifyOutcome,
     NotSent,
     PlaceOrder,
     PostOutcome,
     Rejected,
     Unresolved,
 )
+from domain.messages.gtt import BrokerGtt, Gtt
 from domain.ports import Clock
-from domain.values import SECOND, Nanos
+from domain.values import SECOND, Nanos, Variety
 
 T = TypeVar("T")
 
@@ -48,6 +62,20 @@ _positions: Final = lax_decoder(PositionsData)
 _holdings: Final = lax_decoder(list[HoldingRow])
 _funds: Final = lax_decoder(FundsData)
 _placed: Final = lax_decoder(PlacedData)
+_trigger: Final = lax_decoder(TriggerData)
+_triggers: Final = lax_decoder(list[GttRow])
+
+
+def _order_id(data: bytes) -> str:
+    return _placed.decode(data).order_id
+
+
+def _trigger_id(data: bytes) -> str:
+    return str(_trigger.decode(data).trigger_id)
+
+
+def _route(variety: Variety, order_id: str) -> str:
+    return f"/orders/{variety.value}/{quote(order_id, safe='')}"
 
 
 class KiteBroker:
@@ -99,13 +127,46 @@ class KiteBroker:
             form = translate.place_form(order)
         except translate.Untranslatable as error:
             return NotSent(str(error))
-        route = f"/orders/{quote(order.variety, safe='')}"
-        return self._send("POST", route, Priority.ENTRY, form=form, on_sent=on_sent)
+        return self._send("POST", f"/orders/{order.variety.value}", Priority.ENTRY, form=form, on_sent=on_sent)
 
-    def cancel(self, order_id: str, variety: str) -> CancelOutcome:
+    def modify(
+        self,
+        order_id: str,
+        variety: Variety,
+        change: Change,
+        parent_order_id: str = "",
+        on_sent: Callable[[], None] | None = None,
+    ) -> ModifyOutcome:
+        """One PUT, never retried; outcomes as of `place`. Accepted says that the request was taken."""
+        try:
+            form = translate.modify_form(change)
+        except translate.Untranslatable as error:
+            return NotSent(str(error))
+        if parent_order_id:
+            form["parent_order_id"] = parent_order_id
+        return self._send("PUT", _route(variety, order_id), Priority.EXIT, form=form, on_sent=on_sent)
+
+    def cancel(self, order_id: str, variety: Variety, parent_order_id: str = "") -> CancelOutcome:
         """One DELETE, never retried. Accepted says that the request was taken, not that the order is gone."""
-        route = f"/orders/{quote(variety, safe='')}/{quote(order_id, safe='')}"
-        return self._send("DELETE", route, Priority.EXIT)
+        query = f"?parent_order_id={quote(parent_order_id, safe='')}" if parent_order_id else ""
+        return self._send("DELETE", _route(variety, order_id) + query, Priority.EXIT)
+
+    def place_gtt(self, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """One POST, never retried; outcomes as of `place`. Accepted bears the trigger's id."""
+        return self._send_gtt("POST", "/gtt/triggers", gtt, on_sent)
+
+    def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """One PUT, never retried; outcomes as of `place`."""
+        return self._send_gtt("PUT", f"/gtt/triggers/{quote(trigger_id, safe='')}", gtt, on_sent)
+
+    def delete_gtt(self, trigger_id: str) -> PostOutcome:
+        """One DELETE, never retried; outcomes as of `place`."""
+        route = f"/gtt/triggers/{quote(trigger_id, safe='')}"
+        return self._send("DELETE", route, Priority.EXIT, id_of=_trigger_id)
+
+    def gtts(self) -> Sequence[BrokerGtt]:
+        """Active GTTs, and what became of others in the last days."""
+        return self._reader.get("/gtt/triggers", lambda data: [of_row(row) for row in _triggers.decode(data)])
 
     def orders(self) -> Sequence[BrokerOrder]:
         """Today's order book."""
@@ -141,6 +202,13 @@ class KiteBroker:
         """Give the HTTP session back."""
         self._http.close()
 
+    def _send_gtt(self, method: str, route: str, gtt: Gtt, on_sent: Callable[[], None] | None) -> PostOutcome:
+        try:
+            form = gtt_form(gtt)
+        except translate.Untranslatable as error:
+            return NotSent(str(error))
+        return self._send(method, route, Priority.EXIT, form=form, on_sent=on_sent, id_of=_trigger_id)
+
     def _send(
         self,
         method: str,
@@ -148,6 +216,7 @@ class KiteBroker:
         priority: Priority,
         form: dict[str, str] | None = None,
         on_sent: Callable[[], None] | None = None,
+        id_of: Callable[[bytes], str] = _order_id,
     ) -> PostOutcome:
         if not self._has_turn(priority):
             return NotSent("no turn within our own rate limits in time")
@@ -157,7 +226,7 @@ class KiteBroker:
             return NotSent(str(error))
         except ReplyLost as error:
             return Unresolved(str(error))
-        return self._outcome(reply)
+        return self._outcome(reply, id_of)
 
     def _has_turn(self, priority: Priority) -> bool:
         permit, self._permit = self._permit, None
@@ -167,19 +236,19 @@ class KiteBroker:
             Endpoint.ORDER, priority, self._monotonic.now_ns() + int(self._http.deadline_seconds * SECOND)
         )
 
-    def _outcome(self, reply: Reply) -> PostOutcome:
+    def _outcome(self, reply: Reply, id_of: Callable[[bytes], str]) -> PostOutcome:
         outcome = classify(reply, self._http.tokens)
         if outcome.login_needed:
             self._http.tokens.invalidate(reply.generation)
         match outcome.verdict:
             case Verdict.DONE:
                 try:
-                    placed = _placed.decode(outcome.data)
+                    found = id_of(outcome.data)
                 except msgspec.MsgspecError:
                     return Unresolved(f"HTTP {reply.status}: a success without an order id")
-                if not placed.order_id:
+                if not found:
                     return Unresolved(f"HTTP {reply.status}: a success with an empty order id")
-                return Accepted(placed.order_id)
+                return Accepted(found)
             case Verdict.REFUSED | Verdict.LOGIN | Verdict.SLOW_DOWN:
                 return Rejected(reply.status, outcome.text, outcome.person)
             case Verdict.UNRESOLVED:

@@ -31,6 +31,10 @@ class OrderRow(Struct):
     exchange_update_timestamp: str | None = None
     tag: str | None = None
     tags: list[str] | None = None
+    order_type: str = ""
+    price: float = 0.0
+    trigger_price: float = 0.0
+    meta: object = None
 
 
 class TradeRow(Struct):
@@ -120,6 +124,56 @@ class PlacedData(Struct):
     """The reply to placing or cancelling an order."""
 
     order_id: str
+
+
+class TriggerData(Struct):
+    """The reply to placing, modifying or deleting a GTT."""
+
+    trigger_id: int
+
+
+class GttConditionRow(Struct):
+    """`condition` of a GTT."""
+
+    exchange: str
+    tradingsymbol: str
+    trigger_values: list[float]
+    last_price: float = 0.0
+
+
+class GttOrderResult(Struct):
+    """`order_result` of a leg that fired."""
+
+    status: str = ""
+    order_id: str | None = None
+    rejection_reason: str | None = None
+
+
+class GttResultRow(Struct):
+    """`result` of a leg."""
+
+    order_result: GttOrderResult | None = None
+
+
+class GttOrderRow(Struct):
+    """A leg of a GTT."""
+
+    transaction_type: str
+    product: str
+    quantity: int
+    price: float
+    result: GttResultRow | None = None
+
+
+class GttRow(Struct):
+    """A row of GET /gtt/triggers (kite-facts 2.6)."""
+
+    id: int
+    status: str
+    condition: GttConditionRow
+    orders: list[GttOrderRow]
+    created_at: str | None = None
+    updated_at: str | None = None
 
 
 class CandlesData(Struct):

@@ -15,10 +15,11 @@ from domain.messages.broker import (
     BrokerPosition,
     BrokerStatus,
     BrokerTrade,
+    Change,
     Funds,
     PlaceOrder,
 )
-from domain.values import IST, Nanos, OrderKind, Product, Side, Validity, nanos, rupees
+from domain.values import IST, Nanos, OrderKind, Product, Side, Validity, Variety, nanos, rupees
 
 STATUSES: Final[dict[str, BrokerStatus]] = {
     "PUT ORDER REQ RECEIVED": BrokerStatus.IN_FLIGHT,
@@ -58,6 +59,8 @@ ORDER_KINDS: Final[dict[OrderKind, str]] = {
     OrderKind.STOP_LIMIT: "SL",
     OrderKind.STOP_MARKET: "SL-M",
 }
+
+KINDS_SHOWN: Final[dict[str, OrderKind]] = {word: kind for kind, word in ORDER_KINDS.items()}
 
 _TAG: Final = re.compile(r"[A-Za-z0-9]{1,20}")
 
@@ -116,8 +119,8 @@ def order(row: OrderRow, words: StatusWords, received: Nanos) -> BrokerOrder:
         status_word=row.status,
         exchange=row.exchange,
         symbol=row.tradingsymbol,
-        side=_side(row.transaction_type),
-        product=_product(row.product),
+        side=side(row.transaction_type),
+        product=product(row.product),
         quantity=row.quantity,
         filled=row.filled_quantity,
         pending=row.pending_quantity,
@@ -128,6 +131,10 @@ def order(row: OrderRow, words: StatusWords, received: Nanos) -> BrokerOrder:
         received_time=received,
         variety=row.variety,
         parent_order_id=row.parent_order_id or "",
+        kind=KINDS_SHOWN.get(row.order_type),
+        price=money.nearest(row.price),
+        trigger_price=money.nearest(row.trigger_price),
+        iceberg_total=_iceberg_total(row.meta),
     )
 
 
@@ -142,8 +149,8 @@ def trade(row: TradeRow) -> BrokerTrade:
         order_id=row.order_id,
         exchange=row.exchange,
         symbol=row.tradingsymbol,
-        side=_side(row.transaction_type),
-        product=_product(row.product),
+        side=side(row.transaction_type),
+        product=product(row.product),
         quantity=row.quantity,
         price=price,
         event_time=instant(row.fill_timestamp or row.exchange_timestamp),
@@ -157,7 +164,7 @@ def position(row: PositionRow) -> BrokerPosition:
     return BrokerPosition(
         exchange=row.exchange,
         symbol=row.tradingsymbol,
-        product=_product(row.product),
+        product=product(row.product),
         quantity=row.quantity,
         overnight_quantity=row.overnight_quantity,
         buy_quantity=row.buy_quantity,
@@ -198,8 +205,10 @@ def place_form(order: PlaceOrder) -> dict[str, str]:
         raise Untranslatable(f"the tag {order.tag!r} is not 1 to 20 letters and digits")
     if order.quantity <= 0:
         raise Untranslatable(f"the quantity {order.quantity} is not positive")
-    if order.validity is Validity.TTL:
+    if order.validity is Validity.TTL and order.ttl_minutes <= 0:
         raise Untranslatable("an order that lives for minutes (TTL) has no number of minutes here")
+    if order.variety is Variety.ICEBERG and order.iceberg_legs <= 1:
+        raise Untranslatable("an iceberg has no number of legs here")
     form = {
         "exchange": order.exchange,
         "tradingsymbol": order.symbol,
@@ -212,11 +221,44 @@ def place_form(order: PlaceOrder) -> dict[str, str]:
     }
     if order.kind in (OrderKind.LIMIT, OrderKind.STOP_LIMIT):
         form["price"] = _positive("price", order.price)
-    if order.kind in (OrderKind.STOP_LIMIT, OrderKind.STOP_MARKET):
+    if order.kind in (OrderKind.STOP_LIMIT, OrderKind.STOP_MARKET) or order.variety is Variety.COVER:
         form["trigger_price"] = _positive("trigger price", order.trigger_price)
     if order.kind in (OrderKind.MARKET, OrderKind.STOP_MARKET):
         form["market_protection"] = money.percent(order.market_protection)
+    if order.validity is Validity.TTL:
+        form["validity_ttl"] = str(order.ttl_minutes)
+    if order.disclosed_quantity:
+        form["disclosed_quantity"] = str(order.disclosed_quantity)
+    if order.variety is Variety.ICEBERG:
+        form |= {"iceberg_legs": str(order.iceberg_legs), "iceberg_quantity": str(order.iceberg_quantity)}
     return form
+
+
+def modify_form(change: Change) -> dict[str, str]:
+    """The form of PUT /orders/{variety}/{order_id}: what changes, nothing else (kite-facts 3.5).
+
+    Raises Untranslatable for a change of nothing.
+    """
+    form = {}
+    if change.kind is not None:
+        form["order_type"] = ORDER_KINDS[change.kind]
+        if change.kind in (OrderKind.MARKET, OrderKind.STOP_MARKET):
+            form["market_protection"] = money.percent(change.market_protection)
+    if change.quantity:
+        form["quantity"] = str(change.quantity)
+    if change.price:
+        form["price"] = _positive("price", change.price)
+    if change.trigger_price:
+        form["trigger_price"] = _positive("trigger price", change.trigger_price)
+    if not form:
+        raise Untranslatable("a modification that changes nothing")
+    return form
+
+
+def _iceberg_total(meta: object) -> int:
+    iceberg = meta.get("iceberg") if isinstance(meta, dict) else None
+    total = iceberg.get("total_quantity") if isinstance(iceberg, dict) else None
+    return total if isinstance(total, int) else 0
 
 
 def _positive(name: str, price: int) -> str:
@@ -225,7 +267,8 @@ def _positive(name: str, price: int) -> str:
     return rupees(price)
 
 
-def _side(word: str) -> Side:
+def side(word: str) -> Side:
+    """BUY or SELL. Raises Untranslatable."""
     if word == "BUY":
         return Side.BUY
     if word == "SELL":
@@ -233,7 +276,8 @@ def _side(word: str) -> Side:
     raise Untranslatable(f"transaction_type {word[:20]!r} is neither BUY nor SELL")
 
 
-def _product(word: str) -> Product:
+def product(word: str) -> Product:
+    """The product of that name. Raises Untranslatable."""
     found = PRODUCTS.get(word)
     if found is None:
         raise Untranslatable(f"product {word[:20]!r} is not known")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from adapters.paper.exchange import PaperExchange
 from domain.messages.broker import (
@@ -11,10 +12,17 @@ from domain.messages.broker import (
     BrokerPosition,
     BrokerTrade,
     CancelOutcome,
+    Change,
     Funds,
+    ModifyOutcome,
     PlaceOrder,
     PostOutcome,
+    Rejected,
 )
+from domain.messages.gtt import BrokerGtt, Gtt
+from domain.values import Variety
+
+NO_GTT: Final = "Paper trading keeps no GTTs: protect the position on our side"
 
 Pace = Callable[[bool, float], bool]
 """(urgent, timeout_seconds) -> whether the turn came in time."""
@@ -37,9 +45,38 @@ class PaperBroker:
             on_sent()
         return self._exchange.place(order)
 
-    def cancel(self, order_id: str, variety: str) -> CancelOutcome:
+    def modify(
+        self,
+        order_id: str,
+        variety: Variety,
+        change: Change,
+        parent_order_id: str = "",
+        on_sent: Callable[[], None] | None = None,
+    ) -> ModifyOutcome:
+        """See Broker.modify."""
+        if on_sent is not None:
+            on_sent()
+        return self._exchange.modify(order_id, change)
+
+    def cancel(self, order_id: str, variety: Variety, parent_order_id: str = "") -> CancelOutcome:
         """See Broker.cancel."""
         return self._exchange.cancel(order_id)
+
+    def place_gtt(self, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """Refused: the paper exchange lives and dies with our process, so it can keep no trigger for it."""
+        return Rejected(400, NO_GTT)
+
+    def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """See `place_gtt`."""
+        return Rejected(400, NO_GTT)
+
+    def delete_gtt(self, trigger_id: str) -> PostOutcome:
+        """See `place_gtt`."""
+        return Rejected(400, NO_GTT)
+
+    def gtts(self) -> Sequence[BrokerGtt]:
+        """None."""
+        return ()
 
     def orders(self) -> Sequence[BrokerOrder]:
         """See Broker.orders."""

@@ -27,7 +27,9 @@ from domain.messages.broker import (
     BrokerStatus,
     BrokerTrade,
     CancelOutcome,
+    Change,
     Funds,
+    ModifyOutcome,
     PlaceOrder,
     PostOutcome,
     Rejected,
@@ -106,6 +108,36 @@ class PaperExchange:
             if placed.live and quote is not None and now - quote.received <= self._fresh:
                 self._meet(placed, quote, printed=0)
             return Accepted(placed.order_id)
+
+    def modify(self, order_id: str, change: Change) -> ModifyOutcome:
+        """Change what rests: quantity, price, trigger. The kind stays: paper stops do not turn into other orders."""
+        with self._lock:
+            now = self._roll()
+            order = self._orders.get(order_id)
+            if order is None or not order.live:
+                return Rejected(400, "Order cannot be modified as it is not open (OrderException)")
+            if change.kind is not None and change.kind is not order.kind:
+                return Rejected(400, "Paper trading does not change an order's kind (InputException)")
+            quantity = change.quantity or order.quantity
+            if quantity <= order.filled:
+                return Rejected(400, "Invalid `quantity`: it should be more than what has traded (InputException)")
+            instrument = self._instruments[f"{order.exchange}:{order.symbol}"]
+            if quantity % instrument.lot_size or any(
+                price % instrument.tick_size for price in (change.price, change.trigger_price)
+            ):
+                return Rejected(400, "Quantity and prices are multiples of the lot and the tick (InputException)")
+            waits = order.status is BrokerStatus.TRIGGER_PENDING
+            self._keep(
+                replace(
+                    order,
+                    quantity=quantity,
+                    limit=change.price or order.limit,
+                    trigger=(change.trigger_price or order.trigger) if waits else order.trigger,
+                    arrived=order.arrived and not change.price,
+                    updated=now,
+                )
+            )
+            return Accepted(order_id)
 
     def cancel(self, order_id: str) -> CancelOutcome:
         """Cancel what rests."""
@@ -237,7 +269,7 @@ class PaperExchange:
             product=order.product,
             kind=order.kind,
             validity=order.validity,
-            variety=order.variety,
+            variety=order.variety.value,
             quantity=order.quantity,
             limit=limit,
             trigger=order.trigger_price if stop else 0,

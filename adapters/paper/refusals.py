@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.paper.rows import Quote
 from domain.messages.broker import PlaceOrder
-from domain.values import Instrument, InstrumentKind, OrderKind, Side, rupees
+from domain.values import Instrument, InstrumentKind, OrderKind, Side, Validity, Variety, rupees
 
 
 class Refused(Exception):
@@ -17,8 +17,10 @@ def check(order: PlaceOrder, instrument: Instrument | None, quote: Quote | None)
         raise Refused(f"The instrument {order.exchange}:{order.symbol} does not exist. (InputException)")
     if instrument.kind is InstrumentKind.INDEX:
         raise Refused("An index cannot be traded. (InputException)")
-    if order.variety != "regular":
-        raise Refused(f"Paper trading takes regular orders only, not {order.variety}. (InputException)")
+    if order.variety is not Variety.REGULAR:
+        raise Refused(f"Paper trading takes regular orders only, not {order.variety.value}. (InputException)")
+    if order.validity is Validity.TTL:
+        raise Refused("Paper trading takes no orders that live for minutes (TTL). (InputException)")
     _quantity(order, instrument)
     _prices(order, instrument)
     if order.kind in (OrderKind.MARKET, OrderKind.STOP_MARKET) and order.market_protection == 0:

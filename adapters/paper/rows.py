@@ -104,6 +104,9 @@ class PaperOrder(Struct, frozen=True):
             event_time=self.updated,
             received_time=received,
             variety=self.variety,
+            kind=OrderKind.LIMIT if self.kind is OrderKind.MARKET else self.kind,
+            price=self.limit,
+            trigger_price=self.trigger,
         )
 
 

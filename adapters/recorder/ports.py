@@ -21,15 +21,18 @@ from domain.messages.broker import (
     BrokerPosition,
     BrokerTrade,
     CancelOutcome,
+    Change,
     Funds,
+    ModifyOutcome,
     PlaceOrder,
     PostOutcome,
     SessionFacts,
 )
+from domain.messages.gtt import BrokerGtt, Gtt, GttRecord
 from domain.messages.journal import JournalEvent, JournalRecord, OrderRecord
 from domain.ports import Broker, Clock, FeedListener, FeedPort, History, Journal, SessionPort
 from domain.ticks import TickRows
-from domain.values import Instrument, Nanos
+from domain.values import Instrument, Nanos, Variety
 
 T = TypeVar("T")
 
@@ -138,9 +141,38 @@ class RecordedBroker:
         """See Broker.place."""
         return self._answer("broker.place", lambda: self._inner.place(order, on_sent))
 
-    def cancel(self, order_id: str, variety: str) -> CancelOutcome:
+    def modify(
+        self,
+        order_id: str,
+        variety: Variety,
+        change: Change,
+        parent_order_id: str = "",
+        on_sent: Callable[[], None] | None = None,
+    ) -> ModifyOutcome:
+        """See Broker.modify."""
+        return self._answer(
+            "broker.modify", lambda: self._inner.modify(order_id, variety, change, parent_order_id, on_sent)
+        )
+
+    def cancel(self, order_id: str, variety: Variety, parent_order_id: str = "") -> CancelOutcome:
         """See Broker.cancel."""
-        return self._answer("broker.cancel", lambda: self._inner.cancel(order_id, variety))
+        return self._answer("broker.cancel", lambda: self._inner.cancel(order_id, variety, parent_order_id))
+
+    def place_gtt(self, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """See Broker.place_gtt."""
+        return self._answer("broker.place_gtt", lambda: self._inner.place_gtt(gtt, on_sent))
+
+    def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """See Broker.modify_gtt."""
+        return self._answer("broker.modify_gtt", lambda: self._inner.modify_gtt(trigger_id, gtt, on_sent))
+
+    def delete_gtt(self, trigger_id: str) -> PostOutcome:
+        """See Broker.delete_gtt."""
+        return self._answer("broker.delete_gtt", lambda: self._inner.delete_gtt(trigger_id))
+
+    def gtts(self) -> Sequence[BrokerGtt]:
+        """See Broker.gtts."""
+        return self._answer("broker.gtts", lambda: tuple(self._inner.gtts()))
 
     def orders(self) -> Sequence[BrokerOrder]:
         """See Broker.orders."""
@@ -227,6 +259,22 @@ class RecordedJournal:
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
         """See Journal.claim."""
         return self._ordered("journal.claim", lambda: self._inner.claim(tag, now))
+
+    def claim_change(self, tag: str, number: int, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim_change."""
+        return self._ordered("journal.claim_change", lambda: self._inner.claim_change(tag, number, now))
+
+    def claim_gtt(self, tag: str, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim_gtt."""
+        return self._ordered("journal.claim_gtt", lambda: self._inner.claim_gtt(tag, now))
+
+    def gtt(self, tag: str) -> GttRecord | None:
+        """See Journal.gtt."""
+        return self._ordered("journal.gtt", lambda: self._inner.gtt(tag))
+
+    def gtts(self) -> Sequence[GttRecord]:
+        """See Journal.gtts."""
+        return self._ordered("journal.gtts", self._inner.gtts)
 
     def read(self, after: int, upto: int | None = None) -> Sequence[JournalRecord]:
         """See Journal.read."""

@@ -18,15 +18,18 @@ from domain.messages.broker import (
     BrokerPosition,
     BrokerTrade,
     CancelOutcome,
+    Change,
     Funds,
+    ModifyOutcome,
     PlaceOrder,
     PostOutcome,
     SessionFacts,
 )
+from domain.messages.gtt import BrokerGtt, Gtt, GttRecord
 from domain.messages.journal import JournalEvent, JournalRecord, OrderRecord
 from domain.ports import FeedListener, Journal
 from domain.ticks import TickRows
-from domain.values import SECOND, Instrument, Nanos
+from domain.values import SECOND, Instrument, Nanos, Variety
 
 T = TypeVar("T")
 
@@ -94,9 +97,36 @@ class ReplayBroker:
         self._placed(order)
         return cast("PostOutcome", self._ask("broker.place"))
 
-    def cancel(self, order_id: str, variety: str) -> CancelOutcome:
+    def modify(
+        self,
+        order_id: str,
+        variety: Variety,
+        change: Change,
+        parent_order_id: str = "",
+        on_sent: Callable[[], None] | None = None,
+    ) -> ModifyOutcome:
+        """See Broker.modify."""
+        return cast("ModifyOutcome", self._ask("broker.modify"))
+
+    def cancel(self, order_id: str, variety: Variety, parent_order_id: str = "") -> CancelOutcome:
         """See Broker.cancel."""
         return cast("CancelOutcome", self._ask("broker.cancel"))
+
+    def place_gtt(self, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """See Broker.place_gtt."""
+        return cast("PostOutcome", self._ask("broker.place_gtt"))
+
+    def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """See Broker.modify_gtt."""
+        return cast("PostOutcome", self._ask("broker.modify_gtt"))
+
+    def delete_gtt(self, trigger_id: str) -> PostOutcome:
+        """See Broker.delete_gtt."""
+        return cast("PostOutcome", self._ask("broker.delete_gtt"))
+
+    def gtts(self) -> Sequence[BrokerGtt]:
+        """See Broker.gtts."""
+        return cast("Sequence[BrokerGtt]", self._ask("broker.gtts"))
 
     def orders(self) -> Sequence[BrokerOrder]:
         """See Broker.orders."""
@@ -193,6 +223,22 @@ class ReplayJournal:
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
         """See Journal.claim."""
         return self._in_turn("journal.claim", lambda: self._inner.claim(tag, now))
+
+    def claim_change(self, tag: str, number: int, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim_change."""
+        return self._in_turn("journal.claim_change", lambda: self._inner.claim_change(tag, number, now))
+
+    def claim_gtt(self, tag: str, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim_gtt."""
+        return self._in_turn("journal.claim_gtt", lambda: self._inner.claim_gtt(tag, now))
+
+    def gtt(self, tag: str) -> GttRecord | None:
+        """See Journal.gtt."""
+        return self._in_turn("journal.gtt", lambda: self._inner.gtt(tag))
+
+    def gtts(self) -> Sequence[GttRecord]:
+        """See Journal.gtts."""
+        return self._in_turn("journal.gtts", self._inner.gtts)
 
     def read(self, after: int, upto: int | None = None) -> Sequence[JournalRecord]:
         """See Journal.read."""

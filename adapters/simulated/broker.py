@@ -23,7 +23,9 @@ from domain.messages.broker import (
     BrokerPosition,
     BrokerTrade,
     CancelOutcome,
+    Change,
     Funds,
+    ModifyOutcome,
     NotSent,
     PlaceOrder,
     PostOutcome,
@@ -31,7 +33,8 @@ from domain.messages.broker import (
     SessionFacts,
     Unresolved,
 )
-from domain.values import SECOND, Instrument, Nanos
+from domain.messages.gtt import BrokerGtt, Gtt
+from domain.values import SECOND, Instrument, Nanos, Variety
 
 T = TypeVar("T")
 
@@ -95,21 +98,45 @@ class SimBroker:
         self._hazard("broker.sent")
         return self._outcome(fault, answer)
 
-    def cancel(self, order_id: str, variety: str) -> CancelOutcome:
+    def modify(
+        self,
+        order_id: str,
+        variety: Variety,
+        change: Change,
+        parent_order_id: str = "",
+        on_sent: Callable[[], None] | None = None,
+    ) -> ModifyOutcome:
+        """See Broker.modify."""
+        self._hazard("broker.modify")
+        if self._weather.strikes("unreachable"):
+            return NotSent("no connection")
+        outcome = self._asked(order_id, lambda: self._exchange.modify(order_id, change), "modified", on_sent)
+        self._hazard("broker.modified")
+        return outcome
+
+    def cancel(self, order_id: str, variety: Variety, parent_order_id: str = "") -> CancelOutcome:
         """See Broker.cancel."""
         self._watcher.cancel_begins(order_id, self._process.running)
         self._hazard("broker.cancel")
         if self._weather.strikes("unreachable"):
             return NotSent("no connection")
-        lost = self._weather.strikes("request_lost")
-        taken = [True]
-        if not lost:
-            self._time.after(0.01, lambda: taken.__setitem__(0, self._exchange.cancel(order_id)))
-        if lost or self._weather.strikes("reply_lost"):
-            self._process.sleep(_TIMEOUT_SECONDS)
-            return Unresolved("timed out")
-        self._latency(0.02)
-        return Accepted(order_id) if taken[0] else Rejected(400, "the order cannot be cancelled")
+        return self._asked(order_id, lambda: self._exchange.cancel(order_id), "cancelled")
+
+    def place_gtt(self, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """Refused: this exchange keeps none."""
+        return Rejected(400, "GTTs are not kept here")
+
+    def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """See `place_gtt`."""
+        return Rejected(400, "GTTs are not kept here")
+
+    def delete_gtt(self, trigger_id: str) -> PostOutcome:
+        """See `place_gtt`."""
+        return Rejected(400, "GTTs are not kept here")
+
+    def gtts(self) -> Sequence[BrokerGtt]:
+        """None."""
+        return ()
 
     def orders(self) -> Sequence[BrokerOrder]:
         """See Broker.orders."""
@@ -133,6 +160,22 @@ class SimBroker:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+    def _asked(
+        self, order_id: str, ask: Callable[[], bool], done: str, on_sent: Callable[[], None] | None = None
+    ) -> CancelOutcome:
+        """Ask the exchange to do something with an order; the request or its reply may be lost."""
+        lost = self._weather.strikes("request_lost")
+        taken = [True]
+        if not lost:
+            self._time.after(0.01, lambda: taken.__setitem__(0, ask()))
+        if on_sent is not None:
+            on_sent()
+        if lost or self._weather.strikes("reply_lost"):
+            self._process.sleep(_TIMEOUT_SECONDS)
+            return Unresolved("timed out")
+        self._latency(0.02)
+        return Accepted(order_id) if taken[0] else Rejected(400, f"the order cannot be {done}")
 
     # -- the network -------------------------------------------------------------------------------------------------
 

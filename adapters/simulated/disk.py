@@ -57,6 +57,20 @@ class SimJournal(SqliteJournal):
         self._hazard("journal.claimed")
         return record
 
+    def claim_change(self, tag: str, number: int, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim_change."""
+        return self._claimed(super().claim_change(tag, number, now))
+
+    def claim_gtt(self, tag: str, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim_gtt."""
+        return self._claimed(super().claim_gtt(tag, now))
+
+    def _claimed(self, record: JournalRecord | None) -> JournalRecord | None:
+        if record is not None:
+            self._watcher.committed((record,))
+        self._hazard("journal.claimed")
+        return record
+
     def abandon(self) -> None:
         """What the system does with a dead process's files: whatever was not committed is taken back."""
         self._db.close(force=True)

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from adapters.simulated.market import ExchangeClock, Tape
 from adapters.simulated.seam import Time, Watcher, Weather
-from domain.messages.broker import BrokerOrder, BrokerPosition, BrokerStatus, BrokerTrade, Funds, PlaceOrder
-from domain.values import E4, RUPEE, SECOND, Nanos, Product, Side
+from domain.messages.broker import BrokerOrder, BrokerPosition, BrokerStatus, BrokerTrade, Change, Funds, PlaceOrder
+from domain.values import E4, RUPEE, SECOND, Nanos, OrderKind, Product, Side
 
 OPENING_CASH: Final[E4] = 1_000_000 * RUPEE
 
@@ -38,6 +38,9 @@ class Order(Struct, eq=False):
     status: BrokerStatus = BrokerStatus.IN_FLIGHT
     text: str = ""
     changed: Nanos = 0
+    kind: OrderKind = OrderKind.MARKET
+    price: E4 = 0
+    trigger_price: E4 = 0
 
     @property
     def alive(self) -> bool:
@@ -103,12 +106,23 @@ class Exchange:
             side=wanted.side,
             product=wanted.product,
             quantity=wanted.quantity,
+            kind=wanted.kind,
+            price=wanted.price,
+            trigger_price=wanted.trigger_price,
         )
         self.orders.append(order)
         self._by_id[order.order_id] = order
         self._watcher.order_arrived(order.tag, order.order_id)
         self._after(0.002, 0.03, lambda: self._opened(order))
         return order.order_id
+
+    def modify(self, order_id: str, change: Change) -> bool:
+        """Take a request to modify; False where there is nothing to modify. What comes of it shows in the book."""
+        order = self._by_id.get(order_id)
+        if order is None or not order.alive or (change.quantity and change.quantity <= order.filled):
+            return False
+        self._after(0.005, 0.25, lambda: self._modified(order, change))
+        return True
 
     def cancel(self, order_id: str) -> bool:
         """Take a request to cancel; False where there is nothing to cancel. What comes of it shows in the book."""
@@ -206,6 +220,18 @@ class Exchange:
         if order.alive:
             self._change(order, BrokerStatus.CANCELLED)
 
+    def _modified(self, order: Order, change: Change) -> None:
+        if not order.alive:
+            return
+        if change.quantity and change.quantity <= order.filled:
+            self._change(order, order.status, "the quantity has been traded meanwhile")
+            return
+        order.quantity = change.quantity or order.quantity
+        order.price = change.price or order.price
+        order.trigger_price = change.trigger_price or order.trigger_price
+        order.kind = change.kind or order.kind
+        self._change(order, order.status)
+
     def _change(self, order: Order, status: BrokerStatus, text: str = "") -> None:
         order.status, order.text, order.changed = status, text, self.clock.now_ns()
         row = self._row(order)
@@ -230,6 +256,9 @@ class Exchange:
             text=order.text,
             event_time=order.changed,
             received_time=order.changed,
+            kind=order.kind,
+            price=order.price,
+            trigger_price=order.trigger_price,
         )
 
     def _after(self, least: float, most: float, call: Callable[[], None]) -> None:

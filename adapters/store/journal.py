@@ -17,14 +17,19 @@ import apsw
 import msgspec
 
 from domain.errors import DuplicateIntent, IllegalTransition, JournalCorrupt, JournalUnavailable, StaleApproval
+from domain.messages.gtt import GttClaimed, GttEvent, GttRecord, GttRequested, GttState
 from domain.messages.journal import (
     IntentAccepted,
     JournalEvent,
     JournalRecord,
+    ModifyClaimed,
+    ModifyState,
+    OrderAdopted,
     OrderRecord,
     SendingClaimed,
     TradeBooked,
 )
+from domain.orders.gtt import fold_gtt
 from domain.orders.transitions import fold, strategy_of, tag_of
 from domain.values import Nanos
 
@@ -41,6 +46,9 @@ CREATE TABLE snapshots (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, body BLOB N
 CREATE TABLE flags (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 INSERT INTO flags VALUES ('risk_epoch', '0');
 """
+_ADDED: Final = "CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY) STRICT"
+"""Claims of modifications and GTTs. Of this version's journals, older ones have no such table yet."""
+
 _DISK_ERRORS: Final = (
     apsw.FullError,
     apsw.ReadOnlyError,
@@ -85,6 +93,7 @@ class SqliteJournal:
         self._open: dict[str, None] = {}
         self._by_order_id: dict[str, str] = {}
         self._trades: dict[str, set[str]] = {}
+        self._gtts: dict[str, GttRecord] = {}
         self._db = self._connect(path, read_only)
         self._epoch = int(self.flag("risk_epoch") or 0)
         self._replay()
@@ -95,15 +104,21 @@ class SqliteJournal:
             if risk_epoch is not None and risk_epoch < self._epoch:
                 raise StaleApproval(f"approved under risk epoch {risk_epoch}; it is {self._epoch} now")
             folded: dict[str, OrderRecord] = {}
+            gtts: dict[str, GttRecord] = {}
             for event in events:
                 tag = tag_of(event)
+                if isinstance(event, GttEvent):
+                    if isinstance(event, GttRequested) and tag in self._gtts:
+                        raise DuplicateIntent(f"intent {event.intent.intent_id} is journaled already as {tag}")
+                    gtts[tag] = fold_gtt(gtts.get(tag) or self._gtts.get(tag), event)
+                    continue
                 if isinstance(event, IntentAccepted) and tag in self._orders:
                     raise DuplicateIntent(f"intent {event.intent.intent_id} is journaled already as {tag}")
                 after = fold(folded.get(tag) or self._orders.get(tag), event)
                 if after is not None:
                     folded[tag] = after
             records = self._write(events, folded, risk_epoch)
-            self._remember(folded, events)
+            self._remember(folded, gtts, events)
             return records
 
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
@@ -124,6 +139,46 @@ class SqliteJournal:
             assert folded is not None, "a claim concerns an order"
             self._orders[tag] = folded
             return JournalRecord(seq=seq, event=event)
+
+    def claim_change(self, tag: str, number: int, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim_change."""
+        with self._lock:
+            record = self._orders.get(tag)
+            wanted = None if record is None else record.modifying
+            if record is None or wanted is None or wanted.number != number or now >= wanted.valid_until:
+                return None
+            if wanted.state is not ModifyState.REQUESTED or wanted.replacing or record.cancel_why:
+                return None
+            event = ModifyClaimed(tag=tag, number=number, time=now)
+            seq = self._insert_claim(f"{tag}/{number}", event, record.intent.strategy)
+            if seq is None:
+                return None
+            folded = fold(record, event)
+            assert folded is not None, "a claim concerns an order"
+            self._orders[tag] = folded
+            return JournalRecord(seq=seq, event=event)
+
+    def claim_gtt(self, tag: str, now: Nanos) -> JournalRecord | None:
+        """See Journal.claim_gtt."""
+        with self._lock:
+            record = self._gtts.get(tag)
+            if record is None or record.state is not GttState.REQUESTED or now >= record.intent.valid_until:
+                return None
+            event = GttClaimed(tag=tag, time=now)
+            seq = self._insert_claim(tag, event, record.intent.strategy)
+            if seq is None:
+                return None
+            self._gtts[tag] = fold_gtt(record, event)
+            return JournalRecord(seq=seq, event=event)
+
+    def gtt(self, tag: str) -> GttRecord | None:
+        """See Journal.gtt."""
+        return self._gtts.get(tag)
+
+    def gtts(self) -> Sequence[GttRecord]:
+        """See Journal.gtts."""
+        with self._lock:
+            return list(self._gtts.values())
 
     def read(self, after: int, upto: int | None = None) -> Iterable[JournalRecord]:
         """See Journal.read."""
@@ -219,6 +274,8 @@ class SqliteJournal:
                     db.pragma("user_version", SCHEMA_VERSION)
             elif version != SCHEMA_VERSION:
                 raise JournalCorrupt(f"{path}: journal of version {version}, this program reads {SCHEMA_VERSION}")
+            if not read_only:
+                db.execute(_ADDED)
         except (apsw.NotADBError, apsw.CorruptError) as error:
             raise JournalCorrupt(f"{path}: not a readable journal: {error}") from error
         except (*_DISK_ERRORS, OSError) as error:
@@ -230,16 +287,24 @@ class SqliteJournal:
             event = record.event
             tag = tag_of(event)
             try:
+                if isinstance(event, GttEvent):
+                    self._gtts[tag] = fold_gtt(self._gtts.get(tag), event)
+                    continue
                 after = fold(self._orders.get(tag), event)
             except IllegalTransition as error:
                 raise JournalCorrupt(f"{self._path}: seq {record.seq}: {error}") from error
-            self._remember({tag: after} if after is not None else {}, (event,))
+            self._remember({tag: after} if after is not None else {}, {}, (event,))
 
-    def _remember(self, folded: dict[str, OrderRecord], events: Iterable[JournalEvent]) -> None:
+    def _remember(
+        self, folded: dict[str, OrderRecord], gtts: dict[str, GttRecord], events: Iterable[JournalEvent]
+    ) -> None:
         self._orders.update(folded)
+        self._gtts.update(gtts)
         for tag, record in folded.items():
             if record.order_id:
                 self._by_order_id[record.order_id] = tag
+            for order_id, _ in record.legs:
+                self._by_order_id[order_id] = tag
             if record.state.final:
                 self._open.pop(tag, None)
             else:
@@ -258,7 +323,7 @@ class SqliteJournal:
             for event in events:
                 seq = self._insert(event, strategy_of(event))
                 records.append(JournalRecord(seq=seq, event=event))
-                if isinstance(event, IntentAccepted):
+                if isinstance(event, IntentAccepted | OrderAdopted):
                     self._insert_order(event)
                 elif isinstance(event, TradeBooked):
                     self._insert_trade(event, seq)
@@ -278,7 +343,15 @@ class SqliteJournal:
         )
         return self._db.last_insert_rowid()
 
-    def _insert_order(self, event: IntentAccepted) -> None:
+    def _insert_claim(self, key: str, event: ModifyClaimed | GttClaimed, strategy: str) -> int | None:
+        """One claim for each key, ever: its seq, or None where there was one."""
+        with self._transaction():
+            self._db.execute("INSERT OR IGNORE INTO claims VALUES (?)", (key,))
+            if self._db.changes() != 1:
+                return None
+            return self._insert(event, strategy)
+
+    def _insert_order(self, event: IntentAccepted | OrderAdopted) -> None:
         intent = event.intent
         try:
             self._db.execute(

@@ -6,7 +6,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from domain.values import E4, Nanos, OrderKind, Product, Side, Validity
+from domain.values import E4, Nanos, OrderKind, Product, Side, Validity, Variety
 
 
 class BrokerStatus(Enum):
@@ -29,6 +29,9 @@ class PlaceOrder(Struct, frozen=True, tag=True):
     """Command: one order, complete, for one POST under one tag.
 
     market_protection  percent in 1/100 (200 = 2 %), or -1 for the broker's automatic band; used for market kinds
+    trigger_price      of a stop; of a cover order, the trigger of its second leg
+    ttl_minutes        with validity TTL
+    iceberg_legs       with variety ICEBERG: 2 to 50 parts, one of them in the market at a time
     """
 
     tag: str
@@ -41,7 +44,29 @@ class PlaceOrder(Struct, frozen=True, tag=True):
     price: E4 = 0
     trigger_price: E4 = 0
     validity: Validity = Validity.DAY
-    variety: str = "regular"
+    variety: Variety = Variety.REGULAR
+    market_protection: int = -1
+    ttl_minutes: int = 0
+    disclosed_quantity: int = 0
+    iceberg_legs: int = 0
+
+    @property
+    def iceberg_quantity(self) -> int:
+        """Units of each part of an iceberg but the last, which is no larger; 0 for other orders."""
+        return -(-self.quantity // self.iceberg_legs) if self.iceberg_legs else 0
+
+
+class Change(Struct, frozen=True):
+    """What a modification makes of an order, in absolute values; 0 or None: as it is.
+
+    quantity           the total, what has filled included
+    market_protection  as of PlaceOrder; used where the kind becomes a market one
+    """
+
+    quantity: int = 0
+    price: E4 = 0
+    trigger_price: E4 = 0
+    kind: OrderKind | None = None
     market_protection: int = -1
 
 
@@ -77,6 +102,8 @@ class NotSent(Struct, frozen=True, tag=True):
 
 PostOutcome = Accepted | Rejected | Unresolved | NotSent
 CancelOutcome = Accepted | Rejected | Unresolved | NotSent
+ModifyOutcome = Accepted | Rejected | Unresolved | NotSent
+"""Accepted: the request was taken; the order's row tells what came of it."""
 
 
 class BrokerOrder(Struct, frozen=True, tag=True):
@@ -86,6 +113,9 @@ class BrokerOrder(Struct, frozen=True, tag=True):
     average_price  meaningful when COMPLETE only; compare with tolerance, never book
     status_word    the broker's own word
     event_time     exchange time if known, else the broker's
+    kind           as the broker shows it: a protected market order is shown as a LIMIT; None: not shown
+    price, trigger_price  as they stand now, modifications included
+    iceberg_total  units of the whole iceberg that this row is a part of; 0: it is none
     """
 
     order_id: str
@@ -106,6 +136,10 @@ class BrokerOrder(Struct, frozen=True, tag=True):
     received_time: Nanos
     variety: str = "regular"
     parent_order_id: str = ""
+    kind: OrderKind | None = None
+    price: E4 = 0
+    trigger_price: E4 = 0
+    iceberg_total: int = 0
 
 
 class BrokerTrade(Struct, frozen=True, tag=True):

@@ -6,10 +6,11 @@ from enum import Enum
 
 from msgspec import Struct
 
-from domain.messages.broker import BrokerStatus, PlaceOrder
+from domain.messages.broker import BrokerStatus, Change, PlaceOrder
+from domain.messages.gtt import GttEvent
 from domain.messages.orders import OrderIntent
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
-from domain.values import E4, Nanos, Product, Side
+from domain.values import E4, Nanos, OrderKind, Product, Side
 
 
 class OrderState(Enum):
@@ -116,8 +117,126 @@ class OrderResolved(Struct, frozen=True, tag=True):
     time: Nanos
 
 
+class OrderAdopted(Struct, frozen=True, tag=True):
+    """A: an order that the broker made from one of ours is ours: a cover order's stop, what a GTT fired.
+
+    tag     derived from the parent's, unknown to the broker
+    parent  the tag of the order or the GTT that it comes from
+    intent  what it amounts to: reduce-only, of the parent's strategy
+    """
+
+    tag: str
+    parent: str
+    order_id: str
+    strategy: str
+    intent: OrderIntent
+    order: PlaceOrder
+    time: Nanos
+
+
+class ModifyRequested(Struct, frozen=True, tag=True):
+    """M: an approved change of an order that rests; one at a time for each order.
+
+    number       which modification of the order it is, from 1
+    replacing    the broker takes no more modifications of it: it is cancelled, and what is left is placed anew, under
+                 a tag of its own, once the cancel is confirmed
+    margin_held  of the whole order as it would be
+    """
+
+    tag: str
+    number: int
+    strategy: str
+    modify_id: str
+    change: Change
+    reduce_only: bool
+    risk_epoch: int
+    margin_held: E4
+    valid_until: Nanos
+    why: str
+    time: Nanos
+    replacing: bool = False
+
+
+class ModifyClaimed(Struct, frozen=True, tag=True):
+    """Written by the worker before its one PUT."""
+
+    tag: str
+    number: int
+    time: Nanos
+
+
+class OrderModified(Struct, frozen=True, tag=True):
+    """The order has these values now: the reply was followed by a row that shows them, or a row alone does.
+
+    number    the modification that this concludes; 0: the broker changed it by itself (a cover order's stop grows)
+    """
+
+    tag: str
+    number: int
+    strategy: str
+    quantity: int
+    price: E4
+    trigger_price: E4
+    kind: OrderKind
+    found_by: str
+    time: Nanos
+
+
+class ModifyRefused(Struct, frozen=True, tag=True):
+    """The broker refused the change: the order rests as it was."""
+
+    tag: str
+    number: int
+    strategy: str
+    text: str
+    time: Nanos
+
+
+class ModifyUnresolved(Struct, frozen=True, tag=True):
+    """Nothing is proved: the larger of both quantities counts, and no other change is taken until a row decides."""
+
+    tag: str
+    number: int
+    strategy: str
+    text: str
+    time: Nanos
+
+
+class ModifyDropped(Struct, frozen=True, tag=True):
+    """The change was certainly never sent: it came too late, or the order was over first."""
+
+    tag: str
+    number: int
+    strategy: str
+    why: str
+    time: Nanos
+
+
+class CancelRequested(Struct, frozen=True, tag=True):
+    """The order is to go. It is asked of the broker until the order's row shows an end; repeating it does no harm."""
+
+    tag: str
+    order_id: str
+    strategy: str
+    why: str
+    time: Nanos
+
+
+class CancelRefused(Struct, frozen=True, tag=True):
+    """The broker refused to cancel: mostly since the order was over first, which its row then tells."""
+
+    tag: str
+    order_id: str
+    strategy: str
+    text: str
+    time: Nanos
+
+
 class FillSeen(Struct, frozen=True, tag=True):
-    """A cumulative update showed more filled: provisional, for risk and the strategy's view; never for ledgers."""
+    """A cumulative update showed more filled: provisional, for risk and the strategy's view; never for ledgers.
+
+    filled       of the whole order; leg_filled: of the part of an iceberg that has this order id
+    """
 
     tag: str
     order_id: str
@@ -125,6 +244,7 @@ class FillSeen(Struct, frozen=True, tag=True):
     filled: int
     status: BrokerStatus
     time: Nanos
+    leg_filled: int = 0
 
 
 class TradeBooked(Struct, frozen=True, tag=True):
@@ -186,6 +306,15 @@ JournalEvent = (
     | OrderRejected
     | OrderQuarantined
     | OrderResolved
+    | OrderAdopted
+    | ModifyRequested
+    | ModifyClaimed
+    | OrderModified
+    | ModifyRefused
+    | ModifyUnresolved
+    | ModifyDropped
+    | CancelRequested
+    | CancelRefused
     | FillSeen
     | TradeBooked
     | OrderClosed
@@ -195,6 +324,7 @@ JournalEvent = (
     | ExitPlanEnded
     | ExecutionStarted
     | ExecutionEnded
+    | GttEvent
 )
 
 
@@ -211,12 +341,39 @@ class JournalAdvanced(Struct, frozen=True, tag=True):
     seq: int
 
 
+class ModifyState(Enum):
+    """How far a modification has come. CLAIMED: from here on the order may have either shape."""
+
+    REQUESTED = "requested"
+    CLAIMED = "claimed"
+    UNRESOLVED = "unresolved"
+
+
+class Modification(Struct, frozen=True):
+    """The change of an order that is under way."""
+
+    number: int
+    change: Change
+    state: ModifyState
+    reduce_only: bool
+    valid_until: Nanos
+    since: Nanos
+    replacing: bool = False
+
+
 class OrderRecord(Struct, frozen=True, tag=True):
     """The current state of one tag, folded from its events.
+
+    order          as it stands now, modifications included; the intent stays as it was decided
 
     seen_status    the furthest status any update has shown
     filled_seen    the largest cumulative filled quantity any update has shown (provisional)
     booked         quantity of the booked trades
+    modifying      the change under way; None: none
+    modifications  how many there were, with the one under way
+    cancel_why     a cancel was asked for, and why; empty: none was
+    parent         the tag it was adopted from
+    legs           of an iceberg, in order of appearance: (order id, filled)
     """
 
     tag: str
@@ -231,3 +388,13 @@ class OrderRecord(Struct, frozen=True, tag=True):
     text: str = ""
     created: Nanos = 0
     updated: Nanos = 0
+    modifying: Modification | None = None
+    modifications: int = 0
+    cancel_why: str = ""
+    parent: str = ""
+    legs: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def live_id(self) -> str:
+        """The id that a cancel names: of an iceberg, its newest part's."""
+        return self.legs[-1][0] if self.legs else self.order_id

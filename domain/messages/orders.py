@@ -13,11 +13,13 @@ from domain.messages.broker import (
     BrokerPosition,
     BrokerTrade,
     CancelOutcome,
+    Change,
     Funds,
+    ModifyOutcome,
     PlaceOrder,
     PostOutcome,
 )
-from domain.values import E4, Nanos, OrderKind, Product, Side, Validity
+from domain.values import E4, Nanos, OrderKind, Product, Side, Validity, Variety
 
 
 class OrderIntent(Struct, frozen=True, tag=True):
@@ -33,6 +35,9 @@ class OrderIntent(Struct, frozen=True, tag=True):
     parent           the execution (an intent's id) or the exit plan that it is a part of; empty: it stands alone
     protective       a reduce-only order that rests to protect a position: it makes way for any other exit
     levels           an entry's: where the position that it opens is to be left
+    trigger_price    of a stop kind; of a cover order, the trigger of the stop that comes with it
+    ttl_minutes, disclosed_quantity, iceberg_legs  as of PlaceOrder
+    slice_of         the intent that this one is a part of: the order supervisor cuts what is above the freeze quantity
     """
 
     intent_id: str
@@ -56,6 +61,41 @@ class OrderIntent(Struct, frozen=True, tag=True):
     parent: str = ""
     protective: bool = False
     levels: ExitLevels = ExitLevels()
+    variety: Variety = Variety.REGULAR
+    ttl_minutes: int = 0
+    disclosed_quantity: int = 0
+    iceberg_legs: int = 0
+    slice_of: str = ""
+
+
+class ModifyIntent(Struct, frozen=True, tag=True):
+    """Command, strategy to risk gate: change an order of its own that rests at the broker.
+
+    modify_id    unique for ever, as an intent's id
+    tag          the order's tag (`View.orders`)
+    valid_until  market time after which it must not be sent
+    """
+
+    modify_id: str
+    strategy: str
+    tag: str
+    change: Change
+    reference_price: E4
+    valid_until: Nanos
+    event_time: Nanos
+    decided_time: Nanos
+    why: str = ""
+    config_version: int = 1
+
+
+class CancelIntent(Struct, frozen=True, tag=True):
+    """Command, strategy to order supervisor: withdraw an order or a GTT of its own. Always allowed, so never asked of
+    the risk gate.
+    """
+
+    strategy: str
+    tag: str
+    why: str
 
 
 class DenyReason(Enum):
@@ -152,6 +192,20 @@ class ApprovedIntent(Struct, frozen=True, tag=True):
     approved_time: Nanos
 
 
+class ApprovedModify(Struct, frozen=True, tag=True):
+    """Command, risk gate to order supervisor: the change is allowed, and its worst case is held.
+
+    margin_held  of the whole order as it would be
+    reduce_only  the order is an exit and stays one: the proof that the gate wants outside ACTIVE
+    """
+
+    intent: ModifyIntent
+    risk_epoch: int
+    margin_held: E4
+    reduce_only: bool
+    approved_time: Nanos
+
+
 class SubmitOrder(Struct, frozen=True, tag=True):
     """Command, order supervisor to a gateway worker: claim the tag and post.
 
@@ -165,12 +219,33 @@ class SubmitOrder(Struct, frozen=True, tag=True):
     valid_until: Nanos
 
 
+class ModifyOrder(Struct, frozen=True, tag=True):
+    """Command, order supervisor to a gateway worker: claim the modification, then one PUT.
+
+    number             which modification of this order it is, from 1
+    reduce_only_proof  as of SubmitOrder
+    """
+
+    tag: str
+    number: int
+    order_id: str
+    variety: Variety
+    change: Change
+    reduce_only_proof: bool
+    valid_until: Nanos
+    parent_order_id: str = ""
+
+
 class CancelOrder(Struct, frozen=True, tag=True):
-    """Command, order supervisor to the exit worker."""
+    """Command, order supervisor to the exit worker.
+
+    parent_order_id  of a cover order's second leg
+    """
 
     tag: str
     order_id: str
-    variety: str = "regular"
+    variety: Variety = Variety.REGULAR
+    parent_order_id: str = ""
 
 
 class OrderPosted(Struct, frozen=True, tag=True):
@@ -186,6 +261,18 @@ class OrderPosted(Struct, frozen=True, tag=True):
     started_mono: Nanos
     finished_mono: Nanos
     finished_time: Nanos
+
+
+class ModifyPosted(Struct, frozen=True, tag=True):
+    """Event, gateway worker to order supervisor: what came of one PUT. A fact, as OrderPosted.
+
+    claimed  it was claimed in the journal: where it was not, it was certainly not sent
+    """
+
+    tag: str
+    number: int
+    outcome: ModifyOutcome
+    claimed: bool
 
 
 class CancelPosted(Struct, frozen=True, tag=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from domain.messages.broker import PlaceOrder
 from domain.values import E4, OrderKind, Side
 
@@ -36,15 +38,5 @@ def as_limit(order: PlaceOrder, last_price: E4, tick_size: E4, reach: int) -> Pl
     """A MARKET order as a marketable LIMIT; any other order as it is. Raises ValueError as `marketable_price`."""
     if order.kind is not OrderKind.MARKET:
         return order
-    return PlaceOrder(
-        tag=order.tag,
-        exchange=order.exchange,
-        symbol=order.symbol,
-        side=order.side,
-        quantity=order.quantity,
-        product=order.product,
-        kind=OrderKind.LIMIT,
-        price=marketable_price(order.side, last_price, tick_size, reach),
-        validity=order.validity,
-        variety=order.variety,
-    )
+    price = marketable_price(order.side, last_price, tick_size, reach)
+    return replace(order, kind=OrderKind.LIMIT, price=price)

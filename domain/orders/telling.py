@@ -5,15 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from domain.messages.broker import Change
+from domain.messages.gtt import (
+    GttChanged,
+    GttChangeRefused,
+    GttChangeRequested,
+    GttClaimed,
+    GttClosed,
+    GttDeleteRequested,
+    GttExpired,
+    GttLeg,
+    GttPlaced,
+    GttRefused,
+    GttRequested,
+    GttTriggered,
+    GttUnresolved,
+)
 from domain.messages.journal import (
+    CancelRefused,
+    CancelRequested,
     DayOpened,
     DifferenceFound,
     FillSeen,
     IntentAccepted,
     IntentExpired,
     JournalEvent,
+    ModifyClaimed,
+    ModifyDropped,
+    ModifyRefused,
+    ModifyRequested,
+    ModifyUnresolved,
     OrderAcknowledged,
+    OrderAdopted,
     OrderClosed,
+    OrderModified,
     OrderQuarantined,
     OrderRejected,
     OrderResolved,
@@ -21,6 +46,7 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned, PlanEvent
+from domain.orders.transitions import strategy_of, tag_of
 from domain.values import rupees
 
 EVENT_NAMES: Final[Mapping[type, str]] = {
@@ -34,6 +60,27 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     FillSeen: "order.fill_seen",
     TradeBooked: "order.trade",
     OrderClosed: "order.closed",
+    OrderAdopted: "order.adopted",
+    ModifyRequested: "order.modify",
+    ModifyClaimed: "order.modify_sending",
+    OrderModified: "order.modified",
+    ModifyRefused: "order.modify_refused",
+    ModifyUnresolved: "order.modify_unresolved",
+    ModifyDropped: "order.modify_dropped",
+    CancelRequested: "order.cancel",
+    CancelRefused: "order.cancel_refused",
+    GttRequested: "gtt.intent",
+    GttClaimed: "gtt.sending",
+    GttPlaced: "gtt.placed",
+    GttRefused: "gtt.refused",
+    GttUnresolved: "gtt.unresolved",
+    GttExpired: "gtt.expired",
+    GttChangeRequested: "gtt.modify",
+    GttChanged: "gtt.modified",
+    GttChangeRefused: "gtt.modify_refused",
+    GttDeleteRequested: "gtt.delete",
+    GttTriggered: "gtt.triggered",
+    GttClosed: "gtt.closed",
     DayOpened: "day.opened",
     DifferenceFound: "reconcile.difference",
     ExitPlanned: "exits.planned",
@@ -41,6 +88,12 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     ExecutionStarted: "execution.started",
     ExecutionEnded: "execution.ended",
 }
+
+
+_SAID: Final = frozenset(
+    {"order_id", "found_by", "text", "why", "filled", "who", "number", "quantity", "parent", "trigger_id", "leg"}
+)
+"""Fields that a log line shows as they are."""
 
 
 def log_keys(event: JournalEvent) -> dict[str, object]:
@@ -56,22 +109,6 @@ def log_keys(event: JournalEvent) -> dict[str, object]:
                 "why": intent.reason,
                 "intent": intent.intent_id,
             }
-        case IntentExpired(tag=tag, strategy=strategy, why=why):
-            return {"tag": tag, "strategy": strategy, "why": why}
-        case SendingClaimed(tag=tag):
-            return {"tag": tag}
-        case OrderAcknowledged(tag=tag, strategy=strategy, order_id=order_id, found_by=found_by):
-            return {"tag": tag, "strategy": strategy, "order_id": order_id, "found_by": found_by}
-        case (
-            OrderRejected(tag=tag, strategy=strategy, text=text)
-            | OrderQuarantined(tag=tag, strategy=strategy, text=text)
-        ):
-            return {"tag": tag, "strategy": strategy, "text": text}
-        case OrderResolved(tag=tag, strategy=strategy, order_id=order_id, who=who, why=why):
-            found = order_id or "absent"
-            return {"tag": tag, "strategy": strategy, "found": found, "who": who, "why": why}
-        case FillSeen(tag=tag, strategy=strategy, filled=filled, status=status):
-            return {"tag": tag, "strategy": strategy, "filled": filled, "status": status.value}
         case TradeBooked():
             return {
                 "tag": event.tag,
@@ -82,14 +119,57 @@ def log_keys(event: JournalEvent) -> dict[str, object]:
                 "price": rupees(event.price),
                 "trade_id": event.trade_id,
             }
-        case OrderClosed(tag=tag, strategy=strategy, state=state, filled=filled):
-            return {"tag": tag, "strategy": strategy, "state": state.name, "filled": filled}
         case DayOpened(day=day, opening_cash=cash):
             return {"day": day, "opening_cash": rupees(cash)}
         case DifferenceFound(name=name, subject=subject, ours=ours, theirs=theirs):
             return {"name": name, "subject": subject, "ours": ours, "theirs": theirs}
         case ExitPlanned() | ExitPlanEnded() | ExecutionStarted() | ExecutionEnded():
             return _plan_keys(event)
+        case _:
+            return _of_order(event)
+
+
+def change_words(change: Change) -> str:
+    """A modification in words: `quantity 10, price 100.00`."""
+    said = [f"quantity {change.quantity}"] if change.quantity else []
+    said += [f"price {rupees(change.price)}"] if change.price else []
+    said += [f"trigger {rupees(change.trigger_price)}"] if change.trigger_price else []
+    said += [change.kind.value.lower()] if change.kind is not None else []
+    return ", ".join(said) or "nothing"
+
+
+def legs_words(legs: tuple[GttLeg, ...]) -> str:
+    """A GTT in words: `SELL 10 at 95.00 when 96.00, SELL 10 at 110.00 when 109.00`."""
+    return ", ".join(
+        f"{leg.side.value} {leg.quantity} at {rupees(leg.price)} when {rupees(leg.trigger)}" for leg in legs
+    )
+
+
+def _of_order(event: JournalEvent) -> dict[str, object]:
+    keys: dict[str, object] = {"tag": tag_of(event)}
+    if strategy_of(event):
+        keys["strategy"] = strategy_of(event)
+    match event:
+        case OrderResolved(order_id=order_id):
+            keys["found"] = order_id or "absent"
+        case FillSeen(status=status):
+            keys["status"] = status.value
+        case OrderClosed(state=state):
+            keys["state"] = state.name
+        case ModifyRequested(change=change):
+            keys["change"] = change_words(change)
+        case OrderModified(price=price, trigger_price=trigger):
+            keys |= {"price": rupees(price), "trigger": rupees(trigger)}
+        case OrderAdopted(intent=intent):
+            keys |= {"instrument": intent.instrument, "side": intent.side.value, "quantity": intent.quantity}
+        case GttRequested(gtt=gtt) | GttChangeRequested(gtt=gtt) | GttChanged(gtt=gtt):
+            keys |= {"instrument": f"{gtt.exchange}:{gtt.symbol}", "legs": legs_words(gtt.legs)}
+        case GttClosed(status=status):
+            keys["status"] = status.value
+        case _:
+            pass
+    keys |= {name: getattr(event, name) for name in event.__struct_fields__ if name in _SAID}
+    return keys
 
 
 def _plan_keys(event: PlanEvent) -> dict[str, object]:

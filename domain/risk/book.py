@@ -21,8 +21,11 @@ from domain.messages.journal import (
     IntentAccepted,
     IntentExpired,
     JournalRecord,
+    ModifyRequested,
     OrderAcknowledged,
+    OrderAdopted,
     OrderClosed,
+    OrderModified,
     OrderQuarantined,
     OrderRejected,
     TradeBooked,
@@ -86,7 +89,7 @@ class RiskBook:
         """The trading day, YYYY-MM-DD; empty before the first one is opened."""
         return self._day
 
-    def apply(self, record: JournalRecord) -> bool:
+    def apply(self, record: JournalRecord) -> bool:  # noqa: C901, PLR0912 - one case per event
         """Fold one record: False if it was applied before. Raises SequenceGap where records are missing before it."""
         if not is_next(self._seq, record.seq):
             return False
@@ -109,6 +112,13 @@ class RiskBook:
                     self._change(tag, seen=max(order.seen, filled))
             case TradeBooked() as trade:
                 self._book(trade)
+            case OrderAdopted() as adopted:
+                self._adopt(adopted)
+            case ModifyRequested() as asked:
+                self.enlarge(asked.tag, asked.change.quantity, asked.margin_held)
+                self._count_change(asked)
+            case OrderModified() as modified:
+                self._modified(modified)
             case OrderRejected(tag=tag) | OrderClosed(tag=tag):
                 self._forget(self._ids.get(tag, ""))
             case _:
@@ -137,6 +147,19 @@ class RiskBook:
         self._forget(intent_id)
         self._counts.withdrawn(intent_id)
         return True
+
+    def order(self, tag: str) -> OpenOrder | None:
+        """The open order with that tag."""
+        return self._by_tag(tag)
+
+    def enlarge(self, tag: str, quantity: int, margin: E4) -> None:
+        """Count an approved change of an order from here on, before anyone is told of it: the larger of both."""
+        order = self._by_tag(tag)
+        if order is not None:
+            self._dirty.add(order.key)
+            self._orders[order.intent_id] = msgspec.structs.replace(
+                order, quantity=max(order.quantity, quantity), margin_held=max(order.margin_held, margin)
+            )
 
     def expire_holds(self, now: Nanos) -> list[str]:
         """Give up holds whose validity is over: nobody may send them any more. Returns their intent ids."""
@@ -344,11 +367,45 @@ class RiskBook:
         intent = accepted.intent
         self._seen.add(intent.intent_id)
         self._counts.made(intent.strategy, accepted.time)
+        if intent.slice_of not in ("", intent.intent_id):
+            self._slice(intent)
         self._forget(intent.intent_id)
         held = held_order(intent, accepted.margin_held, accepted.time)
         self._put(msgspec.structs.replace(held, tag=accepted.tag, standing=Standing.LIVE))
         price = intent.reference_price or self._named(intent.token)[1]
         self._names[intent.token] = intent.instrument, price
+
+    def _slice(self, part: OrderIntent) -> None:
+        """A part of a held intent is journaled: what is held for the whole shrinks by it."""
+        whole = self._orders.get(part.slice_of)
+        if whole is not None and whole.standing is Standing.HELD and whole.quantity > part.quantity:
+            left = whole.quantity - part.quantity
+            margin = -(-whole.margin_held * left // whole.quantity)
+            self._put(msgspec.structs.replace(whole, quantity=left, margin_held=margin))
+
+    def _count_change(self, asked: ModifyRequested) -> None:
+        order = self._by_tag(asked.tag)
+        if order is not None:
+            self._orders[order.intent_id] = msgspec.structs.replace(order, modifications=asked.number)
+
+    def _modified(self, modified: OrderModified) -> None:
+        order = self._by_tag(modified.tag)
+        if order is not None:
+            self._dirty.add(order.key)
+            self._orders[order.intent_id] = msgspec.structs.replace(
+                order,
+                quantity=modified.quantity,
+                kind=modified.kind,
+                price=modified.price,
+                trigger_price=modified.trigger_price,
+            )
+
+    def _adopt(self, adopted: OrderAdopted) -> None:
+        intent = adopted.intent
+        self._seen.add(intent.intent_id)
+        live = held_order(intent, 0, adopted.time)
+        self._put(msgspec.structs.replace(live, tag=adopted.tag, standing=Standing.LIVE))
+        self._names.setdefault(intent.token, (intent.instrument, intent.reference_price))
 
     def _book(self, trade: TradeBooked) -> None:
         key: LineKey = (trade.strategy, trade.token, trade.product)
@@ -380,7 +437,12 @@ class RiskBook:
         self._dirty.add(order.key)
 
     def _change(
-        self, tag: str, *, standing: Standing | None = None, seen: int | None = None, booked: int | None = None
+        self,
+        tag: str,
+        *,
+        standing: Standing | None = None,
+        seen: int | None = None,
+        booked: int | None = None,
     ) -> None:
         order = self._by_tag(tag)
         if order is not None:

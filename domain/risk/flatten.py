@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from domain.messages.orders import OrderIntent
+from domain.orders.placing import CASH_FREEZE_QUANTITY
 from domain.risk.book import RiskBook
-from domain.risk.checks import CASH_FREEZE_QUANTITY
 from domain.risk.exposure import Exposure, LineKey
 from domain.values import E4, Nanos, OrderKind, Product, Side
 

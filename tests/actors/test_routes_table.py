@@ -35,7 +35,7 @@ from actors.session import Session
 from actors.strategy import StrategyActor
 from actors.timetable import Timetable
 from domain.bars import Bar
-from domain.messages import broker, control, journal, market, operator, orders
+from domain.messages import broker, control, gtt, journal, market, operator, orders
 from domain.messages.control import JobDue, JobKind, SetTradingState, TradingState
 from domain.messages.journal import JournalRecord
 from domain.messages.market import PriceChanged
@@ -82,9 +82,16 @@ PARTS: Mapping[type, str] = {
     broker.BrokerPosition: "a row, inside AccountRead",
     broker.BrokerHolding: "a row, inside AccountRead",
     broker.Funds: "a figure, inside AccountRead",
+    broker.Change: "inside ModifyIntent and ModifyOrder",
+    gtt.Gtt: "inside SubmitGtt, GttRequested and BrokerGtt",
+    gtt.GttLeg: "inside Gtt and GttIntent",
+    gtt.GttResult: "inside BrokerGtt",
+    gtt.BrokerGtt: "a row, inside GttsRead",
+    gtt.GttRecord: "what the journal answers; never told",
     broker.SessionFacts: "returned by the session port; SessionOpened is what travels",
     control.PositionView: "a row, inside PortfolioSnapshot",
     journal.OrderRecord: "what the journal answers; never told",
+    journal.Modification: "inside OrderRecord",
     **dict.fromkeys(typing.get_args(journal.JournalEvent), "an event, inside JournalRecord"),
     operator.WaitingRequest: "what the desk answers; never told",
     **dict.fromkeys(typing.get_args(operator.OperatorCommand), "a command, inside OperatorRequest"),
@@ -176,8 +183,8 @@ def travelling() -> set[type]:
     return messages_of((*MESSAGE_MODULES, strategy_messages)) - PARTS.keys() - QUERIES
 
 
-# SubmitOrder is told to a worker that the order supervisor names: entries are spread over several.
-NAMED_BY_SENDER = {orders.SubmitOrder}
+# SubmitOrder and ModifyOrder are told to a worker that the order supervisor names: entries are spread over several.
+NAMED_BY_SENDER = {orders.SubmitOrder, orders.ModifyOrder}
 
 
 def test_every_message_has_a_receiver_and_every_receiver_a_case_for_it() -> None:
@@ -252,6 +259,7 @@ def test_lanes() -> None:
         control.SessionOpened,
         operator.OperatorRequest,
         orders.CancelOrder,
+        gtt.DeleteGtt,
         market.LinkOpened,
         market.LinkClosed,
     }
@@ -262,6 +270,9 @@ def test_lanes() -> None:
         PriceChanged,
         control.PortfolioSnapshot,
         orders.OrderIntent,
+        orders.ModifyIntent,
+        gtt.GttIntent,
+        gtt.ModifyGttIntent,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from domain.messages.broker import Accepted, BrokerOrder, BrokerStatus, PlaceOrder, Rejected
 from domain.ports import Broker
-from domain.values import E4, Instrument, OrderKind, Product, Side
+from domain.values import E4, Instrument, OrderKind, Product, Side, Variety
 from tests.support.waiting import eventually
 
 WAIT_SECONDS: Final = 10.0
@@ -91,7 +91,7 @@ class BrokerContract:
         assert (row.order_id, row.exchange, row.symbol) == (outcome.order_id, order.exchange, order.symbol)
         assert (row.side, row.product, row.quantity) == (order.side, order.product, order.quantity)
         assert (row.filled, row.pending, row.cancelled) == (0, 10, 0)
-        assert isinstance(bench.broker.cancel(row.order_id, row.variety), Accepted)
+        assert isinstance(bench.broker.cancel(row.order_id, Variety(row.variety)), Accepted)
 
     def test_the_bytes_leave_once_and_before_the_outcome(self, bench: Bench) -> None:
         sent: list[str] = []
@@ -198,7 +198,7 @@ class BrokerContract:
             assert booked >= row.filled or not row.status.terminal
         for row in rows:
             if not row.status.terminal:
-                bench.broker.cancel(row.order_id, row.variety)
+                bench.broker.cancel(row.order_id, Variety(row.variety))
 
     def test_funds_are_stated(self, bench: Bench) -> None:
         funds = bench.broker.funds()

@@ -18,12 +18,15 @@ from domain.messages.broker import (
     BrokerStatus,
     BrokerTrade,
     CancelOutcome,
+    Change,
     Funds,
+    ModifyOutcome,
     PlaceOrder,
     PostOutcome,
     Rejected,
 )
-from domain.values import E4, RUPEE, Nanos, Product
+from domain.messages.gtt import BrokerGtt, Gtt, GttResult, GttStatus
+from domain.values import E4, RUPEE, Nanos, OrderKind, Product, Variety
 
 
 class FakeBroker:
@@ -49,6 +52,7 @@ class FakeBroker:
         self.closed = False
         self._orders: dict[str, BrokerOrder] = {}
         self._trades: list[BrokerTrade] = []
+        self._gtts: dict[str, BrokerGtt] = {}
 
     # -- the port --------------------------------------------------------------------------------------------------
 
@@ -68,7 +72,69 @@ class FakeBroker:
             return self.scripted.pop(0)
         return Accepted(self.rest(order).order_id)
 
-    def cancel(self, order_id: str, variety: str) -> CancelOutcome:
+    def modify(
+        self,
+        order_id: str,
+        variety: Variety,
+        change: Change,
+        parent_order_id: str = "",
+        on_sent: Callable[[], None] | None = None,
+    ) -> ModifyOutcome:
+        """See Broker.modify."""
+        self.calls.append(f"modify {order_id}")
+        if on_sent is not None:
+            on_sent()
+        if self.scripted:
+            return self.scripted.pop(0)
+        row = self._orders.get(order_id)
+        if row is None or row.status.terminal:
+            return Rejected(400, "the order is not open")
+        quantity = change.quantity or row.quantity
+        self._orders[order_id] = replace(
+            row,
+            quantity=quantity,
+            pending=quantity - row.filled,
+            price=change.price or row.price,
+            trigger_price=change.trigger_price or row.trigger_price,
+            kind=change.kind or row.kind,
+        )
+        return Accepted(order_id)
+
+    def place_gtt(self, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """See Broker.place_gtt."""
+        self.calls.append("place gtt")
+        if on_sent is not None:
+            on_sent()
+        if self.scripted:
+            return self.scripted.pop(0)
+        return Accepted(self.watch(gtt).trigger_id)
+
+    def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
+        """See Broker.modify_gtt."""
+        self.calls.append(f"modify gtt {trigger_id}")
+        if self.scripted:
+            return self.scripted.pop(0)
+        row = self._gtts.get(trigger_id)
+        if row is None or row.status is not GttStatus.ACTIVE:
+            return Rejected(400, "the trigger is not active")
+        self._gtts[trigger_id] = replace(row, gtt=gtt, updated=self.now)
+        return Accepted(trigger_id)
+
+    def delete_gtt(self, trigger_id: str) -> PostOutcome:
+        """See Broker.delete_gtt."""
+        self.calls.append(f"delete gtt {trigger_id}")
+        row = self._gtts.get(trigger_id)
+        if row is None or row.status is not GttStatus.ACTIVE:
+            return Rejected(400, "the trigger is not active")
+        self._gtts[trigger_id] = replace(row, status=GttStatus.DELETED, updated=self.now)
+        return Accepted(trigger_id)
+
+    def gtts(self) -> Sequence[BrokerGtt]:
+        """See Broker.gtts."""
+        self._read("gtts")
+        return list(self._gtts.values())
+
+    def cancel(self, order_id: str, variety: Variety, parent_order_id: str = "") -> CancelOutcome:
         """See Broker.cancel."""
         self.calls.append(f"cancel {order_id}")
         row = self._orders.get(order_id)
@@ -145,8 +211,39 @@ class FakeBroker:
             text="",
             event_time=self.now,
             received_time=self.now,
+            variety=order.variety.value,
+            kind=order.kind,
+            price=order.price,
+            trigger_price=order.trigger_price,
         )
         return self._orders[order_id]
+
+    def watch(self, gtt: Gtt) -> BrokerGtt:
+        """A GTT comes into the list, whoever placed it."""
+        trigger_id = str(100_001 + len(self._gtts))
+        row = BrokerGtt(trigger_id, GttStatus.ACTIVE, gtt, (None,) * len(gtt.legs), self.now, self.now)
+        self._gtts[trigger_id] = row
+        return row
+
+    def fire(self, trigger_id: str, leg: int) -> BrokerOrder:
+        """The market reaches a trigger; the row of the order that it places, which has no tag."""
+        row = self._gtts[trigger_id]
+        fired, gtt = row.gtt.legs[leg], row.gtt
+        order = self.rest(
+            PlaceOrder(
+                tag="",
+                exchange=gtt.exchange,
+                symbol=gtt.symbol,
+                side=fired.side,
+                quantity=fired.quantity,
+                product=gtt.product,
+                kind=OrderKind.LIMIT,
+                price=fired.price,
+            )
+        )
+        results = [None if at != leg else GttResult(order.order_id) for at in range(len(gtt.legs))]
+        self._gtts[trigger_id] = replace(row, status=GttStatus.TRIGGERED, results=tuple(results), updated=self.now)
+        return order
 
     def fill(self, order_id: str, quantity: int, price: E4) -> BrokerOrder:
         """The market takes some of an order; its row as an update would show it."""

@@ -15,10 +15,9 @@ from domain.messages.control import TradingState
 from domain.messages.orders import DenyReason
 from domain.risk.checks import modifying, money, permission, position, price, rate, sense
 from domain.risk.checks.question import Check, Question
-from domain.risk.checks.sense import CASH_FREEZE_QUANTITY
 from domain.values import MINUTE, SECOND
 
-__all__ = ["CASH_FREEZE_QUANTITY", "CHECKS", "MODIFY_CHECKS", "Check", "Question"]
+__all__ = ["CHECKS", "MODIFY_CHECKS", "Check", "Question"]
 
 R = DenyReason
 

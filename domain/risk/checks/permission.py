@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.messages.control import TradingState
 from domain.risk.checks.question import Check, Question, clock, entries_only
 from domain.risk.sums import underlying_of
-from domain.values import InstrumentKind, Product, Side, ist
+from domain.values import InstrumentKind, Product, Side, Variety, ist
 
 
 def in_state(state: TradingState) -> Check:
@@ -107,6 +107,10 @@ def short_sale(question: Question) -> str | None:
 def session_closed(question: Question) -> str | None:
     """Continuous trading of its class."""
     hours, now = question.facts.hours, question.facts.now
+    if question.intent.variety is Variety.AMO:
+        # It waits at the broker for the next session, whenever that is.
+        inside = hours is not None and hours[0] <= now < hours[1]
+        return f"it is {clock(now)}: an after-market order is for when the market is closed" if inside else None
     if hours is None:
         return f"{question.intent.instrument} does not trade on {ist(now).date()}"
     if not hours[0] <= now < hours[1]:
@@ -118,7 +122,7 @@ def session_closed(question: Question) -> str | None:
 def mis_cutoff(question: Question) -> str | None:
     """Intraday positions need time to be left again."""
     cutoff, now = question.facts.mis_cutoff, question.facts.now
-    if question.intent.product is not Product.MIS:
+    if question.intent.product is not Product.MIS or question.intent.variety is Variety.AMO:
         return None
     if cutoff is None:
         return f"no MIS cut-off is known for {question.intent.instrument} today"

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from domain.risk.checks.question import Question, entries_only
 from domain.risk.limits import exactly
-from domain.values import SECOND, OrderKind, rupees
+from domain.values import SECOND, OrderKind, Variety, rupees
 
 
 @entries_only
@@ -24,8 +24,8 @@ def stale_feed(question: Question) -> str | None:
 def stale_price(question: Question) -> str | None:
     """Every rupee limit rests on it."""
     age = question.facts.now - question.facts.price_received
-    if question.facts.price <= 0 or not question.is_stale:
-        return None
+    if question.facts.price <= 0 or not question.is_stale or question.intent.variety is Variety.AMO:
+        return None  # after hours the last price is the day's last
     return f"the last price is {age / SECOND:.1f} s old, {question.limits.stale_price_seconds:g} s are allowed"
 
 
@@ -81,9 +81,7 @@ def bad_trigger(question: Question) -> str | None:
         return None
     where = "below" if intent.side.sign > 0 else "above"
     trigger = rupees(intent.trigger_price)
-    return (
-        f"a stop {intent.side.value} with its trigger at {trigger}: the last price {rupees(last)} must be {where} it"
-    )
+    return f"a stop {intent.side.value} with its trigger at {trigger}: the last price {rupees(last)} must be {where} it"
 
 
 @entries_only

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from msgspec.structs import replace
 
+from domain.orders.placing import freeze_of
+from domain.orders.shape import misfit
 from domain.risk.checks.question import Question, clock, entries_only
 from domain.risk.limits import exactly
-from domain.values import SECOND, InstrumentKind, OrderKind, Validity, rupees
-
-CASH_FREEZE_QUANTITY: Final = 100_000
-"""Largest order in shares that the broker takes, where the instrument states none (kite-facts 3.4)."""
+from domain.values import SECOND, Variety, rupees
 
 
 def intent_expired(question: Question) -> str | None:
@@ -44,15 +43,11 @@ def bad_quantity(question: Question) -> str | None:
 
 def bad_terms(question: Question) -> str | None:
     """Terms that the broker would refuse as a whole (kite-facts 2.2, 3)."""
-    intent = question.intent
-    if intent.kind is OrderKind.STOP_LIMIT:
-        through = (intent.trigger_price - intent.price) * intent.side.sign
-        if through > 0:
-            limit, trigger = rupees(intent.price), rupees(intent.trigger_price)
-            return f"a stop {intent.side.value} at {trigger} with its limit at {limit} could not fill"
-    if intent.validity is Validity.IOC and intent.kind in (OrderKind.STOP_LIMIT, OrderKind.STOP_MARKET):
-        return "a stop order cannot be immediate or cancelled"
-    return None
+    listed = question.instrument
+    if listed is None:
+        return None
+    intent = question.intent if question.replaces is None else replace(question.intent, slice_of="")
+    return misfit(intent, listed, freeze_of(listed))
 
 
 def lot_size(question: Question) -> str | None:
@@ -64,11 +59,9 @@ def lot_size(question: Question) -> str | None:
 def freeze_quantity(question: Question) -> str | None:
     """The exchange's largest order, times the orders that one intent may be cut into."""
     listed = question.instrument
-    if listed is None:
-        return None
-    freeze = listed.freeze_quantity
-    if not freeze and listed.kind is InstrumentKind.EQUITY:
-        freeze = CASH_FREEZE_QUANTITY
+    if listed is None or question.intent.variety is Variety.ICEBERG:
+        return None  # an iceberg is cut at the broker: its parts are judged with its terms
+    freeze = freeze_of(listed)
     slices = question.limits.slices_max
     if not freeze or question.intent.quantity <= freeze * slices:
         return None

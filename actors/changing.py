@@ -1,0 +1,203 @@
+"""The order supervisor's part for orders that rest: modifications, cancels, and cancel-replace.
+
+The thinking is in domain/orders/changing. What is asked for is journaled first; a cancel goes out even where the disk
+refuses, since it makes nothing worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from actors.desk import Desk
+from actors.routes import GATEWAY_EXIT, gateway_entry
+from domain.messages.broker import Accepted, BrokerOrder, NotSent, Unresolved
+from domain.messages.journal import ModifyRequested, ModifyState, OrderRecord, OrderState
+from domain.messages.orders import (
+    ApprovedModify,
+    CancelIntent,
+    CancelOrder,
+    CancelPosted,
+    IntentVoided,
+    ModifyOrder,
+    ModifyPosted,
+)
+from domain.orders.changing import (
+    CannotChange,
+    after_cancel,
+    after_modify,
+    after_row,
+    cancel_requested,
+    dropped,
+    must_rest,
+    requested,
+)
+from domain.values import SECOND, Nanos
+
+ASK_AGAIN_SECONDS: Final = (2.0, 4.0, 8.0, 16.0, 30.0)
+"""Wall seconds until a cancel that has shown no effect is asked for again."""
+
+ROW_PATIENCE_SECONDS: Final = 3.0
+"""A row asked for so long (wall) after an accepted modification, and showing the order as it was, is a refusal."""
+
+
+class Changing:
+    """quarantine  so long (market time) an unresolved modification may still come about"""
+
+    def __init__(self, desk: Desk, quarantine: Nanos) -> None:
+        self._desk = desk
+        self._quarantine = quarantine
+        self._asked: dict[str, tuple[Nanos, int]] = {}  # tag -> when a cancel is asked for again, how often it was
+        self._taken: dict[str, tuple[int, Nanos]] = {}  # tag -> last read asked for before the reply, time of the reply
+
+    def take(self, message: ApprovedModify | ModifyPosted | CancelPosted, last_request: int) -> None:
+        """What the supervisor is told of changes. last_request: the newest read of the order book asked for so far."""
+        match message:
+            case ApprovedModify():
+                self.modify(message)
+            case ModifyPosted():
+                self.posted(message, last_request)
+            case CancelPosted():
+                self.cancel_posted(message)
+
+    # -- modifications ---------------------------------------------------------------------------------------------
+
+    def modify(self, approved: ApprovedModify) -> None:
+        """Journal the change, then hand it to a worker; or cancel first, where the broker takes no more changes."""
+        desk, intent = self._desk, approved.intent
+        record = desk.journal.record(intent.tag)
+        try:
+            event = requested(record, approved, desk.now())
+        except CannotChange as refusal:
+            self._void(approved, str(refusal))
+            return
+        assert record is not None, "only a known order can be changed"
+        if not desk.commit([event]):
+            self._void(approved, "nothing can be made durable now")
+            return
+        if event.replacing:
+            self.cancel(record, "the broker takes no more modifications: it is placed anew")
+            return
+        worker = GATEWAY_EXIT if event.reduce_only else gateway_entry(0)
+        desk.context.tell(worker, self._command(record, event))
+
+    def posted(self, posted: ModifyPosted, last_request: int) -> None:
+        """What came of a PUT. last_request: the newest read of the order book asked for so far."""
+        desk = self._desk
+        record = desk.journal.record(posted.tag)
+        if record is None:
+            return
+        events = after_modify(record, posted.number, posted.outcome, desk.now())
+        if not desk.commit(events):
+            # Told this once, like a refusal of a POST: keep it until it can be made durable.
+            desk.context.after(1.0, posted)
+            return
+        if isinstance(posted.outcome, Accepted):
+            self._taken[posted.tag] = last_request, desk.mono()
+        if isinstance(posted.outcome, Unresolved):
+            desk.alert(
+                "order.modify_unresolved", f"a change of order {posted.tag} is unresolved: {posted.outcome.text}"
+            )
+        if isinstance(posted.outcome, Accepted | Unresolved):
+            desk.read_book_soon(ROW_PATIENCE_SECONDS)
+
+    def row(self, record: OrderRecord, row: BrokerOrder, found_by: str, request: int) -> OrderRecord:
+        """Hold a row against the change under way. request: the read that brought it; 0: an update."""
+        desk = self._desk
+        conclusive = bool(request) and self._is_conclusive(record, request)
+        events = after_row(record, row, desk.now(), found_by, conclusive=conclusive)
+        if events and desk.commit(events):
+            self._taken.pop(record.tag, None)
+            return desk.journal.record(record.tag) or record
+        return record
+
+    # -- cancels ---------------------------------------------------------------------------------------------------
+
+    def cancel_of(self, intent: CancelIntent) -> None:
+        """A strategy withdraws an order of its own."""
+        desk = self._desk
+        try:
+            record = must_rest(intent.strategy, intent.tag, desk.journal.record(intent.tag))
+        except CannotChange as refusal:
+            desk.context.log("info", "order.cancel_idle", tag=intent.tag, strategy=intent.strategy, why=str(refusal))
+            return
+        self.cancel(record, intent.why)
+
+    def cancel(self, record: OrderRecord, why: str) -> None:
+        """Ask the broker to cancel, unless it was asked just now."""
+        desk = self._desk
+        due, times = self._asked.get(record.tag, (0, 0))
+        if record.state is not OrderState.ACKNOWLEDGED or due > desk.mono():
+            return
+        # Where the disk refuses, the order is withdrawn all the same; an alert has been told.
+        desk.commit(cancel_requested(record, why, desk.now()))
+        self._asked[record.tag] = desk.mono(ASK_AGAIN_SECONDS[min(times, len(ASK_AGAIN_SECONDS) - 1)]), times + 1
+        desk.context.log("info", "order.cancelling", tag=record.tag, order_id=record.live_id, why=why)
+        parent = desk.journal.record(record.parent) if record.parent else None
+        desk.routes.publish(
+            desk.context,
+            CancelOrder(
+                tag=record.tag,
+                order_id=record.live_id,
+                variety=record.order.variety,
+                parent_order_id="" if parent is None else parent.order_id,
+            ),
+        )
+
+    def cancel_posted(self, posted: CancelPosted) -> None:
+        """What came of a DELETE: the order's row tells what became of it."""
+        desk = self._desk
+        text = "" if isinstance(posted.outcome, Accepted) else posted.outcome.text
+        outcome = type(posted.outcome).__name__
+        desk.context.log("info", "order.cancel_answered", tag=posted.tag, outcome=outcome, text=text)
+        record = desk.journal.record(posted.tag)
+        if record is not None:
+            desk.commit(after_cancel(record, posted.outcome, desk.now()))
+        if not isinstance(posted.outcome, NotSent):
+            desk.read_book_soon(1.0)
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def look(self, open_records: Iterable[OrderRecord]) -> None:
+        """Ask again for cancels without effect; drop changes that nobody may send any more."""
+        desk, now = self._desk, self._desk.now()
+        resting = set()
+        for record in open_records:
+            resting.add(record.tag)
+            if record.cancel_why and not record.seen_status.terminal:
+                self.cancel(record, record.cancel_why)
+            under_way = record.modifying
+            late = under_way is not None and not under_way.replacing and under_way.valid_until <= now
+            if late and under_way is not None and under_way.state is ModifyState.REQUESTED:
+                desk.commit(dropped(record, "not sent while the decision was valid", now))
+        for kept in (self._asked, self._taken):
+            for tag in [tag for tag in kept if tag not in resting]:
+                del kept[tag]
+
+    def _is_conclusive(self, record: OrderRecord, request: int) -> bool:
+        under_way = record.modifying
+        if under_way is None:
+            return False
+        asked_before, replied = self._taken.get(record.tag, (1 << 62, 0))
+        if request > asked_before and self._desk.mono() - replied >= int(ROW_PATIENCE_SECONDS * SECOND):
+            return True
+        return self._desk.now() - under_way.since > self._quarantine
+
+    def _command(self, record: OrderRecord, event: ModifyRequested) -> ModifyOrder:
+        parent = self._desk.journal.record(record.parent) if record.parent else None
+        return ModifyOrder(
+            tag=record.tag,
+            number=event.number,
+            order_id=record.order_id,
+            variety=record.order.variety,
+            change=event.change,
+            reduce_only_proof=event.reduce_only,
+            valid_until=event.valid_until,
+            parent_order_id="" if parent is None else parent.order_id,
+        )
+
+    def _void(self, approved: ApprovedModify, why: str) -> None:
+        intent = approved.intent
+        self._desk.context.log("info", "order.modify_void", tag=intent.tag, strategy=intent.strategy, why=why)
+        voided = IntentVoided(intent_id=intent.modify_id, strategy=intent.strategy, why=why)
+        self._desk.routes.publish(self._desk.context, voided)
