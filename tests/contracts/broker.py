@@ -100,7 +100,7 @@ class BrokerContract:
 
         assert sent == ["sent"]
         assert isinstance(outcome, Accepted)
-        bench.broker.cancel(outcome.order_id, "regular")
+        bench.broker.cancel(outcome.order_id, Variety.REGULAR)
 
     def test_a_fill_is_trades_that_add_up_and_a_position(self, bench: Bench) -> None:
         before = bench.net()
@@ -146,14 +146,14 @@ class BrokerContract:
         assert isinstance(outcome, Accepted)
         bench.row_when(order.tag, lambda found: found.status is BrokerStatus.OPEN)
 
-        assert bench.broker.cancel(outcome.order_id, "regular") == Accepted(outcome.order_id)
+        assert bench.broker.cancel(outcome.order_id, Variety.REGULAR) == Accepted(outcome.order_id)
         row = bench.row_when(order.tag, lambda found: found.status.terminal)
         assert (row.status, row.filled, row.pending, row.cancelled) == (BrokerStatus.CANCELLED, 0, 0, 10)
-        assert isinstance(bench.broker.cancel(outcome.order_id, "regular"), Rejected)
+        assert isinstance(bench.broker.cancel(outcome.order_id, Variety.REGULAR), Rejected)
         assert bench.broker.trades(outcome.order_id) == []
 
     def test_what_was_never_placed_cannot_be_cancelled(self, bench: Bench) -> None:
-        outcome = bench.broker.cancel("2611200000000999999", "regular")
+        outcome = bench.broker.cancel("2611200000000999999", Variety.REGULAR)
 
         assert isinstance(outcome, Rejected)
         assert outcome.text
@@ -180,7 +180,7 @@ class BrokerContract:
         other = bench.another()
 
         assert outcome.order_id in [row.order_id for row in other.orders()]
-        assert isinstance(other.cancel(outcome.order_id, "regular"), Accepted)
+        assert isinstance(other.cancel(outcome.order_id, Variety.REGULAR), Accepted)
         assert bench.row_when(order.tag, lambda found: found.status.terminal).status is BrokerStatus.CANCELLED
         other.close()
 

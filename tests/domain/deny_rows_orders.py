@@ -96,8 +96,8 @@ ROWS = [
     ),
     (
         R.FREEZE_QUANTITY,  # one intent may be cut into two orders
-        replace(in_instrument(NIFTY_FUTURE, product=Product.NRML, quantity=3640), limits=replace(NRML, slices_max=2)),
         replace(in_instrument(NIFTY_FUTURE, product=Product.NRML, quantity=3575), limits=replace(NRML, slices_max=2)),
+        replace(in_instrument(NIFTY_FUTURE, product=Product.NRML, quantity=3510), limits=replace(NRML, slices_max=2)),
     ),
     (R.STALE_FEED, facts(feed_lost=NOW - 10 * SECOND - 1), facts(feed_lost=NOW - 10 * SECOND)),
     (

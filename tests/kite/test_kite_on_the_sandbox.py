@@ -17,7 +17,7 @@ from adapters.kite.session import Credentials
 from domain.errors import LoginNeeded
 from domain.messages.broker import Accepted, BrokerOrder, BrokerStatus, NotSent, PlaceOrder, Rejected
 from domain.ticks import MODE_FULL
-from domain.values import MINUTE, SECOND, Instrument, OrderKind, Product, SessionClass, Side, ist
+from domain.values import MINUTE, SECOND, Instrument, OrderKind, Product, SessionClass, Side, Variety, ist
 from sandbox.launch import RunningSandbox, launch
 from tests.kite.listening import WAIT, Listener
 
@@ -135,10 +135,10 @@ def test_a_resting_order_is_cancelled_and_a_second_cancel_is_refused(trader: Tra
     assert isinstance(placed, Accepted)
     trader.order_when("rest1", lambda found: found.status is BrokerStatus.OPEN)
 
-    assert trader.broker.cancel(placed.order_id, "regular") == Accepted(placed.order_id)
+    assert trader.broker.cancel(placed.order_id, Variety.REGULAR) == Accepted(placed.order_id)
     gone = trader.order_when("rest1", lambda found: found.status.terminal)
     assert (gone.status, gone.cancelled) == (BrokerStatus.CANCELLED, 1)
-    assert isinstance(trader.broker.cancel(placed.order_id, "regular"), Rejected)
+    assert isinstance(trader.broker.cancel(placed.order_id, Variety.REGULAR), Rejected)
 
 
 def _last_price(trader: Trader, key: str) -> int:

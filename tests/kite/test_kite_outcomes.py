@@ -16,7 +16,7 @@ from adapters.kite.pacing import Endpoint, Pacer, PacingLimits, Priority
 from adapters.kite.tokens import TokenHolder
 from domain.errors import BrokerRefusal, BrokerUnavailable, LoginNeeded, NotPermitted, SlowDown
 from domain.messages.broker import Accepted, NotSent, PlaceOrder, Rejected, Unresolved
-from domain.values import SECOND, OrderKind, Product, Side, Validity
+from domain.values import SECOND, OrderKind, Product, Side, Validity, Variety
 from tests.kite.scripted import (
     API_SECRET,
     TOKEN,
@@ -168,7 +168,7 @@ def test_what_an_answer_proves_about_an_order(
     with ScriptedServer(answer) as server:
         broker = broker_at(server.root)
         outcome = broker.place(ORDER)
-        cancelled = broker_at(server.root).cancel("2611", "regular")
+        cancelled = broker_at(server.root).cancel("2611", Variety.REGULAR)
 
     assert type(outcome) is expected
     assert type(cancelled) is expected
@@ -213,7 +213,7 @@ def test_nothing_listening_is_not_sent(broker_at: BrokerAt) -> None:
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     assert isinstance(broker_at(root).place(ORDER), NotSent)
-    assert isinstance(broker_at(root).cancel("1", "regular"), NotSent)
+    assert isinstance(broker_at(root).cancel("1", Variety.REGULAR), NotSent)
 
 
 def test_silence_after_the_order_left_is_unresolved_within_the_deadline(broker_at: BrokerAt) -> None:
