@@ -170,7 +170,8 @@ class Feed(Actor):
         self._last_heard = self._opened_at = self.context.runtime.monotonic.now_ns()
         self._port.subscribe(self._epoch, self._tokens, self._mode)
         self.context.log("info", "feed.connected", epoch=self._epoch, tokens=len(self._tokens), mode=self._mode)
-        self._routes.publish(self.context, FeedConnected(epoch=self._epoch, received_time=self._clock.now_ns()))
+        connected = FeedConnected(epoch=self._epoch, received_time=self._clock.now_ns(), feed=self.context.name)
+        self._routes.publish(self.context, connected)
         self.context.ready()
 
     def _logged_in(self, opened: Nanos) -> None:
@@ -231,7 +232,13 @@ class Feed(Actor):
         if was_connected or login_needed:
             self._routes.publish(
                 self.context,
-                FeedDisconnected(epoch=self._epoch, reason=reason, login_needed=login_needed, received_time=now),
+                FeedDisconnected(
+                    epoch=self._epoch,
+                    reason=reason,
+                    login_needed=login_needed,
+                    received_time=now,
+                    feed=self.context.name,
+                ),
             )
         if login_needed and not self._login_alerted:
             self._login_alerted = True

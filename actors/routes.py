@@ -208,7 +208,7 @@ ROUTES: Final[Mapping[type, Route]] = {
     orders.OrderUpdateReceived: Route(_to(ORDERS)),
     orders.OrderBookRead: Route(_to(ORDERS)),
     orders.TradesRead: Route(_to(ORDERS)),
-    orders.AccountRead: Route(_to(ORDERS)),
+    orders.AccountRead: Route(_to(ORDERS, RISK)),
     # the journal's readers
     journal.JournalRecord: Route(_of_record),
     journal.JournalAdvanced: Route(
@@ -217,6 +217,9 @@ ROUTES: Final[Mapping[type, Route]] = {
     # state, jobs, reports
     control.SetTradingState: Route(_to(RISK), Lane.CONTROL),
     control.FreezeStrategy: Route(_to(RISK), Lane.CONTROL),
+    control.ThawStrategy: Route(_to(RISK), Lane.CONTROL),
+    control.FreezeInstrument: Route(_to(RISK), Lane.CONTROL),
+    control.ThawInstrument: Route(_to(RISK), Lane.CONTROL),
     control.TradingStateChanged: Route(
         lambda topology, m: (ORDERS, REPORTER, ALERTS, *_all_strategies(topology, m), *topology.managers), Lane.CONTROL
     ),

@@ -235,6 +235,7 @@ def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         limits=risk_limits(ports.settings.risk),
         mis_cutoff=_times(ports.settings.risk.mis_cutoff),
         intent_valid_seconds=ports.settings.orders.intent_valid_seconds,
+        market_protection=_market_protection(ports),
     )
     return ChildSpec(
         id=RISK,
@@ -250,9 +251,14 @@ def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     )
 
 
+def _market_protection(ports: Ports) -> int:
+    """Percent in 1/100, -1 for the broker's own band."""
+    configured = ports.settings.orders.market_protection
+    return -1 if configured == "auto" else round(configured * 100)
+
+
 def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     orders = ports.settings.orders
-    protection = -1 if orders.market_protection == "auto" else round(orders.market_protection * 100)
     settings = OrderSettings(
         poll_seconds=orders.reconcile_seconds,
         unresolved_poll_seconds=orders.poll_seconds,
@@ -260,7 +266,7 @@ def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         send_deadline_seconds=15.0,
         market_order_patience_seconds=orders.market_order_patience_seconds,
         entry_workers=orders.workers.entries,
-        market_protection=protection,
+        market_protection=_market_protection(ports),
         market_as_limit=round(orders.market_as_limit_percent * 100),
         quarantine_seconds=orders.quarantine_seconds,
         instruments={instrument.key: instrument for instrument in cast.instruments.values()},

@@ -34,6 +34,7 @@ _SETS: Final = (
     "risk.gross_exposure_max=100000000",
     "risk.daily_loss_max=10000000",
     "risk.losses_in_a_row=100000",
+    "risk.unresolved_orders_max=1000",
     "risk.orders_per_minute=300",
     "risk.orders_per_day=100000",
     "risk.stale_price_seconds=20",

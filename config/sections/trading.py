@@ -103,6 +103,7 @@ class RiskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     trades_per_day: Count | None
     stale_price_seconds: Seconds
     stale_feed_seconds: Seconds
+    unresolved_orders_max: Count
     price_band_percent: Percent
     circuit_margin_percent: Percent
     market_protection_max_percent: Percent

@@ -55,10 +55,38 @@ class SessionOpened(Struct, frozen=True, tag=True):
 
 
 class FreezeStrategy(Struct, frozen=True, tag=True):
-    """Command, to the risk gate: this strategy's entries are denied from here on."""
+    """Command, to the risk gate: this strategy's entries are denied from here on.
+
+    by  who freezes: what several have frozen thaws when all of them thaw it
+    """
 
     strategy: str
     why: str
+    by: str = "rule"
+
+
+class ThawStrategy(Struct, frozen=True, tag=True):
+    """Command, to the risk gate: `by` has no more reason to freeze it. Empty: whatever froze it, as a person says."""
+
+    strategy: str
+    why: str
+    by: str = ""
+
+
+class FreezeInstrument(Struct, frozen=True, tag=True):
+    """Command, to the risk gate: every strategy's entries in this `EXCHANGE:SYMBOL` are denied from here on."""
+
+    instrument: str
+    why: str
+    by: str = "rule"
+
+
+class ThawInstrument(Struct, frozen=True, tag=True):
+    """Command, to the risk gate: `by` has no more reason to freeze it. Empty: whatever froze it, as a person says."""
+
+    instrument: str
+    why: str
+    by: str = ""
 
 
 class JobKind(Enum):
@@ -107,11 +135,30 @@ class PositionView(Struct, frozen=True, tag=True):
     round_trips: int
 
 
+class StrategyResult(Struct, frozen=True, tag=True):
+    """One strategy's day, for limits that are its own.
+
+    day_net    realised + unrealised - charges of the day, less what its carried positions had made before
+    trades     positions that it opened today
+    losses     round trips that lost (before charges) since the last that did not, today's
+    last_loss  when the last of them ended, exchange time; 0 where none did
+    """
+
+    strategy: str
+    day_net: E4
+    trades: int
+    losses: int
+    last_loss: Nanos
+
+
 class PortfolioSnapshot(Struct, frozen=True, tag=True):
     """Event, portfolio to risk gate, reporter and others: the account at one seq.
 
     cash             opening_cash - buys + sells - charges
     positions_value  sum of quantity times last price
+    carried_gain     what positions carried into the day had made by then: part of `unrealised`, not of the day's result
+    day_peak         the day's highest result so far (realised + unrealised - charges - carried_gain), 0 at least
+    total, peak      the result since ever, and its highest, 0 at least: money paid in or out is in neither
     So cash + positions_value = opening_cash + realised + unrealised - charges, exactly.
     """
 
@@ -128,6 +175,11 @@ class PortfolioSnapshot(Struct, frozen=True, tag=True):
     turnover: E4
     positions: tuple[PositionView, ...]
     charge_components: tuple[tuple[str, E4], ...] = ()
+    carried_gain: E4 = 0
+    day_peak: E4 = 0
+    total: E4 = 0
+    peak: E4 = 0
+    strategies: tuple[StrategyResult, ...] = ()
 
 
 class WriteReport(Struct, frozen=True, tag=True):

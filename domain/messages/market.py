@@ -10,10 +10,14 @@ from domain.values import E4, Nanos
 
 
 class FeedConnected(Struct, frozen=True, tag=True):
-    """Event: a fresh socket is open and subscribed."""
+    """Event: a fresh socket is open and subscribed.
+
+    feed  the name of the feed whose socket it is
+    """
 
     epoch: int
     received_time: Nanos
+    feed: str = ""
 
 
 class FeedDisconnected(Struct, frozen=True, tag=True):
@@ -23,6 +27,7 @@ class FeedDisconnected(Struct, frozen=True, tag=True):
     reason: str
     login_needed: bool
     received_time: Nanos
+    feed: str = ""
 
 
 class LinkOpened(Struct, frozen=True, tag=True):

@@ -20,9 +20,10 @@ class Halt(Struct, frozen=True, tag=True):
 
 
 class Resume(Struct, frozen=True, tag=True):
-    """Clear the latch."""
+    """Clear the latch; or (thaw not empty) let one frozen strategy or `EXCHANGE:SYMBOL` trade again, no more."""
 
     why: str
+    thaw: str = ""
 
 
 class Flatten(Struct, frozen=True, tag=True):

@@ -2,7 +2,7 @@
 
 `limits` are the figures, `exposure` is one order and one line, `book` what the journal and our own holds say, `checks`
 one small function per way to be denied, `gate` asks them in order, `loss` watches the day's result, `flatten` makes the
-exits of a square-off or of a person's flatten, `operating` says when a person may resume.
+exits of a square-off or of a person's flatten, `state` says who may end what.
 """
 
 from domain.risk.book import RiskBook
@@ -12,7 +12,6 @@ from domain.risk.flatten import flatten_intents, flatten_strategy_intents, is_fl
 from domain.risk.gate import check
 from domain.risk.limits import RiskLimits
 from domain.risk.loss import breached, day_pnl
-from domain.risk.operating import why_not_resume
 
 __all__ = [
     "Approval",
@@ -30,5 +29,4 @@ __all__ = [
     "flatten_strategy_intents",
     "funds",
     "is_flat",
-    "why_not_resume",
 ]

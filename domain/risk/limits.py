@@ -63,7 +63,8 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cool_down_minutes           it makes no entry for so long
     trades_per_day              positions that one strategy may open in a day
     stale_price_seconds         age of the last price beyond which no entry is made
-    stale_feed_seconds          the same of a feed that is down
+    stale_feed_seconds          the same of a feed that is down; then trading is REDUCING until it is up
+    unresolved_orders_max       orders that may be unresolved at once; beyond, trading is REDUCING until they are fewer
     price_band_percent          how far an order's prices may lie from the last price
     circuit_margin_percent      how close to the exchange's limit of the day an entry's prices may come
     market_protection_max_percent  the widest protection of a market order
@@ -113,6 +114,7 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     trades_per_day: _Count = 200
     stale_price_seconds: _Seconds = 10
     stale_feed_seconds: _Seconds = 10
+    unresolved_orders_max: _Count = 3
     price_band_percent: _Percent = 3
     circuit_margin_percent: _Percent = 0
     market_protection_max_percent: _Percent = 5

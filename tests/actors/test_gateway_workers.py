@@ -340,8 +340,9 @@ def test_a_read_that_fails_is_told_in_words(reading: Reading, command: object) -
 
     reading.actor.receive(command)
 
-    (told,) = reading.context.told
+    told = reading.context.told[0]
     assert told.to == "orders"
+    assert {each.message for each in reading.context.told} == {told.message}
     assert isinstance(told.message, OrderBookRead | TradesRead | AccountRead)
     assert told.message.error == "GET /orders: no reply within 7 s"
     assert reading.context.of(SessionLost) == []

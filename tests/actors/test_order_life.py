@@ -137,6 +137,7 @@ def test_a_round_trip_from_decision_to_profit(floor: Floor) -> None:
         "epoch": 1,
         "seq": floor.stage.journal.last_seq(),
         "frozen": {},
+        "frozen_instruments": {},
     }
     assert floor.risk.actor._book.open_orders() == ()
 
@@ -167,7 +168,7 @@ def test_an_order_whose_reply_was_lost_is_found_by_its_tag_and_never_sent_twice(
 def test_a_halt_cancels_what_rests_and_lets_exits_out(floor: Floor) -> None:
     floor.decide("s1:in")
     floor.fill(floor.orders()[0], 10, 1000)
-    floor.decide("s1:more")
+    floor.decide("s1:more", quantity=9)
 
     floor.tell("risk", SetTradingState(TradingState.HALTED, "stop", "operator"))
     floor.poll(31)

@@ -46,7 +46,7 @@ class Desk:
             self.actor.receive(record)
 
     def books(self) -> bytes:
-        return self.actor._book.encode(marks=False)
+        return self.actor._projection.book.encode(marks=False)
 
 
 def whole_fold(stage: Stage) -> bytes:
@@ -86,7 +86,7 @@ def test_a_mailbox_that_outlived_a_crash_counts_nothing_twice_and_misses_nothing
     desk.actor.receive(JournalAdvanced(seq=stage.journal.last_seq()))
 
     assert desk.books() == whole_fold(stage)
-    assert desk.actor._reader.last_seq == stage.journal.last_seq()
+    assert desk.actor._projection.book.seq == stage.journal.last_seq()
 
 
 def test_a_gap_is_read_from_the_journal_before_the_record_is_applied(stage: Stage) -> None:
@@ -94,9 +94,9 @@ def test_a_gap_is_read_from_the_journal_before_the_record_is_applied(stage: Stag
     records = stage.journal.commit(trading())
 
     desk.tell(records[10])
-    assert desk.actor._book.seq == 11
+    assert desk.actor._projection.book.seq == 11
     desk.tell(records[3], records[10])
-    assert desk.actor._book.seq == 11
+    assert desk.actor._projection.book.seq == 11
     desk.tell(records[-1])
 
     assert desk.books() == whole_fold(stage)

@@ -14,6 +14,7 @@ from domain.calendar import SessionCalendar
 from domain.errors import StaleApproval
 from domain.messages.control import (
     Alert,
+    FreezeInstrument,
     FreezeStrategy,
     JobDue,
     JobKind,
@@ -24,11 +25,21 @@ from domain.messages.control import (
     SetTradingState,
     SquareOff,
     StrategyFrozen,
+    ThawInstrument,
     TradingState,
     TradingStateChanged,
 )
-from domain.messages.journal import IntentExpired, JournalAdvanced, JournalEvent, OrderAcknowledged, OrderRejected
+from domain.messages.journal import (
+    IntentExpired,
+    JournalAdvanced,
+    JournalEvent,
+    OrderAcknowledged,
+    OrderQuarantined,
+    OrderRejected,
+    SendingClaimed,
+)
 from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
+from domain.messages.operator import OperatorAnswered, OperatorRequest, Resume
 from domain.messages.orders import ApprovedIntent, CancelOpenOrders, Denied, DenyReason, IntentVoided, OrderIntent
 from domain.portfolio import Book
 from domain.risk import RiskLimits
@@ -393,17 +404,56 @@ def test_an_opened_session_resumes_nothing_that_a_person_reduced(desk: Desk) -> 
     assert desk.state() is TradingState.REDUCING
 
 
-def test_the_feed_changes_no_state_and_stale_prices_deny(stage: Stage, desk: Desk) -> None:
+def test_a_feed_that_is_down_for_too_long_reduces_until_it_is_up(stage: Stage, desk: Desk) -> None:
     desk.active()
-    desk.actor.receive(FeedDisconnected(1, "gone", False, 0))
-    stage.passes(301)
-    desk.entry()
-    assert desk.denials() == [DenyReason.STALE_PRICE]
+    desk.actor.receive(FeedDisconnected(1, "gone", False, 0, "feed.0"))
+    desk.actor.receive(FeedDisconnected(1, "gone", False, 0, "feed.1"))
+    stage.passes(10)
+    desk.look()
+    assert desk.state() is TradingState.ACTIVE, "it may be back in a moment"
 
-    desk.actor.receive(FeedConnected(2, 0))
-    desk.price(INFY.token, 1000)
-    desk.entry("s1:2")
-    assert [i.intent_id for i in desk.approvals()] == ["s1:2"]
+    stage.passes(1)
+    desk.look()
+    assert (desk.state(), desk.entry_leaves()) == (TradingState.REDUCING, False)
+    assert [told.who for told in desk.context.of(TradingStateChanged)] == ["feed"]
+
+    desk.actor.receive(FeedConnected(2, 0, "feed.1"))
+    assert desk.state() is TradingState.REDUCING, "the other socket is still down"
+    desk.actor.receive(FeedConnected(2, 0, "feed.0"))
+    assert (desk.state(), desk.entry_leaves()) == (TradingState.ACTIVE, True)
+
+
+def test_too_many_unresolved_orders_reduce_until_they_are_fewer(stage: Stage) -> None:
+    stage.journal.commit([day_opened()])
+    desk = Desk(stage, limits=some_limits(stale_price_seconds=300, unresolved_orders_max=1))
+    desk.look()
+    desk.active()
+    for n in (1, 2):
+        intent = an_intent(f"s{n}:1", strategy=f"s{n}", quantity=n)
+        desk.journal(accepted(intent, f"tag{n}"), SendingClaimed(f"tag{n}", stage.clock.now))
+    desk.journal(OrderQuarantined("tag1", "s1", "timeout", stage.clock.now))
+    desk.look()
+    assert desk.state() is TradingState.ACTIVE
+
+    desk.journal(OrderQuarantined("tag2", "s2", "timeout", stage.clock.now))
+    desk.look()
+    assert (desk.state(), desk.entry_leaves()) == (TradingState.REDUCING, False)
+    assert desk.reported("state").why == "2 orders are unresolved"  # type: ignore[attr-defined]  # the gate's own record
+
+    desk.journal(OrderAcknowledged("tag1", "o1", "s1", stage.clock.now))
+    desk.look()
+    assert desk.state() is TradingState.ACTIVE
+
+
+def test_a_condition_outlives_a_crash_of_the_gate_and_a_halt_outranks_it(stage: Stage, desk: Desk) -> None:
+    desk.active().actor.receive(SessionLost("token refused", 0))
+
+    restarted = desk.again()
+    assert restarted.state() is TradingState.REDUCING
+    restarted.actor.receive(SetTradingState(TradingState.HALTED, "stop", "operator"))
+    assert restarted.state() is TradingState.HALTED
+    restarted.actor.receive(SessionOpened("SB0001", 0, 0))
+    assert restarted.state() is TradingState.HALTED, "a condition that ends resumes nothing that a person stopped"
 
 
 # -- frozen strategies -------------------------------------------------------------------------------------------------
@@ -422,6 +472,37 @@ def test_a_frozen_strategys_entries_are_withdrawn_and_denied_and_others_go_on(de
     desk.entry("s2:1", strategy="s2")
     assert desk.denials() == [DenyReason.STRATEGY_FROZEN]
     assert [i.intent_id for i in desk.approvals()] == ["s2:1"]
+
+
+def test_an_instrument_is_frozen_for_everybody_until_whoever_froze_it_thaws_it(desk: Desk) -> None:
+    desk.active()
+
+    desk.actor.receive(FreezeInstrument(INFY.key, "the broker has 10 more", "positions"))
+    desk.actor.receive(FreezeInstrument(INFY.key, "a trade by hand", "external"))
+    desk.actor.receive(ThawInstrument(INFY.key, "equal again", "positions"))
+    desk.entry("s1:1")
+    restarted = desk.again()
+    restarted.active()
+    restarted.entry("s1:2")
+    assert desk.denials() + restarted.denials() == [DenyReason.INSTRUMENT_FROZEN] * 2
+
+    restarted.actor.receive(ThawInstrument(INFY.key, "seen to", "external"))
+    restarted.entry("s1:3")
+    assert [i.intent_id for i in restarted.approvals()] == ["s1:3"]
+
+
+def test_a_person_may_thaw_whatever_froze_it(desk: Desk) -> None:
+    desk.active()
+    desk.actor.receive(FreezeStrategy("s1", "books differ", "positions"))
+    desk.actor.receive(StrategyFrozen("s1", "three crashes", 0))
+
+    for number, thaw in enumerate(("s1", "s1", INFY.key)):
+        desk.actor.receive(OperatorRequest(number, 0, "asha", Resume("looked into it", thaw=thaw)))
+    desk.entry()
+
+    answers = [(answer.done, answer.text) for answer in desk.context.of(OperatorAnswered)]
+    assert answers == [(True, "s1 may trade"), (False, "s1 is not frozen"), (False, f"{INFY.key} is not frozen")]
+    assert [i.intent_id for i in desk.approvals()] == ["s1:1"]
 
 
 def test_a_freeze_lasts_as_long_as_the_process(stage: Stage, desk: Desk) -> None:

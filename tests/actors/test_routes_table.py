@@ -72,6 +72,7 @@ ELSEWHERE: Mapping[type[Actor], tuple[types.FunctionType, ...]] = {
 """Where an actor's `receive` hands what it does not name to a function with a table of its own."""
 
 PARTS: Mapping[type, str] = {
+    control.StrategyResult: "a row, inside PortfolioSnapshot",
     broker.PlaceOrder: "inside SubmitOrder and IntentAccepted",
     broker.Accepted: "an outcome, inside OrderPosted and CancelPosted",
     broker.Rejected: "an outcome, as Accepted",
@@ -254,6 +255,9 @@ def test_lanes() -> None:
     assert lanes[Lane.CONTROL] == {
         control.SetTradingState,
         control.FreezeStrategy,
+        control.ThawStrategy,
+        control.FreezeInstrument,
+        control.ThawInstrument,
         control.TradingStateChanged,
         control.SessionLost,
         control.SessionOpened,
