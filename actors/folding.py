@@ -66,6 +66,7 @@ class Projection(Generic[B]):
     """A book that follows the journal, and a snapshot of it now and then, which only shortens a rebuild.
 
     book      as it stands; it is replaced by a snapshot's in `restore`
+    reader    how far it has read
     name      of the snapshot, and of the log events
     applied   called after each record
     keep_every  journal records between snapshots kept
@@ -92,7 +93,7 @@ class Projection(Generic[B]):
         self._applied = applied
         self._keep_every = keep_every
         self._kept_seq = 0
-        self._reader = JournalReader(journal, self._apply)
+        self.reader = JournalReader(journal, self._apply)
 
     def restore(self) -> int:
         """Rebuild from the snapshot and the journal; the snapshot's seq, 0 where there was none that could be read."""
@@ -100,20 +101,20 @@ class Projection(Generic[B]):
         if kept is not None:
             try:
                 self.book = self._decode(kept[1])
-                self._reader.last_seq = self._kept_seq = self.book.seq
+                self.reader.last_seq = self._kept_seq = self.book.seq
             except (PatangError, ValueError) as error:
                 # The snapshot only saves time: the journal has everything.
                 self._context.log("warning", f"{self._name}.snapshot_unread", why=str(error))
-        self._reader.catch_up()
+        self.reader.catch_up()
         return self._kept_seq
 
     def feed(self, record: JournalRecord) -> None:
         """One record as it was told."""
-        self._reader.feed(record)
+        self.reader.feed(record)
 
     def catch_up(self, upto: int | None = None) -> None:
         """Everything the journal has beyond what was applied."""
-        self._reader.catch_up(upto)
+        self.reader.catch_up(upto)
 
     def keep(self) -> None:
         """Keep a snapshot for a quick next start."""

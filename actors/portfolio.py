@@ -52,6 +52,7 @@ class Portfolio(Actor):
             applied=self._applied,
             keep_every=keep_every,
         )
+        self._reader = self._projection.reader
         self._changed = True
 
     def started(self) -> None:

@@ -119,6 +119,7 @@ class RiskGate(Actor):
             encode=RiskBook.encode,
             applied=self._applied,
         )
+        self._reader = self._projection.reader
         self._world = World(instruments, calendar, settings.mis_cutoff, settings.market_protection)
         self._flags = Flags(journal, settings.run, self._alarm)
         self._epoch = 0

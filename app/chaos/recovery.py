@@ -84,7 +84,7 @@ class Recovery:
             return f"down: {', '.join(down)}"
         risk = process.actors[RISK]
         assert isinstance(risk, RiskGate)
-        state = risk._state.state  # noqa: SLF001 - a look inside that changes nothing
+        state = risk._standing.effective.state  # noqa: SLF001 - a look inside that changes nothing
         if state is TradingState.HALTED:
             world.set_state(TradingState.ACTIVE)
         if state is not TradingState.ACTIVE:
