@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from actors.keeping import Flags
+from actors.routes import Routes
 from actors.runtime import Context
+from domain.messages.control import FreezeInstrument, FreezeStrategy, StrategyFrozen, ThawInstrument, ThawStrategy
+from domain.messages.orders import CancelOpenOrders
 from domain.risk import RiskBook
 from domain.risk.frozen import Frozen
 
@@ -19,8 +22,9 @@ Kept = dict[str, dict[str, str]]
 class Freezing:
     """See the module. A new process starts its strategies anew, and compares the books anew: it begins with nothing."""
 
-    def __init__(self, context: Context, flags: Flags, book: Callable[[], RiskBook]) -> None:
+    def __init__(self, context: Context, routes: Routes, flags: Flags, book: Callable[[], RiskBook]) -> None:
         self._context = context
+        self._routes = routes
         self._flags = flags
         self._book = book
         self._strategies = Frozen()
@@ -39,13 +43,34 @@ class Freezing:
         """For a person: what is frozen, and why."""
         return {"frozen": self._strategies.reasons(), "frozen_instruments": self._instruments.reasons()}
 
+    def take(self, message: FreezeStrategy | StrategyFrozen | ThawStrategy | FreezeInstrument | ThawInstrument) -> None:
+        """Do as somebody says who has a reason."""
+        match message:
+            case FreezeStrategy(strategy=strategy, why=why, by=by):
+                self.freeze(strategy, why, by)
+            case StrategyFrozen(strategy=strategy, why=why):
+                self.freeze(strategy, why, "supervision")
+            case ThawStrategy(strategy=strategy, why=why, by=by):
+                self.thaw(strategy, why, by)
+            case FreezeInstrument(instrument=instrument, why=why, by=by):
+                self.freeze_instrument(instrument, why, by)
+            case ThawInstrument(instrument=instrument, why=why, by=by):
+                self.thaw_instrument(instrument, why, by)
+
+    def thaw_any(self, name: str, why: str) -> bool:
+        """As a person says: a strategy, or an `EXCHANGE:SYMBOL`, whoever froze it; whether it was frozen."""
+        return self.thaw_instrument(name, why, "") if ":" in name else self.thaw(name, why, "")
+
     def freeze(self, strategy: str, why: str, by: str) -> bool:
-        """Deny its entries; whether that is news."""
+        """Deny its entries, withdraw those that rest; whether that is news."""
         if not self._strategies.freeze(strategy, why, by):
             return False
         self._book().freeze(strategy, self._strategies.why(strategy) or why)
         self._flags.keep(FROZEN_FLAG, self._strategies.kept)
         self._context.log("error", "risk.strategy_frozen", strategy=strategy, why=why, by=by)
+        self._routes.publish(
+            self._context, CancelOpenOrders(strategy=strategy, why=f"strategy {strategy} is frozen: {why}")
+        )
         return True
 
     def thaw(self, strategy: str, why: str, by: str) -> bool:

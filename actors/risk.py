@@ -45,7 +45,6 @@ from domain.messages.orders import (
     AccountRead,
     ApprovedIntent,
     ApprovedModify,
-    CancelOpenOrders,
     Denied,
     IntentVoided,
     ModifyIntent,
@@ -124,7 +123,7 @@ class RiskGate(Actor):
         self._flags = Flags(journal, settings.run, self._alarm)
         self._epoch = 0
         self._standing = starting(settings.run)
-        self._freezing = Freezing(context, self._flags, lambda: self._book)
+        self._freezing = Freezing(context, routes, self._flags, lambda: self._book)
         means = Means(
             lambda: self._book, self._decide, self._world.last_prices, clock.now_ns, self._exit_until, self._alarm
         )
@@ -178,16 +177,8 @@ class RiskGate(Actor):
                 self._set_state(state, why, who)
             case OperatorRequest():
                 self._operate(message)
-            case FreezeStrategy(strategy=strategy, why=why, by=by):
-                self._freeze(strategy, why, by)
-            case StrategyFrozen(strategy=strategy, why=why):
-                self._freeze(strategy, why, "supervision")
-            case ThawStrategy(strategy=strategy, why=why, by=by):
-                self._freezing.thaw(strategy, why, by)
-            case FreezeInstrument(instrument=instrument, why=why, by=by):
-                self._freezing.freeze_instrument(instrument, why, by)
-            case ThawInstrument(instrument=instrument, why=why, by=by):
-                self._freezing.thaw_instrument(instrument, why, by)
+            case FreezeStrategy() | StrategyFrozen() | ThawStrategy() | FreezeInstrument() | ThawInstrument():
+                self._freezing.take(message)
             case SessionLost(why=why):
                 self._change(self._standing.under(Condition.SESSION, f"no session: {why}"))
             case SessionOpened():
@@ -204,12 +195,8 @@ class RiskGate(Actor):
                 self._look_around()
                 self._closing.look()
             case Report():
-                return {
-                    "state": self._standing.effective,
-                    "epoch": self._epoch,
-                    "seq": self._book.seq,
-                    **self._freezing.reasons(),
-                }
+                known = {"state": self._standing.effective, "epoch": self._epoch, "seq": self._book.seq}
+                return {**known, **self._freezing.reasons()}
         return None
 
     def stopping(self) -> None:
@@ -349,18 +336,10 @@ class RiskGate(Actor):
             self._closing.look()
             return
         for strategy, why in strategies_breached(self._book, snapshot, limits).items():
-            if self._freeze(strategy, why, OWN_LOSS):
+            if self._freezing.freeze(strategy, why, OWN_LOSS):
                 self._alarm("risk.strategy_daily_loss", why)
                 self._closing.wish(strategy, why)
                 self._closing.look()
-
-    def _freeze(self, strategy: str, why: str, by: str) -> bool:
-        """Deny its entries, withdraw those that rest; whether that is news."""
-        news = self._freezing.freeze(strategy, why, by)
-        if news:
-            frozen = CancelOpenOrders(strategy=strategy, why=f"strategy {strategy} is frozen: {why}")
-            self._routes.publish(self.context, frozen)
-        return news
 
     # -- a person's commands and the timetable's -------------------------------------------------------------------
 
@@ -389,8 +368,7 @@ class RiskGate(Actor):
 
     def _resume(self, request: int, why: str, thaw: str) -> OperatorAnswered:
         if thaw:
-            by_name = self._freezing.thaw_instrument if ":" in thaw else self._freezing.thaw
-            thawed = by_name(thaw, why, "")
+            thawed = self._freezing.thaw_any(thaw, why)
             return OperatorAnswered(request, thawed, f"{thaw} may trade" if thawed else f"{thaw} is not frozen")
         refusal = why_not_resume(self._standing.effective)
         if refusal is not None:

@@ -99,7 +99,7 @@ class World:
     ) -> MarketFacts:
         """The facts of one decision about an instrument; without an intent, nothing of a strategy or of its order."""
         instrument = self._instruments.get(token)
-        price, received = self._prices.get(intent.token, (0, 0))
+        price, received = self._prices.get(token, (0, 0))
         hours, cutoff = (None, None) if instrument is None else self.hours(instrument.session, now)
         snapshot = self.snapshot
         return MarketFacts(
@@ -121,7 +121,9 @@ class World:
             day_pnl=0 if snapshot is None else day_pnl(book, snapshot),
             day_peak=0 if snapshot is None else day_peak(book, snapshot),
             drawdown=0 if snapshot is None else drawdown(book, snapshot),
-            strategy=StrategyStands() if snapshot is None or intent is None else stands(book, snapshot, intent.strategy),
+            strategy=StrategyStands()
+            if snapshot is None or intent is None
+            else stands(book, snapshot, intent.strategy),
         )
 
     def hours(self, session: SessionClass, now: Nanos) -> Hours:
