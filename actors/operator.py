@@ -89,6 +89,9 @@ class Operator(Actor):
                 self._look()
             case OperatorAnswered():
                 self._keep(message)
+            case OperatorRequest(id=request, command=command):
+                text = f"{getattr(command, 'strategy', '')!r} is no strategy that trades here"
+                self._routes.publish(self.context, OperatorAnswered(request, done=False, text=text))
             case Report():
                 return {"told": tuple(self._deadlines)}
         return None

@@ -143,8 +143,10 @@ def _of_job(topology: Topology, message: control.JobDue) -> tuple[str, ...]:
             return (*_own_strategy(topology, message.subject), ALERTS, REPORTER)
 
 
-def _of_request(_topology: Topology, message: operator.OperatorRequest) -> tuple[str, ...]:
-    """State and positions are the risk gate's, single orders the order supervisor's."""
+def _of_request(topology: Topology, message: operator.OperatorRequest) -> tuple[str, ...]:
+    """State and positions are the risk gate's, single orders the order supervisor's, switches the strategy's own."""
+    if isinstance(message.command, operator.Switch):
+        return _own_strategy(topology, message.command.strategy) or (OPERATOR,)
     return (ORDERS,) if isinstance(message.command, operator.Cancel | operator.Resolve) else (RISK,)
 
 

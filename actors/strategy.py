@@ -14,10 +14,12 @@ from msgspec import Struct
 from actors.folding import JournalReader
 from actors.routes import Routes
 from actors.runtime import Actor, Context, DrillCrash
+from domain.errors import JournalUnavailable
 from domain.market.buckets import Hours
 from domain.messages.control import JobDue, Report, SquareOff, TradingState, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.market import BarClosed, BarsBackfilled, PriceChanged
+from domain.messages.operator import OperatorAnswered, OperatorRequest, Switch
 from domain.messages.orders import Denied, IntentVoided, OrderIntent
 from domain.ports import Calendar, Clock, Journal
 from domain.strategy.messages import WarmUpRequested
@@ -37,6 +39,9 @@ class StrategyActorSettings(Struct, frozen=True):
     poll_seconds: float = 0.05
     wait_for_active: bool = False
 
+
+OFF_FLAG: Final = "strategy.off."
+"""Flags of strategies that a person has switched off, by id: empty for those that are on."""
 
 _UNTIL_ACTIVE: Final[Nanos] = 1 << 62
 
@@ -70,6 +75,7 @@ class StrategyActor(Actor):
         self._calendar = calendar
         self._instruments = {each.token: each for each in instruments}
         self._runner = StrategyRunner(strategy_id, strategy, instruments, settings.runner, self._today)
+        self._journal = journal
         self._live = False
         self._reader = JournalReader(journal, self._apply)
 
@@ -82,6 +88,9 @@ class StrategyActor(Actor):
         if self.context.incarnation > 1:
             wait = int(self._settings.runner.intent_valid_seconds * SECOND)
             self._runner.quiet_until = self._clock.now_ns() + wait
+        self._runner.enabled = not self._journal.flag(OFF_FLAG + self._runner.strategy_id)
+        if not self._runner.enabled:
+            self.context.log("warning", "strategy.is_off")
         for token, interval_seconds in self._runner.series:
             request = WarmUpRequested(self._runner.strategy_id, token, interval_seconds)
             self._routes.publish(self.context, request)
@@ -118,6 +127,8 @@ class StrategyActor(Actor):
             case TradingStateChanged(state=state):
                 if state is TradingState.ACTIVE and self._runner.quiet_until == _UNTIL_ACTIVE:
                     self._runner.quiet_until = now
+            case OperatorRequest(id=request, who=who, command=Switch() as switch):
+                self._switch(request, who, switch)
             case JobDue():
                 raise DrillCrash("drill: the strategy is crashed on purpose")
             case Report():
@@ -143,6 +154,25 @@ class StrategyActor(Actor):
             )
             self._routes.publish(self.context, intent)
 
+    def _switch(self, request: int, who: str, switch: Switch) -> None:
+        name = self._runner.strategy_id
+        try:
+            self._journal.set_flag(OFF_FLAG + name, "" if switch.on else f"{switch.why} ({who})")
+        except JournalUnavailable as error:
+            # Off must hold at once; on is not given before it is durable.
+            self._runner.enabled = self._runner.enabled and switch.on
+            text = (
+                f"{name} is {'on' if self._runner.enabled else 'off'} in this process, and it cannot be kept: {error}"
+            )
+            self._routes.publish(self.context, OperatorAnswered(request, done=False, text=text))
+            return
+        self._runner.enabled = switch.on
+        self.context.log("warning", "strategy.switched", on=switch.on, who=who, why=switch.why)
+        text = (
+            f"{name} is on: it may enter again" if switch.on else f"{name} is off: it enters nothing, and still leaves"
+        )
+        self._routes.publish(self.context, OperatorAnswered(request, done=True, text=text))
+
     def _report(self) -> dict[str, object]:
         ledger = self._runner.ledger
         return {
@@ -150,6 +180,7 @@ class StrategyActor(Actor):
             "held": {token: ledger.quantity(token) for token in self._instruments},
             "confirmed": {token: ledger.confirmed(token) for token in self._instruments},
             "pending": {token: ledger.pending(token) for token in self._instruments},
+            "enabled": self._runner.enabled,
             "warming": self._runner.warming,
             "decided": self._runner.decided,
             "lapsed": self._runner.lapsed,

@@ -67,6 +67,11 @@ COMMANDS = (
     Command("audit verify", "app.commands.audit:verify", "Prove that no byte of the audit trail has changed."),
     Command("audit show", "app.commands.audit:show", "One order's whole story, from decision to fills."),
     Command("audit export", "app.commands.audit:export", "The trail's entries as CSV or JSON lines."),
+    Command("strategy list", "app.commands.strategy:show", "The configured strategies, and whether each is on."),
+    Command("strategy new", "app.commands.strategy:new", "Write a commented strategy and its test, to begin with."),
+    Command("strategy check", "app.commands.strategy:check", "Parameters, warm-up, purity and speed of a strategy."),
+    Command("strategy enable", "app.commands.strategy:enable", "Let a strategy enter positions again."),
+    Command("strategy disable", "app.commands.strategy:disable", "Let a strategy only leave positions, until enabled."),
     Command("test", "app.commands.test:run", "Checks and tests, as CI runs them.", verbatim=True),
     Command("bench", "app.commands.bench:run", "Measure on this machine; without a name, list what can be measured."),
     Command("lock", "app.commands.lock:run", "Write the hashed requirements files from the .in files."),
@@ -76,6 +81,7 @@ COMMANDS = (
 GROUPS = {
     "audit": "What was decided, sent, answered and done, and the proof that it was not changed.",
     "report": "Reports from what is stored.",
+    "strategy": "Write, check, list and switch strategies.",
 }
 
 DEMO = ("trade", "--env", "sandbox")

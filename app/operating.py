@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from actors.audit import TrailKeeper
 from actors.risk import STATE_FLAG
+from actors.strategy import OFF_FLAG
 from adapters.clock import SystemMarketClock
 from adapters.store.audit import AuditTrail
 from adapters.store.journal import SqliteJournal
@@ -39,6 +40,7 @@ from domain.messages.operator import (
     OperatorRequest,
     Resolve,
     Resume,
+    Switch,
     is_harmless_again,
     outlives_its_asker,
 )
@@ -142,7 +144,7 @@ def _here(loaded: Loaded, where: Folders, desk: OperatorDesk, request: OperatorR
 
 def _carry_out(loaded: Loaded, where: Folders, request: OperatorRequest) -> OperatorAnswered:
     match request.command:
-        case Halt() | Resume():
+        case Halt() | Resume() | Switch():
             lock = AccountLock(where.lock)
             try:
                 with closing(SqliteJournal(where.journal, threading.Lock)) as journal:
@@ -167,6 +169,12 @@ def _carry_out(loaded: Loaded, where: Folders, request: OperatorRequest) -> Oper
 def _set_state(journal: Journal, request: OperatorRequest) -> OperatorAnswered:
     """Keep the state as the risk gate keeps it: a halt outlives processes, anything else is forgotten at the start."""
     command = request.command
+    if isinstance(command, Switch):
+        journal.set_flag(OFF_FLAG + command.strategy, "" if command.on else f"{command.why} ({request.who})")
+        word = "on" if command.on else "off"
+        return OperatorAnswered(
+            request.id, done=True, text=f"no trader runs here; {command.strategy} is {word} in the next"
+        )
     halting = isinstance(command, Halt)
     state = TradingState.HALTED if halting else TradingState.ACTIVE
     kept = {"state": state, "why": f"{command.why} ({request.who})", "who": "operator", "run": "none"}

@@ -19,7 +19,7 @@ from domain.messages.control import (
     TradingStateChanged,
 )
 from domain.messages.journal import JournalAdvanced, JournalEvent, JournalRecord
-from domain.messages.operator import Cancel, Flatten, OperatorAnswered, OperatorRequest, Resolve
+from domain.messages.operator import Cancel, Flatten, OperatorAnswered, OperatorRequest, Resolve, Switch
 from domain.messages.orders import (
     ApprovedIntent,
     CancelOpenOrders,
@@ -189,7 +189,7 @@ def draft(message: Told) -> Draft:
             return Draft(kind, message, tag, order_id)
         case OperatorRequest(command=Cancel(tag=tag, strategy=strategy)):
             return Draft(kind, message, tag, "", strategy)
-        case OperatorRequest(command=Flatten(strategy=strategy)):
+        case OperatorRequest(command=Flatten(strategy=strategy) | Switch(strategy=strategy)):
             return Draft(kind, message, "", "", strategy)
         case OperatorAnswered(tags=(tag,)):
             return Draft(kind, message, tag)

@@ -53,11 +53,19 @@ class Resolve(Struct, frozen=True, tag=True):
     order_id: str = ""
 
 
-OperatorCommand: TypeAlias = Halt | Resume | Flatten | Cancel | Resolve
+class Switch(Struct, frozen=True, tag=True):
+    """Let one strategy enter positions, or (on False) only leave them: now and after every restart."""
+
+    why: str
+    strategy: str
+    on: bool
+
+
+OperatorCommand: TypeAlias = Halt | Resume | Flatten | Cancel | Resolve | Switch
 
 
 class OperatorRequest(Struct, frozen=True, tag=True):
-    """Command, operator to the risk gate or the order supervisor.
+    """Command, operator to the risk gate, the order supervisor or a strategy.
 
     id    of the stored request: the answer names it
     time  when it was asked, wall time
@@ -78,7 +86,7 @@ class WaitingRequest(Struct, frozen=True):
 
 
 class OperatorAnswered(Struct, frozen=True, tag=True):
-    """Event, risk gate or order supervisor to operator: what came of a request.
+    """Event, whoever carried it out to operator: what came of a request.
 
     done  it was carried out; otherwise `text` says why not
     tags  the orders it concerns: on the wire when the latch closed, being cancelled, closing positions, resolved
@@ -93,15 +101,16 @@ class OperatorAnswered(Struct, frozen=True, tag=True):
 def is_harmless_again(command: OperatorCommand) -> bool:
     """Whether a command may be carried out once more where it is not known whether it was.
 
-    Halting twice halts; cancelling or resolving one named order twice finds it done. But resuming again could clear a
-    newer halt, and flattening or cancelling everything again would hit what was opened since.
+    Halting twice halts; cancelling or resolving one named order twice finds it done, as switching a strategy does.
+    But resuming again could clear a newer halt, and flattening or cancelling everything again would hit what was
+    opened since.
     """
     match command:
         case Halt(flatten=flatten):
             return not flatten
         case Cancel(tag=tag):
             return bool(tag)
-        case Resolve():
+        case Resolve() | Switch():
             return True
         case _:
             return False

@@ -76,6 +76,7 @@ class StrategyRunner:
     quiet_until  before that nothing is decided: an intent of a former incarnation may still be on its way to the
                  journal, and must be seen there or have lapsed first
     lapsed       intents that nobody ever journaled
+    enabled      False: what would open or grow a position is not ordered; positions are still left
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class StrategyRunner:
         self.ledger = StrategyLedger(strategy_id)
         self.quiet_until: Nanos = 0
         self.lapsed = 0
+        self.enabled = True
         self.decided = 0
         self._strategy = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy)
         self._settings = settings
@@ -254,6 +256,8 @@ class StrategyRunner:
                 )
             intent_id = f"{self.strategy_id}:{draft.event}:{draft.token}.{draft.leg}"
             if self._is_stopped(draft.token, now) or self.ledger.knows(intent_id):
+                continue
+            if not self.enabled and not draft.reduce_only:
                 continue
             intent = OrderIntent(
                 intent_id=intent_id,

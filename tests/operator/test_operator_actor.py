@@ -18,6 +18,7 @@ from domain.messages.operator import (
     OperatorCommand,
     OperatorRequest,
     Resolve,
+    Switch,
     Resume,
     is_harmless_again,
 )
@@ -97,6 +98,7 @@ EVERY: list[tuple[OperatorCommand, str, bool]] = [
     (Cancel("why"), "orders", False),
     (Resolve("why", "PTAG"), "orders", True),
     (Resolve("why", "PTAG", "2611"), "orders", True),
+    (Switch("why", "nobody", on=False), "operator", True),
 ]
 """Each command, who carries it out, and whether it may be told again."""
 

@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 import pytest
 
-from actors.routes import MARKET, RISK, Routes, Topology
+from actors.routes import MARKET, OPERATOR, RISK, Routes, Topology
 from actors.runtime import Actor, ChildReady, ChildSpec, Context, Crash, DetachedContext, Lane, ThreadRuntime
 from actors.strategy import StrategyActor, StrategyActorSettings
 from adapters.store.journal import SqliteJournal
 from domain.calendar import SessionCalendar
+from domain.errors import JournalUnavailable
 from domain.messages.control import Report, SquareOff
 from domain.messages.journal import JournalAdvanced
 from domain.messages.market import BarClosed, BarsBackfilled
+from domain.messages.operator import OperatorAnswered, OperatorRequest, Switch
 from domain.messages.orders import Denied, DenyReason, IntentVoided, OrderIntent
 from domain.strategies.pulse import Pulse
 from domain.strategy.messages import WarmUpRequested
@@ -221,3 +223,48 @@ def test_a_crash_in_the_middle_of_a_queue_loses_nothing_and_doubles_nothing(tmp_
         until(lambda: len(gate.items) == 2)
     journal.close()
     lock.close()
+
+
+def switch(on: bool) -> OperatorRequest:
+    return OperatorRequest(7, 0, "me", Switch("a test", "it", on=on))
+
+
+def answers(context: DetachedContext) -> list[tuple[bool, str]]:
+    return [(each.done, each.text) for each in context.told_to(OPERATOR) if isinstance(each, OperatorAnswered)]
+
+
+def test_a_strategy_that_is_switched_off_only_leaves_now_and_after_a_restart(desk: Desk) -> None:
+    actor, context = desk.make(Digits())
+    decide(desk, actor, 5, 1)
+    [entry] = [each for each in context.told_to(RISK) if isinstance(each, OrderIntent)]
+    desk.journal.commit(filled(entry))
+    actor.receive(JournalAdvanced(seq=desk.journal.last_seq()))
+
+    actor.receive(switch(on=False))
+    decide(desk, actor, 2)  # a change of sides: the exit alone
+
+    intents = [each for each in context.told_to(RISK) if isinstance(each, OrderIntent)]
+    assert [(each.side.value, each.reduce_only) for each in intents[1:]] == [("SELL", True)]
+    assert answers(context) == [(True, "it is off: it enters nothing, and still leaves")]
+    desk.journal.commit(filled(intents[1]))
+    again, later = desk.make(Digits())
+    decide(desk, again, 5, 1)
+    assert later.told_to(RISK) == []
+    again.receive(switch(on=True))
+    decide(desk, again, 5, 1)
+    assert len(later.told_to(RISK)) == 1
+
+
+def test_what_cannot_be_kept_is_off_at_once_and_not_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    actor, context = desk.make(Digits())
+
+    def full(name: str, value: str) -> None:
+        raise JournalUnavailable("the disk is full")
+
+    monkeypatch.setattr(desk.journal, "set_flag", full)
+    actor.receive(switch(on=False))
+    actor.receive(switch(on=True))
+    decide(desk, actor, 5, 1)
+
+    assert context.told_to(RISK) == []
+    assert [done for done, _ in answers(context)] == [False, False]

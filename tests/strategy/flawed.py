@@ -1,0 +1,102 @@
+"""Strategies with one planted flaw each, for what must catch it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
+
+from msgspec import Meta
+
+from domain.bars import Bar
+from domain.indicators.declaration import Indicator, indicator
+from domain.strategy.event import EventStrategy, IntentDraft, Needs, View
+from domain.strategy.rule import Book, NoState, RuleStrategy, SessionNow, Targets
+from domain.values import Side
+
+SEEN: list[float] = []
+COUNT = {"calls": 0}
+
+
+class Close(NamedTuple):
+    close: float
+
+
+class GlobalList(RuleStrategy, frozen=True):
+    """Remembers closes in a list of its module."""
+
+    @staticmethod
+    def decide(
+        now: Close, before: Close, book: Book, session: SessionNow, state: NoState, params: Any
+    ) -> tuple[Targets, NoState]:
+        SEEN.append(now.close)
+        return Targets(book.size if len(SEEN) % 7 == 0 else 0), state
+
+
+class HiddenAttribute(RuleStrategy, frozen=True):
+    """Remembers calls in an attribute of a type that decide may use."""
+
+    @staticmethod
+    def decide(
+        now: Close, before: Close, book: Book, session: SessionNow, state: NoState, params: Any
+    ) -> tuple[Targets, NoState]:
+        Close.calls = getattr(Close, "calls", 0) + 1  # type: ignore[attr-defined]  # the flaw
+        return Targets(10 if Close.calls % 7 == 0 else 0), state  # type: ignore[attr-defined]  # as above
+
+
+class NotCompilable(RuleStrategy, frozen=True):
+    """Writes a price as text."""
+
+    @staticmethod
+    def decide(
+        now: Close, before: Close, book: Book, session: SessionNow, state: NoState, params: Any
+    ) -> tuple[Targets, NoState]:
+        return Targets(book.size if f"{now.close:.2f}" > "5" else 0), state
+
+
+class Divides(RuleStrategy, frozen=True):
+    """Divides by what may be nothing."""
+
+    @staticmethod
+    def decide(
+        now: Close, before: Close, book: Book, session: SessionNow, state: NoState, params: Any
+    ) -> tuple[Targets, NoState]:
+        return Targets(int(100 / book.size)), state
+
+
+class Unbounded(RuleStrategy, frozen=True):
+    """A parameter without bounds."""
+
+    period: int = 3
+
+    def indicators(self) -> Mapping[str, Indicator]:
+        return {"average": indicator("SMA", timeperiod=self.period)}
+
+    @staticmethod
+    def decide(
+        now: Close, before: Close, book: Book, session: SessionNow, state: NoState, params: Any
+    ) -> tuple[Targets, NoState]:
+        return Targets(0), state
+
+
+class Misspelt(Unbounded, frozen=True):
+    """An indicator that does not exist."""
+
+    period: Annotated[int, Meta(ge=2, le=9)] = 3
+
+    def indicators(self) -> Mapping[str, Indicator]:
+        return {"average": indicator("SMMA", timeperiod=self.period)}
+
+
+class Forgetful(EventStrategy, frozen=True):
+    """Remembers in its module, not in its memory: buys every seventh bar that the process has seen."""
+
+    def needs(self) -> Needs:
+        return Needs()
+
+    def on_bar(self, view: View, bar: Bar) -> Sequence[IntentDraft]:
+        COUNT["calls"] += 1
+        if COUNT["calls"] % 7 or view.busy(bar.token):
+            return ()
+        held = view.quantity(bar.token)
+        side = Side.SELL if held > 0 else Side.BUY
+        return [IntentDraft(bar.token, side, abs(held) or 10, bar.start, bar.close, reduce_only=held != 0)]
