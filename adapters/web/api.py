@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any, Final
 
@@ -10,7 +11,7 @@ import msgspec
 from litestar import Controller, Request, get, post
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, NotFoundException
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, PathParameter, QueryParameter
 from litestar.response import File, ServerSentEvent, ServerSentEventMessage
 from msgspec import Meta, Struct
 
@@ -20,10 +21,12 @@ from domain.messages.operator import Cancel, Flatten, Halt, OperatorCommand, Res
 
 Why = Annotated[str, Meta(min_length=1, max_length=500, description="The reason; it is kept with the command.")]
 Name = Annotated[str, Meta(max_length=100)]
-Limit = Annotated[int, Parameter(ge=1, le=2_000, description="At most so many.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=2_000, description="At most so many.")]
 
 WHO: Final = "dashboard"
 BEAT_SECONDS: Final = 1.0
+LOOKS_PER_BEAT: Final = 5
+"""Whether the server ends, between beats."""
 CONFIRM_HEADER: Final = "x-confirmation"
 REPORT_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; sandbox allow-scripts"
@@ -139,13 +142,13 @@ class Reading(Controller):
 
     @get("/orders")
     async def orders(
-        self, state: State, strategy: str = "", order_state: str = "", limit: Limit = 200
+        self, state: State, strategy: FromQuery[str] = "", order_state: FromQuery[str] = "", limit: Limit = 200
     ) -> list[Document]:
         """The newest orders first."""
         return list(await _read(lambda: _behind(state).orders(strategy, order_state, limit)))
 
     @get("/orders/{tag:str}")
-    async def order(self, state: State, tag: str) -> Document:
+    async def order(self, state: State, tag: FromPath[str]) -> Document:
         """One order with every step of its life."""
         found: Document | None = await _read(lambda: _behind(state).order(tag))
         if found is None:
@@ -154,7 +157,11 @@ class Reading(Controller):
 
     @get("/curve")
     async def curve(
-        self, state: State, strategy: str = "", after_ns: Annotated[int, Parameter(ge=0)] = 0, limit: Limit = 1_000
+        self,
+        state: State,
+        strategy: FromQuery[str] = "",
+        after_ns: Annotated[int, QueryParameter(ge=0)] = 0,
+        limit: Limit = 1_000,
     ) -> list[Document]:
         """The result over time, in rupees; without a strategy, of the account."""
         return list(await _read(lambda: _behind(state).curve(strategy, after_ns, limit)))
@@ -168,8 +175,8 @@ class Reading(Controller):
     async def bars(
         self,
         state: State,
-        instrument: str,
-        seconds: Annotated[int, Parameter(ge=1, le=86_400)] = 60,
+        instrument: FromQuery[str],
+        seconds: Annotated[int, QueryParameter(ge=1, le=86_400)] = 60,
         limit: Limit = 400,
     ) -> Document:
         """Bars of one instrument, and our fills on them."""
@@ -187,7 +194,9 @@ class Reading(Controller):
         return list(await _read(lambda: _behind(state).alerts(limit)))
 
     @get("/logs")
-    async def logs(self, state: State, level: str = "INFO", text: str = "", limit: Limit = 200) -> list[Document]:
+    async def logs(
+        self, state: State, level: FromQuery[str] = "INFO", text: FromQuery[str] = "", limit: Limit = 200
+    ) -> list[Document]:
         """The newest log lines that are at least of this level and contain the text."""
         return list(await _read(lambda: _behind(state).logs(level, text, limit)))
 
@@ -203,7 +212,7 @@ class Reading(Controller):
         return list(await _read(_behind(state).reports))
 
     @get("/reports/{name:str}", include_in_schema=False)
-    async def report(self, state: State, name: str) -> File:
+    async def report(self, state: State, name: FromPath[str]) -> File:
         """One report's page, by its name in the list."""
         path = await _read(lambda: _behind(state).report(name))
         if path is None:
@@ -214,7 +223,7 @@ class Reading(Controller):
     @get("/events", include_in_schema=False)
     async def events(self, state: State) -> ServerSentEvent:
         """A beat a second: the status, whose `versions` tell what is worth reading again."""
-        return ServerSentEvent(_beats(_behind(state)))
+        return ServerSentEvent(_beats(_behind(state), state.ending))
 
 
 class Acting(Controller):
@@ -223,7 +232,7 @@ class Acting(Controller):
     path = "/api"
 
     @post("/confirm", status_code=200, sync_to_thread=False)
-    def confirm(self, state: State, data: ConfirmBody) -> Confirmed:
+    def confirm(self, state: State, data: JSONBody[ConfirmBody]) -> Confirmed:
         """Ask for the word that lets one dangerous call through."""
         wanted = _bodies.get(data.action)
         if wanted is None:
@@ -236,39 +245,39 @@ class Acting(Controller):
         return Confirmed(door.ask_confirmation(data.action, _fixed(body)), CONFIRM_SECONDS)
 
     @post("/halt", status_code=200)
-    async def halt(self, request: Request[Any, Any, State], state: State, data: HaltBody) -> Done:
+    async def halt(self, request: Request[Any, Any, State], state: State, data: JSONBody[HaltBody]) -> Done:
         """Stop entries, now and after every restart. Needs no confirmation, but to flatten does."""
         if data.flatten:
             _demand_confirmation(request, state, "halt", data)
         return await _command(state, Halt(data.why, flatten=data.flatten))
 
     @post("/resume", status_code=200)
-    async def resume(self, request: Request[Any, Any, State], state: State, data: ResumeBody) -> Done:
+    async def resume(self, request: Request[Any, Any, State], state: State, data: JSONBody[ResumeBody]) -> Done:
         """Clear a halt. Needs a confirmation."""
         _demand_confirmation(request, state, "resume", data)
         return await _command(state, Resume(data.why))
 
     @post("/flatten", status_code=200)
-    async def flatten(self, request: Request[Any, Any, State], state: State, data: FlattenBody) -> Done:
+    async def flatten(self, request: Request[Any, Any, State], state: State, data: JSONBody[FlattenBody]) -> Done:
         """Close what is held. Needs a confirmation."""
         _demand_confirmation(request, state, "flatten", data)
         return await _command(state, Flatten(data.why, data.strategy))
 
     @post("/cancel", status_code=200)
-    async def cancel(self, request: Request[Any, Any, State], state: State, data: CancelBody) -> Done:
+    async def cancel(self, request: Request[Any, Any, State], state: State, data: JSONBody[CancelBody]) -> Done:
         """Cancel orders. One order by its tag needs no confirmation."""
         if not data.tag:
             _demand_confirmation(request, state, "cancel", data)
         return await _command(state, Cancel(data.why, data.tag, data.strategy, data.include_exits))
 
     @post("/resolve", status_code=200)
-    async def resolve(self, request: Request[Any, Any, State], state: State, data: ResolveBody) -> Done:
+    async def resolve(self, request: Request[Any, Any, State], state: State, data: JSONBody[ResolveBody]) -> Done:
         """Say what became of an unresolved order. Needs a confirmation."""
         _demand_confirmation(request, state, "resolve", data)
         return await _command(state, Resolve(data.why, data.tag, data.order_id))
 
     @post("/alerts/{alert:int}/acknowledge", status_code=200)
-    async def acknowledge(self, state: State, alert: Annotated[int, Parameter(ge=0, le=(1 << 62))]) -> Seen:
+    async def acknowledge(self, state: State, alert: Annotated[int, PathParameter(ge=0, le=(1 << 62))]) -> Seen:
         """A person has seen it."""
         return Seen(await _read(lambda: _behind(state).acknowledge(alert, WHO)))
 
@@ -288,11 +297,13 @@ async def _command(state: State, command: OperatorCommand) -> Done:
     return done
 
 
-async def _beats(behind: Backstage) -> AsyncIterator[ServerSentEventMessage]:
-    while True:
+async def _beats(behind: Backstage, ending: threading.Event) -> AsyncIterator[ServerSentEventMessage]:
+    while not ending.is_set():
         status = await _read(behind.status)
         yield ServerSentEventMessage(data=msgspec.json.encode(status).decode(), event="beat", retry=2_000)
-        await asyncio.sleep(BEAT_SECONDS)
+        for _ in range(LOOKS_PER_BEAT):
+            if not ending.is_set():
+                await asyncio.sleep(BEAT_SECONDS / LOOKS_PER_BEAT)
 
 
 HANDLERS: Final[Sequence[type[Controller]]] = (Reading, Acting)

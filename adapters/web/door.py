@@ -88,8 +88,7 @@ class Door:
         self._guesses.append(self._clock.now_ns())
         return False
 
-    @property
-    def guessing(self) -> bool:
+    def is_guessed(self) -> bool:
         """Whether somebody has offered a full minute's worth of wrong tokens within a minute."""
         full = len(self._guesses) == GUESSES_PER_MINUTE
         return full and self._clock.now_ns() - self._guesses[0] < 60 * SECOND

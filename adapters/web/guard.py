@@ -104,7 +104,7 @@ class Guard:
     def _is_token(self, offered: str, scope: Scope) -> bool:
         if self._door.is_token(offered):
             return True
-        if self._door.guessing:
+        if self._door.is_guessed():
             client = scope.get("client")
             self._guessed(client[0] if client else "unknown")
         return False

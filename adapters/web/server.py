@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -55,12 +57,19 @@ def _readyz(state: State) -> Response[dict[str, object]]:
 
 
 def application(
-    backstage: Backstage, door: Door, hosts: Sequence[str], guessed: Callable[[str], None], *, secure: bool = False
+    backstage: Backstage,
+    door: Door,
+    hosts: Sequence[str],
+    guessed: Callable[[str], None],
+    ending: threading.Event,
+    *,
+    secure: bool = False,
 ) -> Application:
     """The whole ASGI application, guard outermost.
 
     hosts    names that the Host header may have
     guessed  called with the address of who tries one wrong token after the other
+    ending   set when the server ends: pages that listen are let go
     """
     app = Litestar(
         route_handlers=[
@@ -71,7 +80,7 @@ def application(
             _readyz,
             create_static_files_router("/static", directories=[STATIC], include_in_schema=False),
         ],
-        state=State({"backstage": backstage, "door": door}),
+        state=State({"backstage": backstage, "door": door, "ending": ending}),
         openapi_config=OpenAPIConfig(
             title="Patang", version="1", path="/openapi", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
         ),
@@ -104,10 +113,26 @@ def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[d
     return Response({"error": "this failed; the log has more"}, status_code=500)
 
 
-def serve(
-    app: Application, host: str, port: int, started: Callable[[int], None], certificate: Path | None, key: Path | None
-) -> None:
-    """Serve until SIGTERM or Ctrl-C. `started` is called with the port. Raises OSError where it cannot listen."""
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let those go that would listen for ever, then wait for the rest."""
+        self._ending.set()
+        await super().shutdown(sockets)
+
+
+def bound(
+    app: Application,
+    host: str,
+    port: int,
+    ending: threading.Event,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> tuple[uvicorn.Server, socket.socket]:
+    """A server and the socket it is to be run on, listening. Raises OSError where it cannot listen."""
     config = uvicorn.Config(
         cast("Any", app),
         host=host,
@@ -118,12 +143,19 @@ def serve(
         lifespan="on",
         limit_concurrency=CONNECTIONS_MAX,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=16 * 1024,
         ssl_certfile=certificate,
         ssl_keyfile=key,
         http="h11",
     )
-    sock = config.bind_socket()
-    started(sock.getsockname()[1])
-    uvicorn.Server(config).run(sockets=[sock])
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(CONNECTIONS_MAX)
+    except BaseException:
+        listening.close()
+        raise
+    return _Server(config, ending), listening

@@ -42,7 +42,7 @@ def run(
     """Serve until Ctrl-C. Prints the address and where the token is, never the token."""
     from adapters.clock import MonotonicClock, SystemMarketClock
     from adapters.web.door import Door, machine_token
-    from adapters.web.server import application, serve
+    from adapters.web.server import application, bound
     from app.backstage import Stores
 
     loaded = load_settings(env, config, sets)
@@ -54,9 +54,9 @@ def run(
     certificate, key = _file(loaded, "certificate"), _file(loaded, "private_key")
     scheme = "http" if certificate is None else "https"
 
-    def started(bound: int) -> None:
+    def started(at: int) -> None:
         host = f"[{admin.host}]" if ":" in admin.host else admin.host
-        address = f"{scheme}://{host}:{bound}/"
+        address = f"{scheme}://{host}:{at}/"
         log("INFO", "dashboard.serving", address=address)
         if as_json:
             print_json({"address": address, "token_file": str(token_file)})
@@ -72,11 +72,20 @@ def run(
     stores = Stores(loaded, log)
     names = (*LOCAL_NAMES, *admin.names)
     door = Door(token, MonotonicClock(), SystemMarketClock())
-    app = application(stores, door, names, guessed, secure=certificate is not None)
+    ending = threading.Event()
+    app = application(stores, door, names, guessed, ending, secure=certificate is not None)
+    wanted = admin.port if port is None else port
     try:
-        serve(app, admin.host, admin.port if port is None else port, started, certificate, key)
+        server, listening = bound(app, admin.host, wanted, ending, certificate, key)
     except OSError as error:
-        raise ConfigError(f"admin.port: {admin.host}: {error.strerror or error}; allowed: a free port") from error
+        stores.close()
+        raise ConfigError(
+            f"admin.port: {admin.host}:{wanted}: {error.strerror or error}; allowed: a free port"
+        ) from error
+    try:
+        with listening:
+            started(listening.getsockname()[1])
+            server.run(sockets=[listening])
     finally:
         stores.close()
         logs.stop()
