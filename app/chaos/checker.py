@@ -63,7 +63,7 @@ class Checker:
         self.intents: dict[str, OrderIntent] = {}
         self.claimed: set[str] = set()
         self.accepted_since_calm = 0
-        self.on_accepted: Callable[[], None] = lambda: None
+        self.on_record: Callable[[JournalRecord], None] = lambda _record: None
         self._note = note
         self._rate = rate
         self._max_position = max_position
@@ -222,7 +222,6 @@ class Checker:
             if isinstance(event, IntentAccepted):
                 self.intents[event.tag] = event.intent
                 self.accepted_since_calm += 1
-                self.on_accepted()
                 if event.risk_epoch < self._epoch:
                     self.broken("epoch", f"{event.tag} was approved in epoch {event.risk_epoch}, it is {self._epoch}")
             elif isinstance(event, SendingClaimed):
@@ -231,6 +230,7 @@ class Checker:
                 if event.tag in self._ended:
                     self.broken("ends once", f"{event.tag} ends again with {type(event).__name__}")
                 self._ended.add(event.tag)
+            self.on_record(record)
 
     def flag_kept(self, name: str, value: str) -> None:
         """See Watcher."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec import Struct
 
 from actors.runtime import Actor, ChildSpec, Context, Lane, SupervisorSpec
 
@@ -24,6 +25,13 @@ TELLING: Final = {"journal.committed": 8, "journal.claimed": 30, "broker.pace": 
 Handled = Callable[[str, int, object], None]
 """Told before each message: the actor's name, its incarnation, the message."""
 
+Told = Callable[[str, str, object], None]
+"""Told of each message that an actor tells: its name, the receiver's, the message."""
+
+
+class Nudge(Struct, frozen=True, tag=True):
+    """A message for nobody: so that an actor without work comes to an edge."""
+
 
 class InjectedFault(Exception):
     """A defect of the simulation's making."""
@@ -34,6 +42,8 @@ class Hazards:
 
     domino        brings other actors down
     kill_at_edge  the process dies at the so-many-th edge from now; None: not so
+    aim           one actor and what strikes it at its next edge: a defect of its own, or `kill`; None: nobody
+    hang_seconds  how long a hang lasts; None: drawn
     """
 
     def __init__(
@@ -44,6 +54,9 @@ class Hazards:
         self._storm = storm
         self._note = note
         self.kill_at_edge: int | None = None
+        self.aim: tuple[str, str] | None = None
+        self.hang_seconds: float | None = None
+        self.on_hit: Callable[[], None] = lambda: None
 
     def __call__(self, edge: str) -> None:
         """See the class."""
@@ -60,6 +73,12 @@ class Hazards:
     def disturb(self, edge: str) -> None:
         """Maybe raise, maybe end the thread, maybe hang."""
         storm = self._storm
+        if self.aim is not None:
+            name, kind = self.aim
+            if self._runtime.running.rpartition("#")[0] == name:
+                self.aim = None
+                self.on_hit()
+                self._strike(kind, edge)
         if storm.defects:
             for _ in range(TELLING.get(edge, 1)):
                 fault = storm.defect()
@@ -69,11 +88,15 @@ class Hazards:
     def _strike(self, fault: str, edge: str) -> None:
         storm, runtime = self._storm, self._runtime
         if fault == "hang":
-            seconds = storm.random.triangular(HANG_SECONDS[0], HANG_SECONDS[2], HANG_SECONDS[1])
+            seconds = self.hang_seconds
+            if seconds is None:
+                seconds = storm.random.triangular(HANG_SECONDS[0], HANG_SECONDS[2], HANG_SECONDS[1])
             self._note(f"hang of {seconds:.1f} s at {edge} in {runtime.running}")
             runtime.sleep(seconds)
             return
         self._note(f"{fault} at {edge} in {runtime.running}")
+        if fault == "kill":
+            runtime.die()
         self._topple()
         if fault == "crash":
             raise InjectedFault(f"{INJECTED} at {edge}")
@@ -91,24 +114,25 @@ class Hazards:
 
 
 def endangered(
-    spec: SupervisorSpec, hazards: Hazards, handled: Handled, made: Callable[[str, Actor], None]
+    spec: SupervisorSpec, hazards: Hazards, handled: Handled, told: Told, made: Callable[[str, Actor], None]
 ) -> SupervisorSpec:
     """The same tree with every actor under the hazards.
 
     handled  told before each message that an actor handles
+    told     told of each message that an actor tells
     made     told of each actor made
     """
     children = tuple(
-        endangered(child, hazards, handled, made)
+        endangered(child, hazards, handled, told, made)
         if isinstance(child, SupervisorSpec)
-        else _endangered_child(child, hazards, handled, made)
+        else _endangered_child(child, hazards, handled, told, made)
         for child in spec.children
     )
     return msgspec.structs.replace(spec, children=children)
 
 
 def _endangered_child(
-    spec: ChildSpec, hazards: Hazards, handled: Handled, made: Callable[[str, Actor], None]
+    spec: ChildSpec, hazards: Hazards, handled: Handled, told: Told, made: Callable[[str, Actor], None]
 ) -> ChildSpec:
     inner = spec.factory
 
@@ -118,7 +142,7 @@ def _endangered_child(
             hazards.fail_start(context.name)
         actor = inner(context)
         _guard_handler(actor, hazards, handled)
-        _guard_telling(context, hazards)
+        _guard_telling(context, hazards, told)
         made(context.name, actor)
         return actor
 
@@ -131,18 +155,19 @@ def _guard_handler(actor: Actor, hazards: Hazards, handled: Handled) -> None:
     def guarded(message: object) -> object:
         handled(context.name, context.incarnation, message)
         hazards.disturb("handler")
-        answer = receive(message)
+        answer = None if isinstance(message, Nudge) else receive(message)
         hazards.disturb("handled")
         return answer
 
     actor.receive = guarded  # type: ignore[method-assign]  # this one instance, on purpose
 
 
-def _guard_telling(context: Context, hazards: Hazards) -> None:
+def _guard_telling(context: Context, hazards: Hazards, told: Told) -> None:
     tell = context.tell
 
     def guarded(name: str, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
         hazards.disturb("tell")
+        told(context.name, name, message)
         tell(name, message, lane, key)
 
     context.tell = guarded  # type: ignore[method-assign]  # this one instance, on purpose

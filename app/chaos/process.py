@@ -135,7 +135,7 @@ class Process:
         tree = build_tree(self.ports, world.cast, self.scheduler, NoWriter())
         self.system = System(
             self.runtime,
-            endangered(tree, self.hazards, world.handled, self._made),
+            endangered(tree, self.hazards, world.handled, world.told, self._made),
             world.trace.say,
             self._on_lifecycle,
             gate=gate,

@@ -10,7 +10,6 @@ from actors.risk import RiskGate
 from actors.routes import PORTFOLIO, RISK, strategy_name
 from actors.runtime import RuntimeFault, TreeNode
 from actors.strategy import StrategyActor
-from app.chaos.scenario import SHARES
 from app.chaos.verdict import check_books, check_orders, check_risk, check_trades, unresolved_lines
 from app.wiring import STRATEGY_SUPERVISOR
 from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report, TradingState
@@ -89,7 +88,7 @@ class Recovery:
             world.set_state(TradingState.ACTIVE)
         if state is not TradingState.ACTIVE:
             return f"trading is {state.value}"
-        for each in SHARES:
+        for each in world.cast.instruments.values():
             age = (world.kernel.now - world.prices_at.get(each.token, 0)) / SECOND
             if age > PRICE_AGE_SECONDS:
                 return f"the price of {each.symbol} is {age:.1f} s old"

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Final
+from random import Random
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -25,19 +26,27 @@ from app.chaos.checker import Checker, Violation
 from app.chaos.faults import Plan, Storm
 from app.chaos.process import Process
 from app.chaos.recovery import Recovery, square_off_job
-from app.chaos.scenario import BEGINS, MAX_POSITION, SHARES, cast_of, settings_of
+from app.chaos.scenario import BEGINS, MAX_POSITION, cast_of, settings_of
 from app.chaos.trace import Trace
 from domain.messages.control import SetTradingState, TradingState
+from domain.messages.journal import IntentAccepted, JournalRecord
 from domain.messages.market import PriceChanged
 from domain.messages.orders import CancelOpenOrders
-from domain.strategy.event import EventStrategy
-from domain.strategy.rule import RuleStrategy
 from domain.values import SECOND
+
+if TYPE_CHECKING:
+    from app.strategies import Cast
+    from domain.strategy.event import EventStrategy
+    from domain.strategy.rule import RuleStrategy
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a private folder is made in it; a disk would only be slower
 
 STEPS_MAX: Final = 3_000_000
 """Far beyond what any run needs: reached only where something goes round without time passing."""
+
+
+RESTART_SECONDS: Final = (0.2, 4.0)
+"""Least and longest until the service manager has started the next process."""
 
 
 class Result(Struct, frozen=True):
@@ -62,32 +71,62 @@ class World:
     """See the module. `process` is the newest one."""
 
     def __init__(
-        self, plan: Plan, folder: Path, strategy: RuleStrategy | EventStrategy | None, *, verbose: bool
+        self,
+        plan: Plan,
+        folder: Path,
+        cast: Cast,
+        *,
+        storm: Storm | None = None,
+        kernel: Kernel | None = None,
+        verbose: bool = False,
     ) -> None:
         self.plan = plan
-        self.kernel = Kernel(plan.seed)
+        self.kernel = kernel or Kernel(plan.seed)
         self.trace = Trace(self.kernel.now_ns, verbose=verbose)
-        self.storm = Storm(plan)
+        self.storm = storm or Storm(plan)
         self.settings = settings_of(plan)
-        self.cast = cast_of(plan, strategy)
+        self.cast = cast
         self.checker = Checker(self.trace.note, plan.rate, MAX_POSITION)
         true_clock = ExchangeClock(self.kernel, BEGINS, plan.rate)
         self.clock = OurClock(true_clock)
-        tape = Tape(plan.seed, SHARES, BEGINS // SECOND)
+        tape = Tape(plan.seed, tuple(cast.instruments.values()), BEGINS // SECOND)
         self.exchange = Exchange(self.kernel, true_clock, tape, self.storm, self.checker)
         self.checker.exchange, self.checker.clock = self.exchange, self.clock
-        self.disk = Disk(folder, self.storm.random)
+        self.disk = Disk(folder, Random(plan.seed))  # noqa: S311 - garbage for a torn tail
         self.processes = 0
         self.prices_at: dict[int, int] = {}
         self.squared_off = False
         self._random = self.storm.random
         self._is_calm = False
         self._halts_to_come = 0
-        self.checker.on_accepted = self._accepted
+        self.checker.on_record = self.recorded
         self.process = self._begin_process()
 
     def run(self) -> Result:
-        """The whole story."""
+        """The whole story, and its result."""
+        self.story()
+        try:
+            self.kernel.run(steps_max=STEPS_MAX)
+        except Livelock as error:
+            self.checker.broken("livelock", str(error))
+        self._look_for_errors(self.process)
+        steps = self.kernel.steps
+        self.trace.note(f"end after {steps} steps, next draw {self.kernel.random.random()} {self._random.random()}")
+        return Result(
+            seed=self.plan.seed,
+            violations=tuple(self.checker.violations),
+            trace_hash=self.trace.hash(),
+            seconds=self.kernel.now / SECOND,
+            steps=steps,
+            orders=len(self.exchange.orders),
+            trades=len(self.exchange.trades),
+            processes=self.processes,
+            faults=self.storm.counts,
+            lines=tuple(self.trace.lines()),
+        )
+
+    def story(self) -> None:
+        """What will go wrong, and when it ends."""
         plan, random = self.plan, self._random
         for _ in range(plan.kills):
             self.kernel.after(random.uniform(1.0, plan.storm_seconds), lambda: self._arm_kill(self.process))
@@ -100,26 +139,14 @@ class World:
                 for _ in range(random.randint(1, times)):
                     self.kernel.after(random.uniform(1.0, plan.storm_seconds), act)
         self.kernel.after(random.uniform(2.0, 6.0), self._change_weather)
-        self.kernel.after(plan.storm_seconds, self._calm)
+        self.kernel.after(plan.storm_seconds, self.calm)
+
+    def played(self) -> Result:
+        """Run, and give everything back."""
         try:
-            self.kernel.run(steps_max=STEPS_MAX)
-        except Livelock as error:
-            self.checker.broken("livelock", str(error))
-        self._look_for_errors(self.process)
-        steps = self.kernel.steps
-        self.trace.note(f"end after {steps} steps, next draw {self.kernel.random.random()} {random.random()}")
-        return Result(
-            seed=plan.seed,
-            violations=tuple(self.checker.violations),
-            trace_hash=self.trace.hash(),
-            seconds=self.kernel.now / SECOND,
-            steps=steps,
-            orders=len(self.exchange.orders),
-            trades=len(self.exchange.trades),
-            processes=self.processes,
-            faults=self.storm.counts,
-            lines=tuple(self.trace.lines()),
-        )
+            return self.run()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Give everything back."""
@@ -134,6 +161,15 @@ class World:
         self.checker.handled(name, incarnation, message)
         if name == RISK and isinstance(message, PriceChanged):
             self.prices_at[message.token] = self.kernel.now
+
+    def told(self, name: str, to: str, message: object) -> None:
+        """An actor tells another something."""
+
+    def recorded(self, record: JournalRecord) -> None:
+        """Something is durable. An order begins its way: the moment at which a halt is hardest to keep."""
+        if self._halts_to_come and isinstance(record.event, IntentAccepted):
+            self._halts_to_come -= 1
+            self.kernel.after(self._random.uniform(0.0, 1.0), self._halt)
 
     # -- processes ---------------------------------------------------------------------------------------------------
 
@@ -150,7 +186,7 @@ class World:
         process.runtime.kill()
         self._look_for_errors(process)
         self.disk.crash(process.ports.journal)
-        self.kernel.after(self._random.uniform(0.2, 4.0), self._restart)
+        self.kernel.after(self._random.uniform(*RESTART_SECONDS), self._restart)
 
     def _restart(self) -> None:
         process = self._begin_process()
@@ -203,12 +239,6 @@ class World:
             case _ if self._random.random() < 0.3:
                 self.square_off()
 
-    def _accepted(self) -> None:
-        """An order begins its way: the moment at which a halt is hardest to keep."""
-        if self._halts_to_come:
-            self._halts_to_come -= 1
-            self.kernel.after(self._random.uniform(0.0, 1.0), self._halt)
-
     def _halt(self) -> None:
         self.set_state(TradingState.HALTED)
         if self._random.random() < 0.7:
@@ -232,7 +262,8 @@ class World:
         process = self.process
         process.do("operator", lambda: process.routes.publish(process, message))
 
-    def _calm(self) -> None:
+    def calm(self) -> None:
+        """No more faults: from here on everything has to come back."""
         self.trace.note("calm")
         self._is_calm = True
         self._halts_to_come = 0
@@ -250,12 +281,14 @@ def run_seed(
     verbose: bool = False,
 ) -> Result:
     """Run one seed. Leaves nothing behind."""
+    plan = Plan.of(seed, faults)
+    return play(lambda folder: World(plan, folder, cast_of(plan, strategy), verbose=verbose))
+
+
+def play(make: Callable[[Path], World]) -> Result:
+    """Run a world on a disk of its own, made for it. Leaves nothing behind."""
     folder = Path(tempfile.mkdtemp(prefix="patang-chaos-", dir=_MEMORY if _MEMORY.is_dir() else None))
     try:
-        world = World(Plan.of(seed, faults), folder, strategy, verbose=verbose)
-        try:
-            return world.run()
-        finally:
-            world.close()
+        return make(folder).played()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
