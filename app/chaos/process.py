@@ -113,6 +113,7 @@ class Process:
     actors     the newest actor made under each name
     up         the start is over, and trading was asked to be ACTIVE
     gave_up    strategies left down for good
+    tree       as it is in earnest
     prices_at  virtual time at which the risk gate last saw a price, by token
     """
 
@@ -132,10 +133,10 @@ class Process:
         gate = WatchedGate(self.runtime)
         gate.checker = world.checker
         self.scheduler = SimScheduler(world.kernel, self.runtime, world.clock)
-        tree = build_tree(self.ports, world.cast, self.scheduler, NoWriter())
+        self.tree = build_tree(self.ports, world.cast, self.scheduler, NoWriter())
         self.system = System(
             self.runtime,
-            endangered(tree, self.hazards, world.handled, world.told, self._made),
+            endangered(self.tree, self.hazards, world.handled, world.told, self._made),
             world.trace.say,
             self._on_lifecycle,
             gate=gate,
@@ -162,7 +163,7 @@ class Process:
         active = SetTradingState(state=TradingState.ACTIVE, why="everything is up", who="startup")
         self.tell(RISK, active, Lane.CONTROL)
         self.up = True
-        self._world.trace.note(f"process {self.number} is up")
+        self._world.process_is_up(self)
 
     def _end_soon(self, why: str) -> None:
         """A process that gives up ends by itself; its service manager starts another."""
@@ -181,7 +182,7 @@ class Process:
     def _on_lifecycle(self, event: LifecycleEvent) -> None:
         """As app.day does it, and the checker hears of it."""
         world = self._world
-        world.checker.lifecycle(event)
+        world.lifecycle(event)
         world.trace.note(f"{type(event).__name__} {event.name}")
         if isinstance(event, ChildCrashed):
             world.checker.crashed(event.name, event.incarnation, event.reason)

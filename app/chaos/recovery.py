@@ -42,7 +42,11 @@ class Recovery:
 
     def begin(self) -> None:
         """Wait for everything to come back, then square off, then judge."""
-        self._until(self._not_back, COMES_BACK_SECONDS, 2.0, self._square_off, "comes back")
+        self._until(self._not_trading, COMES_BACK_SECONDS, 2.0, self._square_off, "comes back")
+
+    def watch(self, every: float, then: Callable[[Process], None]) -> None:
+        """Look every so many virtual seconds, until all is up, prices flow and no order is in doubt."""
+        self._until(self._not_back, COMES_BACK_SECONDS, every, then, "comes back")
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
@@ -92,7 +96,10 @@ class Recovery:
             age = (world.kernel.now - world.prices_at.get(each.token, 0)) / SECOND
             if age > PRICE_AGE_SECONDS:
                 return f"the price of {each.symbol} is {age:.1f} s old"
-        return self._unsettled(process) or self._idle(process)
+        return self._unsettled(process)
+
+    def _not_trading(self, process: Process) -> str:
+        return self._not_back(process) or self._idle(process)
 
     def _down(self, process: Process) -> list[str]:
         def walk(node: TreeNode) -> Iterable[str]:

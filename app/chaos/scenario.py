@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
 from domain.strategy.runner import RunnerSettings
 from domain.strategy.sizing import FixedQuantity
-from domain.values import IST, RUPEE, SECOND, Nanos, Product, nanos
+from domain.values import IST, RUPEE, SECOND, Instrument, Nanos, Product, nanos
 
 BEGINS: Final[Nanos] = nanos(dt.datetime(2026, 11, 23, 11, 0, tzinfo=IST))
 MAX_POSITION: Final = 30
@@ -67,10 +68,16 @@ def settings_of(plan: Plan) -> Settings:
     )
 
 
-def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None) -> Cast:
-    """Three strategies that crowd two shares."""
+Lots = Sequence[tuple[Instrument, ...]]
+"""What each strategy trades."""
+
+CROWDED: Final[Lots] = (SHARES, SHARES[:1], SHARES[1:])
+
+
+def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None, lots: Lots = CROWDED) -> Cast:
+    """Strategies s1, s2 and so on; usually three that crowd two shares."""
     strategies = []
-    for number, shares in enumerate((SHARES, SHARES[:1], SHARES[1:])):
+    for number, shares in enumerate(lots):
         made = strategy or CrowdingPulse(period_seconds=4 * plan.rate, turn=number)
         needs = (made if isinstance(made, EventStrategy) else RuleEvents(made)).needs()
         runner = RunnerSettings(
@@ -93,4 +100,4 @@ def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None) -> Cast:
                 loads=needs.loads(runner.interval_seconds),
             )
         )
-    return Cast(strategies=tuple(strategies), instruments={each.token: each for each in SHARES})
+    return Cast(strategies=tuple(strategies), instruments={each.token: each for lot in lots for each in lot})

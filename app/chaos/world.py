@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from actors.routes import RISK
-from actors.runtime import Lane
+from actors.runtime import Lane, LifecycleEvent
 from actors.runtime.simulation_kernel import Kernel, Livelock
 from adapters.simulated.disk import Disk
 from adapters.simulated.exchange import Exchange
@@ -161,6 +161,14 @@ class World:
         self.checker.handled(name, incarnation, message)
         if name == RISK and isinstance(message, PriceChanged):
             self.prices_at[message.token] = self.kernel.now
+
+    def lifecycle(self, event: LifecycleEvent) -> None:
+        """An actor began, failed or ended."""
+        self.checker.lifecycle(event)
+
+    def process_is_up(self, process: Process) -> None:
+        """Its start is over, and trading was asked to be active."""
+        self.trace.note(f"process {process.number} is up")
 
     def told(self, name: str, to: str, message: object) -> None:
         """An actor tells another something."""
