@@ -80,6 +80,7 @@ class SimulationRuntime:
     kernel  the world's; shared by what lives in it
     pace    how often and how long strands are held up at switch points
     errors  what strands died of that nobody caught: a mistake, always
+    on_resume  called on each strand as it goes on, and as it begins; None: nothing
     """
 
     def __init__(self, seed: int = 0, *, kernel: Kernel | None = None, pace: Pace | None = None) -> None:
@@ -91,6 +92,7 @@ class SimulationRuntime:
         self.errors: list[tuple[str, BaseException]] = []
         self.points = 0
         self.die_at_point: int | None = None
+        self.on_resume: Callable[[], None] | None = None
         self._on_death: Callable[[], None] = lambda: None
         self._random = Random(seed)
         self._current: Strand | None = None
@@ -216,6 +218,8 @@ class SimulationRuntime:
         self._current = strand
         if self.dead:
             raise Killed
+        if self.on_resume is not None:
+            self.on_resume()
         if limit is not None and waiter.notified:
             limit.cancel()
         return waiter.notified
@@ -251,6 +255,8 @@ class SimulationRuntime:
     def live(self, strand: Strand, target: Callable[[], None]) -> None:
         """The body of a strand's greenlet."""
         try:
+            if self.on_resume is not None:
+                self.on_resume()
             target()
         except Killed:
             pass

@@ -106,16 +106,28 @@ class Disk:
     def __init__(self, folder: Path, random: Random) -> None:
         self.path = folder / "journal.db"
         self._random = random
+        self._seized: dict[Path, bytes] | None = None
+
+    def seize(self) -> None:
+        """What lies there at this moment is what the next crash leaves."""
+        self._seized = self._content()
 
     def crash(self, journal: SimJournal) -> None:
         """The process that had it open is dead: leave on the disk what lay there at that moment, its torn tail too."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        kept = {path: path.read_bytes() for path in (self.path, wal) if path.exists()}
+        kept = self._content() if self._seized is None else self._seized
+        self._seized = None
         journal.abandon()
         for path, content in kept.items():
-            tail = self._random.randbytes(self._random.randrange(6000)) if path == wal else b""
+            tail = self._random.randbytes(self._random.randrange(6000)) if path == self._wal else b""
             path.write_bytes(content + tail)
         self.path.with_name(self.path.name + "-shm").unlink(missing_ok=True)
+
+    @property
+    def _wal(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
+
+    def _content(self) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in (self.path, self._wal) if path.exists()}
 
     def clean(self) -> None:
         """Remove everything."""

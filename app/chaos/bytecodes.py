@@ -1,0 +1,108 @@
+"""Every bytecode of chosen files as a place to die: counts them as they run in the simulation, and stops at one.
+
+A seed replays exactly, so the n-th bytecode of a run is the n-th of every run of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from app.options import ROOT
+
+if TYPE_CHECKING:
+    from actors.runtime.simulation import SimulationRuntime
+
+ORDER_PATH: Final = (
+    "actors/orders.py",
+    "actors/gateway.py",
+    "actors/risk.py",
+    "actors/folding.py",
+    "actors/runtime/gate.py",
+    "adapters/store/journal.py",
+    "domain/orders/",
+)
+"""Files, and folders, between a decision and what is known of its order."""
+
+
+class Place(Struct, frozen=True):
+    """One bytecode as it ran. phase: where the order stood."""
+
+    file: str
+    function: str
+    offset: int
+    phase: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.function}+{self.offset} ({self.phase})"
+
+
+class Meter:
+    """Counts on the strands of one process, while it is open.
+
+    paths    files, or folders that end in a slash, under the repository's root
+    stop_at  the bytecode at which `reached` is called, before it runs; the first is 1; 0: none
+    phase    told by whoever knows where the order stands; part of each place
+    count    bytecodes so far
+    places   of each of them, where asked to keep them
+    """
+
+    def __init__(self, paths: Collection[str], stop_at: int, reached: Callable[[], None], *, keep: bool) -> None:
+        self.count = 0
+        self.phase = ""
+        self.places: list[Place] = []
+        self.stopped_in: Place | None = None
+        self._paths = tuple(str(ROOT / path) + ("/" if path.endswith("/") else "") for path in paths)
+        self._stop_at = stop_at
+        self._reached = reached
+        self._keep = keep
+        self._runtime: SimulationRuntime | None = None
+        self._wanted: dict[CodeType, bool] = {}
+
+    def open(self, runtime: SimulationRuntime) -> None:
+        """Count from here on, on this process's actors."""
+        self._runtime = runtime
+        runtime.on_resume = self._follow
+        self._follow()
+
+    def close(self) -> None:
+        """Count no more."""
+        if self._runtime is not None:
+            self._runtime.on_resume = None
+            self._runtime = None
+        sys.settrace(None)
+
+    def _follow(self) -> None:
+        # Each greenlet is traced, or not, for itself.
+        sys.settrace(None if self._runtime is None else self._called)
+
+    def _called(self, frame: FrameType, _event: str, _arg: Any) -> Callable[..., object] | None:  # noqa: ANN401 - as sys.settrace has it
+        code = frame.f_code
+        wanted = self._wanted.get(code)
+        if wanted is None:
+            wanted = self._wanted[code] = code.co_filename.startswith(self._paths)
+        runtime = self._runtime
+        if not wanted or runtime is None or "#" not in runtime.running:
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return self._ran
+
+    def _ran(self, frame: FrameType, event: str, _arg: Any) -> Callable[..., object] | None:  # noqa: ANN401 - as above
+        if self._runtime is None:
+            return None
+        if event == "opcode":
+            self.count += 1
+            if self._keep:
+                self.places.append(self._place(frame))
+            if self.count == self._stop_at:
+                self.stopped_in = self._place(frame)
+                self._reached()
+        return self._ran
+
+    def _place(self, frame: FrameType) -> Place:
+        code = frame.f_code
+        return Place(code.co_filename.removeprefix(f"{ROOT}/"), code.co_qualname, frame.f_lasti, self.phase)

@@ -1,0 +1,265 @@
+"""Kill points: the process dies at the n-th bytecode of an order's way, another takes over, and nothing may be missing.
+
+Each scenario is a faultless world (`scripted`) in which one order goes one way: it fills, is refused, gets lost. The
+bytecodes of the order path are counted from the decision on until the order has ended; then the same run again, and
+again, each dying at one of them. What is asked of every seed is asked of each: one request and one order per tag, every
+execution booked once, the books equal to the exchange's, and trading goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from actors.routes import RISK
+from adapters.simulated.market import share
+from app.chaos.bytecodes import ORDER_PATH, Meter, Place
+from app.chaos.matrix import state_of
+from app.chaos.pulse import CrowdingPulse
+from app.chaos.scenario import cast_of
+from app.chaos.scripted import ScriptedWorld, script_plan
+from app.chaos.world import play
+from domain.messages.control import TradingState
+from domain.messages.journal import JournalRecord, OrderState, SendingClaimed
+from domain.messages.orders import CancelOpenOrders, OrderIntent
+
+if TYPE_CHECKING:
+    from app.chaos.checker import Violation
+    from app.chaos.process import Process
+    from domain.strategy.event import EventStrategy
+
+STARTS_SECONDS: Final = 6.0
+"""Virtual seconds into the run: everything is up, and the strategy trades."""
+
+ENDS_SECONDS: Final = 0.6
+"""The order has ended, and its last records are read by everybody."""
+
+WITHIN_SECONDS: Final = 60.0
+"""The whole way takes no longer."""
+
+
+class Scenario(Struct, frozen=True):
+    """One way that an order goes.
+
+    what      in a person's words
+    faults    that strike it (`faults.FAULTS`)
+    exits     it is one that reduces a position, not an entry
+    cancels   a person cancels it as soon as it is acknowledged; halts: and halts as soon as it is claimed
+    ends_with states that end its way; usually the final ones
+    dies_at   the process dies at this state already, and the bytecodes are those of the next one's start
+    strategy  what decides; None: the simulation's own
+    """
+
+    name: str
+    what: str
+    faults: tuple[str, ...] = ()
+    exits: bool = False
+    cancels: bool = False
+    halts: bool = False
+    ends_with: frozenset[OrderState] = frozenset(state for state in OrderState if state.final)
+    dies_at: OrderState | None = None
+    strategy: EventStrategy | None = None
+
+
+SCENARIOS: Final = (
+    Scenario("entry", "an entry that fills"),
+    Scenario("exit", "an exit that fills", exits=True),
+    Scenario("partial", "an entry that fills in two parts", ("partial_fill",)),
+    Scenario("cancel", "an entry that rests and is cancelled by a person", ("unfilled",), cancels=True),
+    Scenario("refused", "an entry that the broker refuses at once", ("rate_limited",)),
+    Scenario("rejected", "an entry that the broker takes and then refuses", ("late_rejection",)),
+    Scenario("unsent", "an entry whose request does not leave", ("unreachable",)),
+    Scenario("found", "an entry whose reply is lost, found by its tag", ("reply_lost",)),
+    Scenario("late", "an entry that is quarantined and found later", ("late_order",)),
+    Scenario(
+        "lost",
+        "an entry whose request is lost on the way: it waits for a person",
+        ("request_lost",),
+        ends_with=frozenset({OrderState.QUARANTINED}),
+    ),
+    Scenario("halt", "a person halts trading while an entry is on its way", halts=True),
+    Scenario("recovery", "the next process's start after a death at S", dies_at=OrderState.SENDING),
+    Scenario("recovery found", "the same, the reply lost", ("reply_lost",), dies_at=OrderState.SENDING),
+    Scenario("recovery open", "the next process's start after a death at A", ("unfilled",), dies_at=OrderState.ACKNOWLEDGED),
+)
+
+
+class Point(Struct, frozen=True):
+    """One death. number: which bytecode, from 1; 0: none dies."""
+
+    scenario: str
+    number: int
+
+
+class Outcome(Struct, frozen=True):
+    """What became of one. ended: how the order ended, `none` where it was never accepted."""
+
+    point: Point
+    place: Place | None
+    ended: str
+    violations: tuple[Violation, ...]
+
+
+class KillWorld(ScriptedWorld):
+    """One scenario, and a death in it or none."""
+
+    def __init__(self, scenario: Scenario, stop_at: int, folder: Path, *, keep: bool = False, verbose: bool = False) -> None:
+        self.scenario = scenario
+        self.meter = Meter(ORDER_PATH, stop_at, self._die, keep=keep)
+        self.tag = ""
+        self._last: OrderState | None = None
+        self._awaited = False
+        self._over = False
+        plan = script_plan(1)
+        strategy = scenario.strategy or CrowdingPulse(period_seconds=1)
+        super().__init__(plan, folder, cast_of(plan, strategy, ((share(1),),)), verbose=verbose)
+
+    def story(self) -> None:
+        """See the module."""
+        self.kernel.after(STARTS_SECONDS, self._begin)
+        self.kernel.after(WITHIN_SECONDS, self._must_be_over)
+
+    def close(self) -> None:
+        """See World."""
+        self.meter.close()
+        super().close()
+
+    def ended(self) -> str:
+        """How the order ended, once all is over."""
+        return self._last.name if self._last is not None else "none"
+
+    def _begin(self) -> None:
+        self._awaited = True
+
+    def told(self, name: str, to: str, message: object) -> None:
+        """The decision that all is about."""
+        wanted = self._awaited and to == RISK and isinstance(message, OrderIntent)
+        if wanted and isinstance(message, OrderIntent) and message.reduce_only == self.scenario.exits:
+            self._awaited = False
+            self.script.order(*self.scenario.faults)
+            self.meter.phase = "decided"
+            if self.scenario.dies_at is None:
+                self.meter.open(self.process.runtime)
+
+    def recorded(self, record: JournalRecord) -> None:
+        """The order goes its way."""
+        state = state_of(record)
+        if not self.meter.phase or state is None:
+            return
+        tag = getattr(record.event, "tag", "")
+        if not self.tag and not self._over:
+            self.tag = tag
+        if tag != self.tag:
+            return
+        self._last = state
+        if self._over:
+            return
+        self.meter.phase = state.name
+        if state is self.scenario.dies_at and self.processes == 1:
+            # At its next edge: where the gateway has its claim, or the order supervisor the reply.
+            self.process.hazards.kill_at_edge = 1
+        if self.scenario.cancels and state is OrderState.ACKNOWLEDGED:
+            self.kernel.after(0.1, lambda: self._say(CancelOpenOrders(include_exits=True, why="operator")))
+        if self.scenario.halts and isinstance(record.event, SendingClaimed):
+            self.kernel.after(0.0, lambda: self.set_state(TradingState.HALTED))
+        if state in self.scenario.ends_with:
+            self._over = True
+            self.kernel.after(ENDS_SECONDS, self._end)
+
+    def process_is_up(self, process: Process) -> None:
+        """The second one's start is over where that is what is measured."""
+        super().process_is_up(process)
+        if self.scenario.dies_at is not None and process.number == 2 and not self._over:
+            self._over = True
+            self.kernel.after(ENDS_SECONDS, self._end)
+
+    def _begin_process(self) -> Process:
+        process = super()._begin_process()
+        if self.scenario.dies_at is not None and process.number == 2:
+            self.meter.phase = f"restarted at {self.meter.phase}"
+            self.meter.open(process.runtime)
+        return process
+
+    def _say(self, message: object) -> None:
+        process = self.process
+        process.do("operator", lambda: process.routes.publish(process, message))
+
+    def _die(self) -> None:
+        self.trace.note(f"killed at {self.meter.stopped_in}")
+        runtime = self.process.runtime
+        self.disk.seize()
+        self.meter.close()
+        if not self._over:
+            self._over = True
+            self.kernel.after(ENDS_SECONDS, self._end)
+        runtime.die()
+
+    def _end(self) -> None:
+        self.meter.close()
+        self.calm()
+
+    def _must_be_over(self) -> None:
+        if not self._over:
+            self.checker.broken("kill point", f"the order's way had no end: {self.meter.phase}")
+            self.kernel.stop()
+
+
+def scenario_named(name: str) -> Scenario:
+    """Raises KeyError."""
+    return {each.name: each for each in SCENARIOS}[name]
+
+
+def survey(name: str) -> list[Place]:
+    """Every bytecode of the scenario's order path, in the order they run. Raises AssertionError where it fails by itself."""
+    world, violations = _played(scenario_named(name), 0, keep=True)
+    # The first run in a process imports and caches what later ones find: its bytecodes are not theirs.
+    world, violations = _played(scenario_named(name), 0, keep=True)
+    assert not violations, f"{name}, and nobody dies: {violations}"
+    return world.meter.places
+
+
+def die_at(point: Point, expected: Place | None = None) -> Outcome:
+    """Run the scenario, die at that bytecode, recover, judge. expected: where the survey says that it is."""
+    world, violations = _played(scenario_named(point.scenario), point.number)
+    place = world.meter.stopped_in
+    assert place is not None, f"{point} is never reached: {world.meter.count} bytecodes ran"
+    assert expected is None or place == expected, f"{point} was to be at {expected}, and is at {place}"
+    return Outcome(point, place, world.ended(), violations)
+
+
+def sample(places: Sequence[Place], count: int) -> list[int]:
+    """So many of them, numbered from 1: every stratum (place and phase) once before any twice; which, a seed draws."""
+    by_stratum: dict[Place, list[int]] = {}
+    for number, place in enumerate(places, start=1):
+        by_stratum.setdefault(place, []).append(number)
+    random = Random(1)  # noqa: S311 - a sample
+    for numbers in by_stratum.values():
+        random.shuffle(numbers)
+    strata = list(by_stratum.values())
+    random.shuffle(strata)
+    chosen: list[int] = []
+    depth = 0
+    while len(chosen) < min(count, len(places)):
+        chosen += [numbers[depth] for numbers in strata if depth < len(numbers)]
+        depth += 1
+    return sorted(chosen[:count])
+
+
+def _played(scenario: Scenario, stop_at: int, *, keep: bool = False) -> tuple[KillWorld, tuple[Violation, ...]]:
+    worlds: list[KillWorld] = []
+
+    def make(folder: Path) -> KillWorld:
+        worlds.append(KillWorld(scenario, stop_at, folder, keep=keep))
+        return worlds[0]
+
+    former = sys.gettrace()
+    try:
+        violations = play(make).violations
+    finally:
+        sys.settrace(former)
+    return worlds[0], violations
