@@ -29,6 +29,10 @@ ORDER_PATH: Final = (
 """Files, and folders, between a decision and what is known of its order."""
 
 
+Traced = Callable[[FrameType, str, Any], "Traced | None"]
+"""What sys.settrace takes."""
+
+
 class Place(Struct, frozen=True):
     """One bytecode as it ran. phase: where the order stood."""
 
@@ -80,7 +84,7 @@ class Meter:
         # Each greenlet is traced, or not, for itself.
         sys.settrace(None if self._runtime is None else self._called)
 
-    def _called(self, frame: FrameType, _event: str, _arg: Any) -> Callable[..., object] | None:  # noqa: ANN401 - as sys.settrace has it
+    def _called(self, frame: FrameType, _event: str, _arg: Any) -> Traced | None:  # noqa: ANN401 - as sys.settrace has it
         code = frame.f_code
         wanted = self._wanted.get(code)
         if wanted is None:
@@ -91,7 +95,7 @@ class Meter:
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return self._ran
 
-    def _ran(self, frame: FrameType, event: str, _arg: Any) -> Callable[..., object] | None:  # noqa: ANN401 - as above
+    def _ran(self, frame: FrameType, event: str, _arg: Any) -> Traced | None:  # noqa: ANN401 - as above
         if self._runtime is None:
             return None
         if event == "opcode":

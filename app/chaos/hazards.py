@@ -42,6 +42,7 @@ class Hazards:
 
     domino        brings other actors down
     kill_at_edge  the process dies at the so-many-th edge from now; None: not so
+    kill_at       the process dies at the next edge of this name; empty: not so
     aim           one actor and what strikes it at its next edge: a defect of its own, or `kill`; None: nobody
     hang_seconds  how long a hang lasts; None: drawn
     """
@@ -54,6 +55,7 @@ class Hazards:
         self._storm = storm
         self._note = note
         self.kill_at_edge: int | None = None
+        self.kill_at = ""
         self.aim: tuple[str, str] | None = None
         self.hang_seconds: float | None = None
         self.on_hit: Callable[[], None] = lambda: None
@@ -65,8 +67,10 @@ class Hazards:
         if self.kill_at_edge is not None:
             self.kill_at_edge -= 1
             if self.kill_at_edge <= 0:
-                self._note(f"killed at {edge} in {runtime.running}")
-                runtime.die()
+                self.kill_at = edge
+        if self.kill_at == edge:
+            self._note(f"killed at {edge} in {runtime.running}")
+            runtime.die()
         if "#" in runtime.running:  # an actor's strand; the start and the supervisors have no such defects
             self.disturb(edge)
 

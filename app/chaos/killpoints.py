@@ -8,8 +8,10 @@ execution booked once, the books equal to the exchange's, and trading goes on.
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from actors.routes import RISK
+from actors.runtime.simulation import Killed
 from adapters.simulated.market import share
 from app.chaos.bytecodes import ORDER_PATH, Meter, Place
 from app.chaos.matrix import state_of
@@ -51,7 +54,7 @@ class Scenario(Struct, frozen=True):
     exits     it is one that reduces a position, not an entry
     cancels   a person cancels it as soon as it is acknowledged; halts: and halts as soon as it is claimed
     ends_with states that end its way; usually the final ones
-    dies_at   the process dies at this state already, and the bytecodes are those of the next one's start
+    dies_at   the process dies at this edge of a port already, and the bytecodes are those of the next one's start
     strategy  what decides; None: the simulation's own
     """
 
@@ -62,7 +65,7 @@ class Scenario(Struct, frozen=True):
     cancels: bool = False
     halts: bool = False
     ends_with: frozenset[OrderState] = frozenset(state for state in OrderState if state.final)
-    dies_at: OrderState | None = None
+    dies_at: str = ""
     strategy: EventStrategy | None = None
 
 
@@ -83,9 +86,15 @@ SCENARIOS: Final = (
         ends_with=frozenset({OrderState.QUARANTINED}),
     ),
     Scenario("halt", "a person halts trading while an entry is on its way", halts=True),
-    Scenario("recovery", "the next process's start after a death at S", dies_at=OrderState.SENDING),
-    Scenario("recovery found", "the same, the reply lost", ("reply_lost",), dies_at=OrderState.SENDING),
-    Scenario("recovery open", "the next process's start after a death at A", ("unfilled",), dies_at=OrderState.ACKNOWLEDGED),
+    Scenario("recovery", "the start after a death between the claim and the request", dies_at="journal.claimed"),
+    Scenario("recovery sent", "the start after a death when the request had left", dies_at="broker.sent"),
+    Scenario(
+        "recovery open",
+        "the start while an order rests at the exchange",
+        ("unfilled",),
+        dies_at="broker.cancel",
+        cancels=True,
+    ),
 )
 
 
@@ -108,7 +117,9 @@ class Outcome(Struct, frozen=True):
 class KillWorld(ScriptedWorld):
     """One scenario, and a death in it or none."""
 
-    def __init__(self, scenario: Scenario, stop_at: int, folder: Path, *, keep: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, scenario: Scenario, stop_at: int, folder: Path, *, keep: bool = False, verbose: bool = False
+    ) -> None:
         self.scenario = scenario
         self.meter = Meter(ORDER_PATH, stop_at, self._die, keep=keep)
         self.tag = ""
@@ -143,7 +154,9 @@ class KillWorld(ScriptedWorld):
             self._awaited = False
             self.script.order(*self.scenario.faults)
             self.meter.phase = "decided"
-            if self.scenario.dies_at is None:
+            if self.scenario.dies_at:
+                self.process.hazards.kill_at = self.scenario.dies_at
+            else:
                 self.meter.open(self.process.runtime)
 
     def recorded(self, record: JournalRecord) -> None:
@@ -160,9 +173,6 @@ class KillWorld(ScriptedWorld):
         if self._over:
             return
         self.meter.phase = state.name
-        if state is self.scenario.dies_at and self.processes == 1:
-            # At its next edge: where the gateway has its claim, or the order supervisor the reply.
-            self.process.hazards.kill_at_edge = 1
         if self.scenario.cancels and state is OrderState.ACKNOWLEDGED:
             self.kernel.after(0.1, lambda: self._say(CancelOpenOrders(include_exits=True, why="operator")))
         if self.scenario.halts and isinstance(record.event, SendingClaimed):
@@ -174,14 +184,14 @@ class KillWorld(ScriptedWorld):
     def process_is_up(self, process: Process) -> None:
         """The second one's start is over where that is what is measured."""
         super().process_is_up(process)
-        if self.scenario.dies_at is not None and process.number == 2 and not self._over:
+        if self.scenario.dies_at and process.number == 2 and not self._over:
             self._over = True
             self.kernel.after(ENDS_SECONDS, self._end)
 
     def _begin_process(self) -> Process:
         process = super()._begin_process()
-        if self.scenario.dies_at is not None and process.number == 2:
-            self.meter.phase = f"restarted at {self.meter.phase}"
+        if self.processes == 2 and self.scenario.dies_at and not self._over:
+            self.meter.phase = f"after {self.scenario.dies_at}"
             self.meter.open(process.runtime)
         return process
 
@@ -214,10 +224,15 @@ def scenario_named(name: str) -> Scenario:
     return {each.name: each for each in SCENARIOS}[name]
 
 
+@functools.cache
+def warm_up(name: str) -> None:
+    """The first run in a process imports and caches what later ones find: its bytecodes are not theirs."""
+    _played(scenario_named(name), 0)
+
+
 def survey(name: str) -> list[Place]:
-    """Every bytecode of the scenario's order path, in the order they run. Raises AssertionError where it fails by itself."""
-    world, violations = _played(scenario_named(name), 0, keep=True)
-    # The first run in a process imports and caches what later ones find: its bytecodes are not theirs.
+    """Every bytecode of the scenario's order path, as they run. Raises AssertionError where it fails by itself."""
+    warm_up(name)
     world, violations = _played(scenario_named(name), 0, keep=True)
     assert not violations, f"{name}, and nobody dies: {violations}"
     return world.meter.places
@@ -225,11 +240,28 @@ def survey(name: str) -> list[Place]:
 
 def die_at(point: Point, expected: Place | None = None) -> Outcome:
     """Run the scenario, die at that bytecode, recover, judge. expected: where the survey says that it is."""
+    warm_up(point.scenario)
     world, violations = _played(scenario_named(point.scenario), point.number)
     place = world.meter.stopped_in
     assert place is not None, f"{point} is never reached: {world.meter.count} bytecodes ran"
     assert expected is None or place == expected, f"{point} was to be at {expected}, and is at {place}"
     return Outcome(point, place, world.ended(), violations)
+
+
+@contextmanager
+def deaths_unheard() -> Iterator[None]:
+    """What Python still tries on behalf of the dead, when it takes their frames away, fails and is not reported."""
+    former = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, Killed):
+            former(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = former
 
 
 def sample(places: Sequence[Place], count: int) -> list[int]:
@@ -259,7 +291,8 @@ def _played(scenario: Scenario, stop_at: int, *, keep: bool = False) -> tuple[Ki
 
     former = sys.gettrace()
     try:
-        violations = play(make).violations
+        with deaths_unheard():
+            violations = play(make).violations
     finally:
         sys.settrace(former)
     return worlds[0], violations

@@ -28,6 +28,17 @@ Replay = Annotated[int | None, Parameter(name="--replay", help="Run this one see
 Mutants = Annotated[
     bool, Parameter(name="--mutants", negative=(), help="Break the system on purpose, and see each breakage caught.")
 ]
+Matrix = Annotated[
+    bool, Parameter(name="--matrix", negative=(), help="Every actor, struck as an order comes to each of its states.")
+]
+KillPoints = Annotated[
+    int | None,
+    Parameter(
+        name="--kill-points", help="Die at so many bytecodes of an order's way, spread over them all; 0: at all."
+    ),
+]
+ScenarioName = Annotated[str, Parameter(name="--scenario", help="With --kill-points: only this way of an order.")]
+Twice = Annotated[bool, Parameter(name="--twice", negative=(), help="Run each seed again, and compare the traces.")]
 
 Real = Annotated[
     bool, Parameter(name="--real", negative=(), help="Kill the real program, on a sandbox that breaks on purpose.")
@@ -51,6 +62,10 @@ def run(
     workers: WorkerCount = 2,
     replay: Replay = None,
     mutants: Mutants = False,
+    matrix: Matrix = False,
+    kill_points: KillPoints = None,
+    scenario: ScenarioName = "",
+    twice: Twice = False,
     real: Real = False,
     kills: Kills = 50,
     seed: RealSeed = 1,
@@ -67,6 +82,7 @@ def run(
         return _real(seed, kills, state, as_json=as_json)
     from app.chaos.faults import FAULTS
     from app.chaos.pool import Trial
+    from app.commands.chaos_proofs import show_kill_points, show_matrix, show_mutants
     from domain.strategy.load import find_strategy
 
     wanted = tuple(name.strip() for name in faults.split(",") if name.strip())
@@ -81,8 +97,12 @@ def run(
         except ValueError as error:
             raise UsageError(f"--strategy: {error}") from None
     if mutants:
-        return _mutants(workers, as_json=as_json)
-    trial = Trial(faults=wanted, strategy=strategy)
+        return show_mutants(workers, as_json=as_json)
+    if matrix:
+        return show_matrix(workers, as_json=as_json)
+    if kill_points is not None:
+        return show_kill_points(kill_points, scenario, workers, as_json=as_json)
+    trial = Trial(faults=wanted, strategy=strategy, twice=twice)
     if replay is not None:
         return _replay(trial, replay, as_json=as_json)
     return _seeds(trial, range(first, first + seeds), workers, as_json=as_json)
@@ -186,17 +206,3 @@ def _real(seed: int, kills: int, state: Path | None, *, as_json: bool) -> int:
             f"lives gave orders, {figures['unresolved']} lines left to a person, {figures['minutes']} minutes"
         )
     return FAILED if wrong else DONE
-
-
-def _mutants(workers: int, *, as_json: bool) -> int:
-    from app.chaos.pool import MUTANT_SEEDS, run_mutants
-
-    fates = list(run_mutants(workers))
-    survivors = [fate.name for fate in fates if fate.seed is None]
-    if as_json:
-        print_json({"mutants": fates, "survivors": survivors})
-    else:
-        rows = [(fate.name, fate.breaks, fate.seed or "survived", fate.rule) for fate in fates]
-        print_table("Mutants", ("mutant", "what it breaks", "seeds", "caught by"), rows)
-        print(f"{len(fates) - len(survivors)} of {len(fates)} caught within {MUTANT_SEEDS} seeds")
-    return FAILED if survivors else DONE
