@@ -1,0 +1,51 @@
+"""The process may die at any bytecode of an order's way: nothing is lost and nothing doubled, wherever it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.chaos.bytecodes import ORDER_PATH, Place
+from app.chaos.killpoints import SCENARIOS, Point, deaths_unheard, die_at, sample, survey
+from app.chaos.pool import mutant_named
+from app.options import ROOT
+
+DEATHS = 16
+"""Of each way here; thousands of them by `python run.py chaos --kill-points 5000`."""
+
+
+@pytest.mark.parametrize("name", [each.name for each in SCENARIOS])
+def test_whatever_the_bytecode_nothing_is_lost_or_doubled(name: str) -> None:
+    places = survey(name)
+
+    with deaths_unheard():
+        for number in sample(places, DEATHS):
+            outcome = die_at(Point(name, number), places[number - 1])
+            assert not outcome.violations, f"{name} {number}, {outcome.place}: {outcome.violations[0]}"
+
+
+def test_a_survey_sees_the_whole_way_and_is_the_same_again() -> None:
+    places = survey("entry")
+
+    assert survey("entry") == places
+    assert {place.phase for place in places} == {"decided", "INTENT", "SENDING", "ACKNOWLEDGED", "COMPLETE"}
+    files = {place.file for place in places}
+    assert all(any(file.startswith(path) for file in files) for path in ORDER_PATH)
+    assert all((ROOT / file).is_file() for file in files)
+
+
+def test_a_breakage_that_only_a_death_between_two_bytecodes_shows_is_caught() -> None:
+    """An order that is posted before its claim is durable is lost by a death in between, and by no other."""
+    with mutant_named("restart forgets what was sent").applied(), deaths_unheard():
+        places = survey("found")
+        sent = [n for n, place in enumerate(places, start=1) if place.phase == "SENDING"]
+        assert any(die_at(Point("found", number)).violations for number in sent[::40])
+
+
+def test_a_sample_takes_every_place_once_before_any_twice() -> None:
+    a, b = Place("f", "a", 0, "I"), Place("f", "b", 0, "I")
+    places = [a, a, a, b, a]
+
+    assert len(sample(places, 2)) == 2
+    assert 4 in sample(places, 2)
+    assert sample(places, 99) == [1, 2, 3, 4, 5]
+    assert sample(places, 3) == sample(places, 3)
