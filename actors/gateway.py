@@ -275,8 +275,8 @@ class ReadWorker(Actor):
                 self._read_order_book(request, with_trades)
             case ReadTrades(order_ids=order_ids):
                 self._read_trades(order_ids)
-            case ReadAccount(request=request):
-                self._read_account(request)
+            case ReadAccount():
+                self._read_account(message)
             case ReadGtts(request=request):
                 self._read_gtts(request)
         return None
@@ -314,19 +314,19 @@ class ReadWorker(Actor):
             reply = GttsRead(request=request, rows=(), error=str(error))
         self._routes.publish(self.context, reply)
 
-    def _read_account(self, request: int) -> None:
+    def _read_account(self, read: ReadAccount) -> None:
         try:
             reply = AccountRead(
-                request=request,
-                positions=tuple(self._broker.positions()),
-                holdings=tuple(self._broker.holdings()),
-                funds=self._broker.funds(),
+                request=read.request,
+                positions=tuple(self._broker.positions()) if read.positions else None,
+                holdings=tuple(self._broker.holdings()) if read.positions else None,
+                funds=self._broker.funds() if read.funds else None,
             )
         except BrokerError as error:
             reply = AccountRead(
-                request=request,
-                positions=(),
-                holdings=(),
+                request=read.request,
+                positions=None,
+                holdings=None,
                 funds=None,
                 error=str(error),
                 login_needed=self._lost(error),

@@ -29,7 +29,6 @@ from domain.messages.gtt import (
     GttsRead,
 )
 from domain.messages.journal import (
-    DifferenceFound,
     IntentAccepted,
     IntentExpired,
     JournalAdvanced,
@@ -61,7 +60,8 @@ from domain.messages.orders import (
     TradesRead,
 )
 from domain.messages.plans import KeepPlan
-from domain.orders.account import day_opening, external_differences, net_positions, position_differences
+from domain.messages.reconcile import DifferencesTaken, JournalDifferences, UpdateHeard
+from domain.orders.account import day_opening
 from domain.orders.changing import after_restart_modify, with_replacement
 from domain.orders.placing import PlacingSettings, accepted, adopted_stop, is_slice_last, siblings
 from domain.orders.telling import EVENT_NAMES, log_keys
@@ -129,13 +129,14 @@ class OrderSupervisor(Actor):
         self._next_worker = 0
         # Numbers of its own for each life: an answer to a former one's question is no answer to this one's.
         self._request = context.incarnation * 1_000_000
+        self._account_request = 0
         self._book_awaited_until: Nanos = 0
         self._book_due: Nanos = 0
         self._trades_due: dict[str, Nanos] = {}
         self._sent_mono: dict[str, Nanos] = {}
         self._reconciled = False
         self._account_read = False
-        self._known_external: set[str] = set()
+        self._day = ""
         desk = Desk(context, routes, journal, clock, self._commit, self._alert, self._read_book_soon)
         quarantine = int(settings.quarantine_seconds * SECOND)
         self._changing = Changing(desk, quarantine)
@@ -183,6 +184,9 @@ class OrderSupervisor(Actor):
                 self._gtts.delete(message)
             case ApprovedGtt() | ApprovedGttModify() | GttPosted() | GttChangePosted() | GttDeletePosted() | GttsRead():
                 self._gtts.take(message)
+            case JournalDifferences(number=number, events=events):
+                self._commit(events)
+                self._routes.publish(self.context, DifferencesTaken(number=number))
             case CancelOpenOrders():
                 self._cancel_open(message)
             case KeepPlan(event=event):
@@ -280,12 +284,9 @@ class OrderSupervisor(Actor):
         record = self._match(row) or self._adopted(row)
         if record is None:
             self._gtts.unknown_order(row)
-            if row.order_id not in self._known_external:
-                self._known_external.add(row.order_id)
-                self.context.log(
-                    "warning", "order.external", order_id=row.order_id, instrument=f"{row.exchange}:{row.symbol}"
-                )
-            return
+            return  # not ours: the reconciler sees to it
+        if found_by == "update" and row.filled:
+            self._routes.publish(self.context, UpdateHeard(tag=record.tag, filled=row.filled))
         record = self._changing.row(record, row, found_by, request)
         try:
             self._conclude(record, after_update(record, row, self._clock.now_ns(), found_by))
@@ -400,48 +401,38 @@ class OrderSupervisor(Actor):
             self._read_book_soon(self._settings.unresolved_poll_seconds)
         if not self._reconciled:
             self._reconciled = True
-            known = [record.order_id for record in self._journal.records()]
-            for difference in external_differences(read.trades, known, self._clock.now_ns()):
-                self._difference(difference)
             self._read_account()
 
     def _read_account(self) -> None:
         self._request += 1
-        self._routes.publish(self.context, ReadAccount(request=self._request))
+        self._account_request = self._request
+        self._routes.publish(self.context, ReadAccount(request=self._request, positions=False))
 
     def _account(self, read: AccountRead) -> None:
-        if read.error or read.funds is None:
-            self.context.log("warning", "order.account_unread", why=read.error)
-            self.context.after(1.0, _AccountAgain())
+        """Whoever asked: the first funds of a day open it."""
+        if read.funds is None:
+            if not self._account_read and read.request == self._account_request:
+                self.context.log("warning", "order.account_unread", why=read.error)
+                self.context.after(1.0, _AccountAgain())
             return
         now = self._clock.now_ns()
-        records = tuple(self._journal.read(0))
-        if not self._commit(day_opening(records, ist(now).date().isoformat(), read.funds, now)):
-            # Without its opening cash the day has no funds, and every entry would be denied.
-            self.context.after(1.0, _AccountAgain())
-            return
-        if not self._account_read and not self._in_motion():
-            for difference in position_differences(net_positions(records), read.positions, now):
-                self._difference(difference)
+        day = ist(now).date().isoformat()
+        if day != self._day:
+            if not self._commit(day_opening(self._journal.read(0), day, read.funds, now)):
+                # Without its opening cash the day has no funds, and every entry would be denied.
+                self.context.after(1.0, _AccountAgain())
+                return
+            self._day = day
         if not self._account_read:
             self._account_read = True
             self.context.log(
                 "info",
-                "order.reconciled",
+                "order.followed",
                 orders=len(self._journal.records()),
                 unresolved=len(self._unresolved()),
                 seq=self._journal.last_seq(),
             )
             self.context.ready()
-
-    def _in_motion(self) -> bool:
-        """Whether fills are on their way: the two sides cannot be compared at this moment."""
-        return any(needs_trades(r) or r.state is not OrderState.ACKNOWLEDGED for r in self._journal.open_records())
-
-    def _difference(self, difference: DifferenceFound) -> None:
-        self._commit([difference])
-        text = f"{difference.name} in {difference.subject}: ours {difference.ours}, the broker's {difference.theirs}"
-        self._alert("reconcile.difference", text)
 
     # -- timers ----------------------------------------------------------------------------------------------------
 
@@ -492,6 +483,7 @@ class OrderSupervisor(Actor):
     def _cancel_open(self, command: CancelOpenOrders) -> None:
         for record in self._journal.open_records():
             wanted = not command.strategy or record.intent.strategy == command.strategy
+            wanted = wanted and command.instrument in ("", record.intent.instrument)
             if wanted and (command.include_exits or not record.intent.reduce_only):
                 self._changing.cancel(record, command.why)
 
@@ -503,7 +495,7 @@ class OrderSupervisor(Actor):
             return True
         try:
             self._tell(self._journal.commit(events))
-        except IllegalTransition as error:
+        except (IllegalTransition, DuplicateIntent) as error:
             # Two facts crossed (an outcome and the poll that found the order first): what is journaled stands.
             self.context.log("warning", "order.illegal_transition", why=str(error))
         except JournalUnavailable as error:

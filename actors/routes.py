@@ -15,7 +15,7 @@ from msgspec import Struct
 from actors.runtime import Lane
 from domain.audit.entries import AUDITED
 from domain.messages import broker as broker_messages
-from domain.messages import control, gtt, journal, market, operator, orders
+from domain.messages import control, gtt, journal, market, operator, orders, reconcile
 from domain.orders.transitions import strategy_of
 from domain.strategy.messages import WarmUpRequested
 
@@ -23,6 +23,7 @@ SESSION: Final = "session"
 PORTFOLIO: Final = "portfolio"
 RISK: Final = "risk"
 ORDERS: Final = "orders"
+RECONCILER: Final = "reconciler"
 GATEWAY_EXIT: Final = "gateway.exit"
 GATEWAY_READ: Final = "gateway.read"
 HISTORY: Final = "history"
@@ -115,7 +116,14 @@ def _own_strategy(topology: Topology, strategy: str) -> tuple[str, ...]:
 
 def _of_record(topology: Topology, message: journal.JournalRecord) -> tuple[str, ...]:
     # The managers after the risk gate: what they ask for then meets a gate that knows what they know.
-    return (RISK, PORTFOLIO, *_own_strategy(topology, strategy_of(message.event)), REPORTER, *topology.managers)
+    return (
+        RISK,
+        PORTFOLIO,
+        *_own_strategy(topology, strategy_of(message.event)),
+        REPORTER,
+        *topology.managers,
+        RECONCILER,
+    )
 
 
 def _of_intent(topology: Topology, message: orders.OrderIntent) -> tuple[str, ...]:
@@ -208,13 +216,18 @@ ROUTES: Final[Mapping[type, Route]] = {
     gtt.GttDeletePosted: Route(_to(ORDERS)),
     gtt.GttsRead: Route(_to(ORDERS)),
     orders.OrderUpdateReceived: Route(_to(ORDERS)),
-    orders.OrderBookRead: Route(_to(ORDERS)),
+    # The order supervisor first: it takes in what the reconciler then compares.
+    orders.OrderBookRead: Route(_to(ORDERS, RECONCILER)),
     orders.TradesRead: Route(_to(ORDERS)),
-    orders.AccountRead: Route(_to(ORDERS, RISK)),
+    orders.AccountRead: Route(_to(ORDERS, RISK, RECONCILER)),
+    # what reconciliation found
+    reconcile.JournalDifferences: Route(_to(ORDERS)),
+    reconcile.DifferencesTaken: Route(_to(RECONCILER)),
+    reconcile.UpdateHeard: Route(_to(RECONCILER)),
     # the journal's readers
     journal.JournalRecord: Route(_of_record),
     journal.JournalAdvanced: Route(
-        lambda topology, m: (RISK, PORTFOLIO, *_all_strategies(topology, m), *topology.managers)
+        lambda topology, m: (RISK, PORTFOLIO, *_all_strategies(topology, m), *topology.managers, RECONCILER)
     ),
     # state, jobs, reports
     control.SetTradingState: Route(_to(RISK), Lane.CONTROL),
@@ -236,7 +249,7 @@ ROUTES: Final[Mapping[type, Route]] = {
     control.StrategyFrozen: Route(_to(RISK, ALERTS, REPORTER)),
     # The risk gate first: the session's answer to it, SessionOpened, must come after it there.
     control.SessionLost: Route(_to(RISK, SESSION), Lane.CONTROL),
-    control.SessionOpened: Route(_to(RISK, FEED), Lane.CONTROL),
+    control.SessionOpened: Route(_to(RISK, FEED, RECONCILER), Lane.CONTROL),
     # a person's commands
     operator.OperatorRequest: Route(_of_request, Lane.CONTROL),
     operator.OperatorAnswered: Route(_to(OPERATOR)),
@@ -245,7 +258,7 @@ ROUTES: Final[Mapping[type, Route]] = {
 QUERIES: Final = frozenset({control.Report})
 """Asked from outside by name; they have no route of their own."""
 
-MESSAGE_MODULES: Final = (broker_messages, control, gtt, journal, market, operator, orders)
+MESSAGE_MODULES: Final = (broker_messages, control, gtt, journal, market, operator, orders, reconcile)
 """Where every message type is defined; a test holds the table against them."""
 
 

@@ -46,7 +46,7 @@ from adapters.recorder.tape import Tape, write_private
 from app.strategies import Cast
 from config.render import plain
 from config.schema import Settings
-from domain.messages import control, journal, market, orders
+from domain.messages import control, journal, market, orders, reconcile
 from domain.ports import Broker, FeedPort, History
 from domain.strategy.messages import WarmUpRequested
 from domain.values import ist
@@ -91,6 +91,9 @@ DERIVED: Final = frozenset(
         orders.TradesRead,
         orders.ReadAccount,
         orders.AccountRead,
+        reconcile.JournalDifferences,
+        reconcile.DifferencesTaken,
+        reconcile.UpdateHeard,
         journal.JournalRecord,
         journal.JournalAdvanced,
         control.TradingStateChanged,

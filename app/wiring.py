@@ -6,7 +6,8 @@ root (one_for_one)
 ├── gateway          workers that speak HTTP: entries, exits and cancels, reads, history
 ├── portfolio        the account's books
 ├── risk             the gate
-├── orders           the order supervisor: ready when ours and the broker's books have been compared
+├── orders           the order supervisor: ready when it follows the broker's book, and the day is open
+├── reconciler       ready when orders, trades, positions, holdings and funds have been compared with the broker's
 ├── market (rest_for_one), once for each socket that the instruments need
 │   ├── market       market data
 │   └── feed.0       the ticker: ready when connected
@@ -31,6 +32,7 @@ from actors.operator import Operator, OperatorSettings
 from actors.orders import OrderSettings, OrderSupervisor
 from actors.portfolio import Portfolio
 from actors.publisher import Publisher
+from actors.reconciler import Reconciler, ReconcilerSettings
 from actors.reporter import Reporter, ReporterSettings, ReportWriter
 from actors.risk import RiskGate, RiskSettings
 from actors.routes import (
@@ -43,6 +45,7 @@ from actors.routes import (
     ORDERS,
     PORTFOLIO,
     PUBLISHER,
+    RECONCILER,
     REPORTER,
     RISK,
     SESSION,
@@ -72,6 +75,7 @@ from app.strategies import TRADED_CLASSES, Cast, Configured
 from config.errors import ConfigError
 from config.sections.trading import TimesByClass
 from domain.ports import Scheduler
+from domain.reconcile.account import Tolerances
 from domain.timetable import TimetableSettings, plan
 from domain.values import SECOND, SessionClass
 
@@ -109,6 +113,7 @@ def build_tree(
             _portfolio(ports, routes, cast),
             _risk(ports, routes, cast),
             _orders(ports, routes, cast),
+            _reconciler(ports, routes, cast),
             _reporter(ports, routes, cast, writer),
             _alerts(ports, operations),
             *_publisher(operations, cast),
@@ -274,6 +279,31 @@ def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     return ChildSpec(
         id=ORDERS,
         factory=lambda context: OrderSupervisor(context, routes, ports.journal, ports.clock, settings),
+        ready=Ready.EXPLICIT,
+        start_timeout_seconds=RECONCILE_SECONDS,
+        in_flight=InFlight.REDELIVER_ONCE,
+        heartbeat_seconds=15.0,
+        mailbox=MailboxSpec(overflow=Overflow.GROW),
+        backoff=QUICK,
+    )
+
+
+def _reconciler(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
+    reconcile = ports.settings.reconcile
+    settings = ReconcilerSettings(
+        positions_seconds=reconcile.positions_seconds,
+        funds_seconds=reconcile.funds_seconds,
+        confirm_seconds=reconcile.confirm_seconds,
+        update_grace_seconds=reconcile.update_grace_seconds,
+        tolerances=Tolerances(price=reconcile.price_tolerance, funds=reconcile.funds_tolerance),
+        policies=reconcile.policies.by_name(),
+    )
+    by_key = {instrument.key: instrument for instrument in cast.instruments.values()}
+    return ChildSpec(
+        id=RECONCILER,
+        factory=lambda context: Reconciler(
+            context, routes, ports.journal, ports.clock, by_key, settings, ports.settings.kite.user_id or ""
+        ),
         ready=Ready.EXPLICIT,
         start_timeout_seconds=RECONCILE_SECONDS,
         in_flight=InFlight.REDELIVER_ONCE,

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from config.sections.connection import FeedSettings, KiteSettings, SandboxSettings
 from config.sections.output import AdminSettings, LogSettings, RecorderSettings, ReportSettings
+from config.sections.reconcile import ReconcileSettings
 from config.sections.trading import (
     DrillSettings,
     MarketSettings,
@@ -27,6 +28,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     feed: FeedSettings
     risk: RiskSettings
     orders: OrderSettings
+    reconcile: ReconcileSettings
     portfolio: PortfolioSettings
     schedule: ScheduleSettings
     strategies: dict[StrategyId, StrategySettings]

@@ -29,6 +29,7 @@ class OrderRow(Struct):
     order_timestamp: str | None = None
     exchange_timestamp: str | None = None
     exchange_update_timestamp: str | None = None
+    placed_by: str | None = None
     tag: str | None = None
     tags: list[str] | None = None
     order_type: str = ""

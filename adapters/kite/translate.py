@@ -135,6 +135,7 @@ def order(row: OrderRow, words: StatusWords, received: Nanos) -> BrokerOrder:
         price=money.nearest(row.price),
         trigger_price=money.nearest(row.trigger_price),
         iceberg_total=_iceberg_total(row.meta),
+        placed_by=row.placed_by or "",
     )
 
 

@@ -116,6 +116,7 @@ class BrokerOrder(Struct, frozen=True, tag=True):
     kind           as the broker shows it: a protected market order is shown as a LIMIT; None: not shown
     price, trigger_price  as they stand now, modifications included
     iceberg_total  units of the whole iceberg that this row is a part of; 0: it is none
+    placed_by      the user, or whoever at the broker placed it; empty: not said
     """
 
     order_id: str
@@ -140,6 +141,7 @@ class BrokerOrder(Struct, frozen=True, tag=True):
     price: E4 = 0
     trigger_price: E4 = 0
     iceberg_total: int = 0
+    placed_by: str = ""
 
 
 class BrokerTrade(Struct, frozen=True, tag=True):

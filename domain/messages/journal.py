@@ -10,6 +10,7 @@ from domain.messages.broker import BrokerStatus, Change, PlaceOrder
 from domain.messages.gtt import GttEvent
 from domain.messages.orders import OrderIntent
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
+from domain.reconcile.names import Policy
 from domain.values import E4, Nanos, OrderKind, Product, Side
 
 
@@ -42,7 +43,10 @@ class OrderState(Enum):
 
 
 class IntentAccepted(Struct, frozen=True, tag=True):
-    """I: an approved intent has a tag and an order ready to be claimed."""
+    """I: an approved intent has a tag and an order ready to be claimed.
+
+    bid, ask  the best prices when it was approved (its arrival in the market); 0: unknown
+    """
 
     tag: str
     intent: OrderIntent
@@ -50,6 +54,9 @@ class IntentAccepted(Struct, frozen=True, tag=True):
     risk_epoch: int
     margin_held: E4
     time: Nanos
+    approved_time: Nanos = 0
+    bid: E4 = 0
+    ask: E4 = 0
 
 
 class IntentExpired(Struct, frozen=True, tag=True):
@@ -236,6 +243,8 @@ class FillSeen(Struct, frozen=True, tag=True):
     """A cumulative update showed more filled: provisional, for risk and the strategy's view; never for ledgers.
 
     filled       of the whole order; leg_filled: of the part of an iceberg that has this order id
+    event_time  as the broker's row has it; 0: unknown
+    found_by    `update`, `order book`, …: where the row stood
     """
 
     tag: str
@@ -245,12 +254,16 @@ class FillSeen(Struct, frozen=True, tag=True):
     status: BrokerStatus
     time: Nanos
     leg_filled: int = 0
+    event_time: Nanos = 0
+    found_by: str = ""
 
 
 class TradeBooked(Struct, frozen=True, tag=True):
     """One execution, once, by the broker's trade id: the only input to ledgers and charges.
 
     strategy  empty for a trade that no order of ours made (external)
+    tag       empty for those, and for a share of the broker's own square-off
+    squared_off_by_broker  the broker closed the position itself, and charges for it
     """
 
     trade_id: str
@@ -266,6 +279,7 @@ class TradeBooked(Struct, frozen=True, tag=True):
     event_time: Nanos
     booked_time: Nanos
     reduce_only: bool = False
+    squared_off_by_broker: bool = False
 
 
 class OrderClosed(Struct, frozen=True, tag=True):
@@ -289,12 +303,33 @@ class DayOpened(Struct, frozen=True, tag=True):
 
 
 class DifferenceFound(Struct, frozen=True, tag=True):
-    """Reconciliation: ours and the broker's differ. Both sides are in it."""
+    """Reconciliation: ours and the broker's differ. Both sides are in it. It stands until it is cleared.
+
+    name, subject  which one: together the key of what stands; name is a value of `Difference`
+    policy         what is done about it, as configured when it was found
+    instrument     `EXCHANGE:SYMBOL`; empty where it concerns none
+    strategies     those that it concerns
+    product, units what an adopted external position adds to ours
+    """
 
     name: str
     subject: str
     ours: str
     theirs: str
+    time: Nanos
+    policy: Policy = Policy.IGNORE
+    instrument: str = ""
+    strategies: tuple[str, ...] = ()
+    product: str = ""
+    units: int = 0
+
+
+class DifferenceCleared(Struct, frozen=True, tag=True):
+    """Reconciliation: a difference that stood is gone."""
+
+    name: str
+    subject: str
+    why: str
     time: Nanos
 
 
@@ -320,6 +355,7 @@ JournalEvent = (
     | OrderClosed
     | DayOpened
     | DifferenceFound
+    | DifferenceCleared
     | ExitPlanned
     | ExitPlanEnded
     | ExecutionStarted

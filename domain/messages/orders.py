@@ -184,12 +184,17 @@ class Denied(Struct, frozen=True, tag=True):
 
 
 class ApprovedIntent(Struct, frozen=True, tag=True):
-    """Command, risk gate to order supervisor: margin and exposure are held under the intent's id."""
+    """Command, risk gate to order supervisor: margin and exposure are held under the intent's id.
+
+    bid, ask  the best prices at that moment, 0: unknown; execution is measured against their middle
+    """
 
     intent: OrderIntent
     risk_epoch: int
     margin_held: E4
     approved_time: Nanos
+    bid: E4 = 0
+    ask: E4 = 0
 
 
 class ApprovedModify(Struct, frozen=True, tag=True):
@@ -284,9 +289,10 @@ class CancelPosted(Struct, frozen=True, tag=True):
 
 
 class OrderUpdateReceived(Struct, frozen=True, tag=True):
-    """Event, feed thread to order supervisor: a socket order update, decoded. A hint, cumulative."""
+    """Event, feed thread or postback receiver to order supervisor: an order update, decoded. A hint, cumulative."""
 
     order: BrokerOrder
+    source: str = "socket"
 
 
 class ReadOrderBook(Struct, frozen=True, tag=True):
@@ -321,17 +327,22 @@ class TradesRead(Struct, frozen=True, tag=True):
 
 
 class ReadAccount(Struct, frozen=True, tag=True):
-    """Command to the read worker: positions, holdings and funds."""
+    """Command to the read worker: positions and holdings, funds, or both."""
 
     request: int
+    positions: bool = True
+    funds: bool = True
 
 
 class AccountRead(Struct, frozen=True, tag=True):
-    """Event, read worker to order supervisor. `error` is empty when it worked."""
+    """Event, read worker to order supervisor and reconciler. `error` is empty when it worked.
+
+    positions, holdings, funds  None: not asked for, or not read
+    """
 
     request: int
-    positions: tuple[BrokerPosition, ...]
-    holdings: tuple[BrokerHolding, ...]
+    positions: tuple[BrokerPosition, ...] | None
+    holdings: tuple[BrokerHolding, ...] | None
     funds: Funds | None
     error: str = ""
     login_needed: bool = False
@@ -346,8 +357,12 @@ class IntentVoided(Struct, frozen=True, tag=True):
 
 
 class CancelOpenOrders(Struct, frozen=True, tag=True):
-    """Command to the order supervisor: cancel what rests. `strategy` empty means all; exits stay unless asked."""
+    """Command to the order supervisor: cancel what rests; exits stay unless asked.
+
+    strategy, instrument  of these alone; empty means all
+    """
 
     strategy: str = ""
     include_exits: bool = False
     why: str = ""
+    instrument: str = ""

@@ -25,6 +25,7 @@ from domain.messages.journal import (
     CancelRefused,
     CancelRequested,
     DayOpened,
+    DifferenceCleared,
     DifferenceFound,
     FillSeen,
     IntentAccepted,
@@ -83,6 +84,7 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     GttClosed: "gtt.closed",
     DayOpened: "day.opened",
     DifferenceFound: "reconcile.difference",
+    DifferenceCleared: "reconcile.cleared",
     ExitPlanned: "exits.planned",
     ExitPlanEnded: "exits.ended",
     ExecutionStarted: "execution.started",
@@ -121,8 +123,8 @@ def log_keys(event: JournalEvent) -> dict[str, object]:
             }
         case DayOpened(day=day, opening_cash=cash):
             return {"day": day, "opening_cash": rupees(cash)}
-        case DifferenceFound(name=name, subject=subject, ours=ours, theirs=theirs):
-            return {"name": name, "subject": subject, "ours": ours, "theirs": theirs}
+        case DifferenceFound() | DifferenceCleared():
+            return _difference_keys(event)
         case ExitPlanned() | ExitPlanEnded() | ExecutionStarted() | ExecutionEnded():
             return _plan_keys(event)
         case _:
@@ -189,3 +191,11 @@ def _plan_keys(event: PlanEvent) -> dict[str, object]:
             return {"intent": intent.intent_id, "strategy": intent.strategy, "style": rule.style.value}
         case ExecutionEnded(intent_id=intent_id, strategy=strategy, filled=filled, why=why):
             return {"intent": intent_id, "strategy": strategy, "filled": filled, "why": why}
+
+
+def _difference_keys(event: DifferenceFound | DifferenceCleared) -> dict[str, object]:
+    match event:
+        case DifferenceFound(name=name, subject=subject, ours=ours, theirs=theirs, policy=policy):
+            return {"name": name, "subject": subject, "ours": ours, "theirs": theirs, "policy": policy.value}
+        case DifferenceCleared(name=name, subject=subject, why=why):
+            return {"name": name, "subject": subject, "why": why}

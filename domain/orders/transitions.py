@@ -18,6 +18,7 @@ from domain.messages.journal import (
     CancelRefused,
     CancelRequested,
     DayOpened,
+    DifferenceCleared,
     DifferenceFound,
     FillSeen,
     IntentAccepted,
@@ -82,7 +83,15 @@ def move(record: OrderRecord, to: OrderState) -> OrderState:
     return to
 
 
-TAGLESS: Final = (DayOpened, DifferenceFound, ExitPlanned, ExitPlanEnded, ExecutionStarted, ExecutionEnded)
+TAGLESS: Final = (
+    DayOpened,
+    DifferenceFound,
+    DifferenceCleared,
+    ExitPlanned,
+    ExitPlanEnded,
+    ExecutionStarted,
+    ExecutionEnded,
+)
 """Events that concern no single order of ours."""
 
 

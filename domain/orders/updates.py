@@ -78,6 +78,8 @@ def after_update(record: OrderRecord, row: BrokerOrder, now: Nanos, found_by: st
                 filled=max(row.filled, record.filled_seen),
                 status=row.status,
                 time=now,
+                event_time=row.event_time,
+                found_by=found_by,
             )
         )
     return _with_closing(record, events, now, row.text)

@@ -17,6 +17,8 @@ from msgspec import Struct
 
 from domain.messages.journal import (
     DayOpened,
+    DifferenceCleared,
+    DifferenceFound,
     FillSeen,
     IntentAccepted,
     IntentExpired,
@@ -33,6 +35,7 @@ from domain.messages.journal import (
 from domain.messages.orders import OrderIntent
 from domain.portfolio.sequence import SnapshotUnreadable, is_next
 from domain.risk.counts import OrderCounts
+from domain.risk.differences import StandingDifferences
 from domain.risk.exposure import Exposure, LineKey, OpenOrder, Standing, held_order
 from domain.risk.limits import RiskLimits, strikes
 from domain.values import E4, Instrument, Nanos, Product, Side
@@ -51,6 +54,7 @@ class _State(Struct, frozen=True):
     day_orders: tuple[tuple[str, int], ...]
     recent: tuple[tuple[Nanos, str], ...]
     day_units: tuple[tuple[int, int, int], ...]
+    differences: tuple[DifferenceFound, ...] = ()
 
 
 class RiskBook:
@@ -74,6 +78,7 @@ class RiskBook:
         self._marks: dict[int, E4] = {}
         self._frozen: dict[str, str] = {}
         self._frozen_instruments: dict[str, str] = {}
+        self._differences = StandingDifferences()
         self._lines: dict[LineKey, Exposure] = {}
         self._dirty: set[LineKey] = set()
 
@@ -121,6 +126,8 @@ class RiskBook:
                 self._modified(modified)
             case OrderRejected(tag=tag) | OrderClosed(tag=tag):
                 self._forget(self._ids.get(tag, ""))
+            case DifferenceFound() | DifferenceCleared() as difference:
+                self._differences.apply(difference)
             case _:
                 pass
         self._seq = record.seq
@@ -197,8 +204,8 @@ class RiskBook:
     # What it answers
 
     def frozen_instrument(self, instrument: str) -> str | None:
-        """Why the `EXCHANGE:SYMBOL` is frozen, or None."""
-        return self._frozen_instruments.get(instrument)
+        """Why the `EXCHANGE:SYMBOL` is frozen, by a difference that stands or otherwise, or None."""
+        return self._frozen_instruments.get(instrument) or self._differences.why_instrument(instrument)
 
     def repeated(self, intent: OrderIntent) -> Nanos | None:
         """When the same order (whatever its id) was approved last by this incarnation; None: not lately."""
@@ -209,8 +216,8 @@ class RiskBook:
         return self._delivered.get(token, (0, 0))
 
     def frozen(self, strategy: str) -> str | None:
-        """Why the strategy is frozen, or None."""
-        return self._frozen.get(strategy)
+        """Why the strategy is frozen, by a difference that stands or otherwise, or None."""
+        return self._frozen.get(strategy) or self._differences.why_strategy(strategy)
 
     def is_known(self, intent_id: str) -> bool:
         """Whether the intent is held, or was journaled today."""
@@ -329,6 +336,7 @@ class RiskBook:
             day_orders=tuple(sorted(self._counts.today.items())),
             recent=tuple(self._counts.recent),
             day_units=tuple((token, *units) for token, units in sorted(self._delivered.items())),
+            differences=self._differences.all,
         )
         return msgspec.json.encode(state)
 
@@ -353,6 +361,7 @@ class RiskBook:
         book._seen = set(state.seen_ids)
         book._counts = OrderCounts(dict(state.day_orders), list(state.recent))
         book._delivered = {token: (bought, sold) for token, bought, sold in state.day_units}
+        book._differences = StandingDifferences(state.differences)
         return book
 
     # Folding

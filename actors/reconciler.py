@@ -1,0 +1,403 @@
+"""The reconciler: holds our books against the broker's, at the start before any strategy may trade, and ever after.
+
+The comparing is in domain/reconcile. Here are the rounds (orders, trades, positions, holdings, funds, in that order)
+and when they are due. It writes nothing itself: what it finds goes to the order supervisor, who commits and tells; and
+what it knows it has from the journal, so that a restart neither forgets a difference nor names it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from actors.folding import JournalReader
+from actors.routes import Routes
+from actors.runtime import Actor, Context
+from domain.messages.broker import BrokerOrder
+from domain.messages.control import Alert, Report, SessionOpened, SetTradingState, TradingState
+from domain.messages.journal import (
+    DifferenceCleared,
+    DifferenceFound,
+    FillSeen,
+    JournalAdvanced,
+    JournalRecord,
+)
+from domain.messages.orders import (
+    AccountRead,
+    CancelOpenOrders,
+    OrderBookRead,
+    ReadAccount,
+    ReadOrderBook,
+)
+from domain.messages.reconcile import DifferencesTaken, JournalDifferences, ReconcileEvent, UpdateHeard
+from domain.orders.updates import needs_trades
+from domain.ports import Clock, Journal
+from domain.reconcile.account import (
+    BALANCE,
+    FUNDS_NAMES,
+    HOLDING_NAMES,
+    POSITION_NAMES,
+    Tolerances,
+    balance_tellable,
+    compare_funds,
+    compare_holdings,
+    compare_positions,
+)
+from domain.reconcile.books import Books
+from domain.reconcile.findings import Finding, Key, Verdict, weigh
+from domain.reconcile.names import Difference, Policy
+from domain.reconcile.orders import (
+    MISSING_NAMES,
+    external_shorts,
+    foreign_orders,
+    lapse,
+    missed_fill,
+    missing_orders,
+    moving_instruments,
+)
+from domain.reconcile.policies import LEVELS
+from domain.values import SECOND, Instrument, Nanos
+
+ANSWER_PATIENCE_SECONDS: Final = 100.0
+"""A read without an answer for so long was lost with its worker."""
+
+COMMIT_PATIENCE_SECONDS: Final = 10.0
+"""What was told to the order supervisor and is not journaled by then was lost with it."""
+
+START_ROUNDS_MAX: Final = 5
+"""A start does not wait for ever on what changes with every look: it is looked at again all day."""
+
+ORDERS_AREA: Final = "orders"
+POSITIONS_AREA: Final = "positions"
+HOLDINGS_AREA: Final = "holdings"
+FUNDS_AREA: Final = "funds"
+
+
+class ReconcilerSettings(Struct, frozen=True):
+    """Wall seconds: the broker is paced by its own clock. (The order book is read by the order supervisor.)
+
+    positions_seconds, funds_seconds  between comparisons when all is well; holdings go with the positions
+    confirm_seconds                   until what differs is looked at again, before it is believed
+    update_grace_seconds              so long an update may come after a read that showed its fill already
+    """
+
+    positions_seconds: float
+    funds_seconds: float
+    confirm_seconds: float
+    update_grace_seconds: float
+    tolerances: Tolerances
+    policies: Mapping[Difference, Policy]
+
+
+class _Tick(Struct, frozen=True, tag=True):
+    """Own timer: is anything due?"""
+
+
+class _Untold(Struct, frozen=True):
+    """A fill that the order book showed first. due: until then an update may still tell of it (monotonic)."""
+
+    tag: str
+    filled: int
+    told: int
+    due: Nanos
+
+
+class Reconciler(Actor):
+    """See the module. Ready when everything has been compared once."""
+
+    def __init__(
+        self,
+        context: Context,
+        routes: Routes,
+        journal: Journal,
+        clock: Clock,
+        instruments: Mapping[str, Instrument],
+        settings: ReconcilerSettings,
+        user_id: str = "",
+    ) -> None:
+        super().__init__(context)
+        self._routes = routes
+        self._journal = journal
+        self._clock = clock
+        self._instruments = instruments
+        self._settings = settings
+        self._user_id = user_id
+        self._books = Books()
+        self._reader = JournalReader(journal, self._fold)
+        # Below zero: the order supervisor's own requests have the numbers above.
+        self._request = -context.incarnation * 1_000_000
+        self._asked: ReadOrderBook | ReadAccount | None = None
+        self._asked_until: Nanos = 0
+        self._activity: dict[str, int] = {}
+        self._rows: tuple[BrokerOrder, ...] = ()
+        self._due = {POSITIONS_AREA: 0, FUNDS_AREA: 0}
+        self._wants: tuple[bool, bool] = (True, True)
+        self._doubtful: dict[str, Mapping[Key, Finding]] = {}
+        self._told_number = self._taken_number = context.incarnation * 1_000_000
+        self._commit_until: Nanos = 0
+        self._untold: dict[str, _Untold] = {}
+        self._told: dict[str, int] = {}
+        self._rounds = 0
+        self._is_ready = False
+        self._live = False
+
+    def started(self) -> None:
+        """Fold the journal, and begin the first round."""
+        self._reader.catch_up()
+        self._live = True
+        for found in self._books.standing.values():
+            # Fails closed: whoever resumed trading knew of it then; a new life does not.
+            self._halt(found)
+        self.context.every(0.25, _Tick())
+        self._look()
+
+    def receive(self, message: object) -> object:
+        """Reads, what the journal says, updates, and the own timer."""
+        match message:
+            case JournalRecord():
+                self._reader.feed(message)
+            case JournalAdvanced(seq=seq):
+                self._reader.catch_up(seq)
+            case UpdateHeard(tag=tag, filled=filled):
+                self._heard(tag, filled)
+            case DifferencesTaken(number=number):
+                self._taken_number = max(self._taken_number, number)
+            case OrderBookRead():
+                self._book_read(message)
+            case AccountRead():
+                self._account_read(message)
+            case SessionOpened(user_id=user_id):
+                self._user_id = user_id
+            case _Tick():
+                self._look()
+            case Report():
+                return {
+                    "ready": self._is_ready,
+                    "rounds": self._rounds,
+                    "standing": tuple(self._books.standing.values()),
+                    "doubtful": sum(map(len, self._doubtful.values())),
+                }
+        return None
+
+    # -- rounds ------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        mono = self._mono()
+        for tag, untold in tuple(self._untold.items()):
+            if untold.due <= mono:
+                self._name_missed_fill(tag, untold)
+        if self._asked is not None and mono < self._asked_until:
+            return
+        self._wants = (mono >= self._due[POSITIONS_AREA], mono >= self._due[FUNDS_AREA])
+        if any(self._wants):
+            # Orders and trades first, so that what they tell is booked before it could look like a difference.
+            self._ask(ReadOrderBook(request=self._next_request(), with_trades=True))
+
+    def _ask(self, read: ReadOrderBook | ReadAccount) -> None:
+        self._asked = read
+        self._asked_until = self._mono_after(ANSWER_PATIENCE_SECONDS)
+        self._routes.publish(self.context, read)
+
+    def _book_read(self, read: OrderBookRead) -> None:
+        """Any reading of the book is looked at; our own goes on to the account."""
+        own = self._asked is not None and read.request == self._asked.request
+        if read.error:
+            if own:
+                self._again(1.0)
+            return
+        self._reader.catch_up()
+        self._rows = read.orders
+        if not self._waits_for_commit():
+            self._judge_orders(read)
+        if own:
+            self._activity = dict(self._books.activity)
+            positions, funds = self._wants
+            self._ask(ReadAccount(request=self._next_request(), positions=positions, funds=funds))
+
+    def _account_read(self, read: AccountRead) -> None:
+        if self._asked is None or read.request != self._asked.request:
+            return
+        self._asked = None
+        if read.error:
+            self.context.log("warning", "reconcile.account_unread", why=read.error)
+            self._again(1.0)
+            return
+        self._reader.catch_up()
+        if not self._books.day or self._waits_for_commit():
+            # The order supervisor opens the day with the very funds that were read, or is about to commit our findings.
+            self._again(self._settings.confirm_seconds)
+            return
+        self._judge_account(read)
+        self._rounds += 1
+        doubtful = any(self._doubtful.values())
+        positions, funds = self._wants
+        if positions:
+            self._due[POSITIONS_AREA] = self._mono_after(self._settings.positions_seconds)
+        if funds:
+            self._due[FUNDS_AREA] = self._mono_after(self._settings.funds_seconds)
+        if doubtful:
+            self._wants = (True, True)
+            self._again(self._settings.confirm_seconds)
+        if not self._is_ready and (not doubtful or self._rounds >= START_ROUNDS_MAX):
+            self._is_ready = True
+            self.context.log("info", "reconcile.done", standing=len(self._books.standing), seq=self._books.seq)
+            self.context.ready()
+
+    def _again(self, seconds: float) -> None:
+        """What this round wanted is due again soon."""
+        self._asked = None
+        for area, wanted in zip((POSITIONS_AREA, FUNDS_AREA), self._wants, strict=True):
+            if wanted:
+                self._due[area] = self._mono_after(seconds)
+
+    # -- judging -----------------------------------------------------------------------------------------------------
+
+    def _judge_orders(self, read: OrderBookRead) -> None:
+        now, policies = self._clock.now_ns(), self._settings.policies
+        foreign = foreign_orders(
+            self._books, read.orders, read.trades, self._journal, self._user_id, self._instruments, now
+        )
+        events: list[ReconcileEvent] = [each.journaled(policies[each.name], now) for each in foreign.findings]
+        events += foreign.trades
+        events += [
+            DifferenceCleared(name=name, subject=subject, why="the order is over", time=now)
+            for name, subject in foreign.gone
+        ]
+        open_records = self._journal.open_records()
+        missing, lapsed = missing_orders(self._books, read.orders, open_records, now)
+        events += self._weigh(ORDERS_AREA, missing, MISSING_NAMES, now).events
+        events += [lapse(record, now) for record in lapsed]
+        self._tell(events)
+
+    def _judge_account(self, read: AccountRead) -> None:
+        now, tolerances = self._clock.now_ns(), self._settings.tolerances
+        open_records = self._journal.open_records()
+        moving = moving_instruments(self._rows, open_records, self._journal, needs_trades)
+        moving |= {
+            instrument
+            for instrument, count in self._books.activity.items()
+            if count != self._activity.get(instrument, 0)
+        }
+
+        def in_motion(standing: DifferenceFound) -> bool:
+            return standing.instrument in moving
+
+        events: list[ReconcileEvent] = []
+        if read.positions is not None:
+            found = compare_positions(self._books, read.positions, moving, tolerances)
+            events += self._weigh(POSITIONS_AREA, found, POSITION_NAMES, now, in_motion).events
+            shorts = external_shorts(self._books)
+            certain = {each.key: each for each in shorts}
+            events += weigh(
+                self._books, shorts, certain, (Difference.EXTERNAL_SHORT,), self._settings.policies, now
+            ).events
+        if read.holdings is not None:
+            found = compare_holdings(self._books, read.holdings, moving)
+            events += self._weigh(HOLDINGS_AREA, found, HOLDING_NAMES, now, in_motion).events
+        if read.funds is not None and not open_records and not moving:
+            found = compare_funds(self._books, read.funds, tolerances)
+            tellable = balance_tellable(self._books)
+            events += self._weigh(
+                FUNDS_AREA, found, FUNDS_NAMES, now, lambda standing: standing.subject == BALANCE and not tellable
+            ).events
+        self._tell(events)
+
+    def _weigh(
+        self,
+        area: str,
+        found: list[Finding],
+        names: tuple[Difference, ...],
+        now: Nanos,
+        undecided: Callable[[DifferenceFound], bool] = lambda _standing: False,
+    ) -> Verdict:
+        before = self._doubtful.get(area, {})
+        verdict = weigh(self._books, found, before, names, self._settings.policies, now, undecided)
+        self._doubtful[area] = verdict.doubtful
+        return verdict
+
+    # -- fills that nobody told of -----------------------------------------------------------------------------------
+
+    def _heard(self, tag: str, filled: int) -> None:
+        """An update has come: what it tells was not missed."""
+        self._told[tag] = max(self._told.get(tag, 0), filled)
+        untold = self._untold.get(tag)
+        if untold is not None and filled >= untold.filled:
+            del self._untold[tag]
+
+    def _name_missed_fill(self, tag: str, untold: _Untold) -> None:
+        if self._waits_for_commit():
+            return
+        del self._untold[tag]
+        record = self._journal.record(tag)
+        if record is None:
+            return
+        now = self._clock.now_ns()
+        finding = missed_fill(record, untold.filled, untold.told)
+        if finding.key in self._books.standing:
+            return
+        events: list[ReconcileEvent] = [finding.journaled(self._settings.policies[finding.name], now)]
+        if record.booked >= untold.filled:
+            events.append(DifferenceCleared(finding.key[0], finding.key[1], "it is booked", now))
+        self._tell(events)
+
+    # -- journal -----------------------------------------------------------------------------------------------------
+
+    def _fold(self, record: JournalRecord) -> None:
+        self._books.apply(record)
+        if not self._live:
+            return
+        match record.event:
+            case FillSeen(tag=tag, filled=filled, found_by="order book"):
+                told = self._told.get(tag, 0)
+                if filled > told:
+                    due = self._mono_after(self._settings.update_grace_seconds)
+                    self._untold[tag] = _Untold(tag, filled, told, due)
+            case DifferenceFound() as found:
+                self._found(found)
+            case DifferenceCleared(name=name, subject=subject, why=why):
+                self._alert("info", "reconcile.cleared", f"{name} in {subject}: {why}")
+            case _:
+                pass
+
+    def _found(self, found: DifferenceFound) -> None:
+        text = f"{found.name} in {found.subject}: ours {found.ours}, the broker's {found.theirs}; {found.policy.value}"
+        self._alert(LEVELS[found.policy], "reconcile.difference", text)
+        self._halt(found)
+        if found.policy is Policy.FREEZE_STRATEGY:
+            for strategy in found.strategies:
+                self._routes.publish(self.context, CancelOpenOrders(strategy=strategy, why=found.name))
+        if found.policy is Policy.FREEZE_INSTRUMENT and found.instrument:
+            self._routes.publish(self.context, CancelOpenOrders(instrument=found.instrument, why=found.name))
+
+    def _halt(self, found: DifferenceFound) -> None:
+        if found.policy is Policy.HALT:
+            why = f"{found.name} in {found.subject}: ours {found.ours}, the broker's {found.theirs}"
+            self._routes.publish(self.context, SetTradingState(TradingState.HALTED, why, "reconcile"))
+
+    def _tell(self, events: list[ReconcileEvent]) -> None:
+        if not events:
+            return
+        self._told_number += 1
+        self._commit_until = self._mono_after(COMMIT_PATIENCE_SECONDS)
+        self._routes.publish(self.context, JournalDifferences(number=self._told_number, events=tuple(events)))
+
+    def _waits_for_commit(self) -> bool:
+        """Whether what was told last may not be journaled yet: judging now would find it all again."""
+        return self._taken_number < self._told_number and self._mono() < self._commit_until
+
+    # -- small things ------------------------------------------------------------------------------------------------
+
+    def _alert(self, level: str, name: str, text: str) -> None:
+        self._routes.publish(self.context, Alert(level=level, name=name, text=text, time=self._clock.now_ns()))
+
+    def _next_request(self) -> int:
+        self._request -= 1
+        return self._request
+
+    def _mono(self) -> Nanos:
+        return self.context.runtime.monotonic.now_ns()
+
+    def _mono_after(self, seconds: float) -> Nanos:
+        return self._mono() + int(seconds * SECOND)
