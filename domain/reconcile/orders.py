@@ -50,14 +50,17 @@ class Foreign(Struct, frozen=True):
 
 
 def record_of(row: BrokerOrder, own: Own) -> OrderRecord | None:
-    """Our order that the row is of: by its id, by a tag, or as a child of one of ours."""
+    """Our order that the row is of: by its id, as a child of one of ours, or by a tag (which alone is no proof)."""
     record = own.record_of(row.order_id)
     if record is None and row.parent_order_id:
         record = own.record_of(row.parent_order_id)
     if record is not None:
         return record
-    found = (own.record(tag) for tag in row.tags)
-    return next((each for each in found if each is not None), None)
+    for tag in row.tags:
+        tagged = own.record(tag)
+        if tagged is not None and (tagged.order.side, tagged.order.symbol) == (row.side, row.symbol):
+            return tagged
+    return None
 
 
 def foreign_orders(

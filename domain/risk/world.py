@@ -59,7 +59,7 @@ class World:
 
     def account(self, read: AccountRead) -> None:
         """What the broker holds for us, and how much of it is used already; nothing where it could not be read."""
-        if not read.error:
+        if read.holdings is not None:
             self._holdings = {
                 f"{row.exchange}:{row.symbol}": (row.quantity + row.t1_quantity, row.used_quantity)
                 for row in read.holdings

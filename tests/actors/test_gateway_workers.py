@@ -330,7 +330,7 @@ def test_the_account_is_read_whole(reading: Reading) -> None:
     reading.actor.receive(ReadAccount(request=8))
 
     (read,) = reading.context.of(AccountRead)
-    assert (read.request, [(p.symbol, p.quantity) for p in read.positions]) == (8, [("INFY", 4)])
+    assert (read.request, [(p.symbol, p.quantity) for p in read.positions or ()]) == (8, [("INFY", 4)])
     assert read.funds is not None and read.funds.cash == e4("1000000")
 
 

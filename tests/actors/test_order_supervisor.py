@@ -12,7 +12,6 @@ from actors.runtime import Lane
 from domain.messages.broker import (
     Accepted,
     BrokerOrder,
-    BrokerPosition,
     BrokerStatus,
     BrokerTrade,
     Funds,
@@ -24,7 +23,6 @@ from domain.messages.broker import (
 from domain.messages.control import Alert, TradingState, TradingStateChanged
 from domain.messages.journal import (
     DayOpened,
-    DifferenceFound,
     FillSeen,
     IntentAccepted,
     IntentExpired,
@@ -57,7 +55,7 @@ from domain.messages.orders import (
     TradesRead,
 )
 from domain.orders.tags import tag_for
-from domain.values import MINUTE, OrderKind, Product, Side, e4
+from domain.values import MINUTE, OrderKind, Side, e4
 from tests.actors.stage import Stage, Told, own
 from tests.support.orders import a_row, a_trade, an_intent
 
@@ -116,7 +114,8 @@ class Desk:
         self.actor.receive(OrderBookRead(1, rows, trades, error))
 
     def account(self, *, error: str = "") -> None:
-        self.actor.receive(AccountRead(1, (), (), None if error else FUNDS, error))
+        (asked,) = self.context.of(ReadAccount)[-1:]
+        self.actor.receive(AccountRead(asked.request, None, None, None if error else FUNDS, error))
 
     def reconciled(self) -> Desk:
         self.book()
@@ -172,7 +171,7 @@ def test_the_intent_is_in_the_file_before_anybody_is_told(stage: Stage, desk: De
     assert durable and set(durable) == {1}
     told = [type(t.message).__name__ for t in desk.context.told]
     assert told[-1] == "SubmitOrder"
-    assert told.count("JournalRecord") == 4  # risk, portfolio, strategy, reporter
+    assert told.count("JournalRecord") == 5  # risk, portfolio, strategy, reporter, reconciler
     (_, submit) = desk.submitted()[0]
     assert submit.order.tag == tag_for("ma:1")
     assert (submit.order.symbol, submit.order.quantity, submit.reduce_only_proof) == ("INFY", 10, False)
@@ -301,7 +300,7 @@ def test_a_tag_alone_does_not_make_an_order_ours(desk: Desk) -> None:
     desk.updated(replace(a_row(record, BrokerStatus.OPEN), side=Side.SELL))
 
     assert desk.record().state is OrderState.SENDING
-    assert desk.context.words().count("order.external") == 1
+    assert [type(each).__name__ for each in desk.stored()][-1] == "SendingClaimed"
 
 
 @pytest.mark.parametrize("reorder", [lambda rows: rows, lambda rows: [*reversed(rows)], lambda rows: [*rows, *rows]])
@@ -453,30 +452,7 @@ def test_a_row_for_an_order_that_was_never_sent_is_a_critical_alert_and_no_crash
 # -- reconciliation ----------------------------------------------------------------------------------------------------
 
 
-def foreign(order_id: str = "999") -> tuple[BrokerOrder, BrokerTrade]:
-    row = BrokerOrder(
-        order_id, (), BrokerStatus.COMPLETE, "COMPLETE", "NSE", "SBIN", Side.BUY, Product.MIS, 5, 5, 0, 0, 0, "", 0, 0
-    )
-    return row, BrokerTrade("T9", order_id, "NSE", "SBIN", Side.BUY, Product.MIS, 5, e4("800"), 0)
-
-
-def test_orders_made_by_others_are_logged_once_and_their_trades_reported_at_the_start(desk: Desk) -> None:
-    row, trade = foreign()
-
-    desk.book(row, trades=(trade,))
-    desk.book(row, trades=(trade,))
-    desk.updated(row)
-
-    assert desk.context.words().count("order.external") == 1
-    differences = [e for e in desk.stored() if isinstance(e, DifferenceFound)]
-    assert [(d.name, d.subject, d.ours, d.theirs) for d in differences] == [
-        ("external order", "NSE:SBIN", "none", "order 999: BUY 5")
-    ]
-    (alert,) = desk.context.of(Alert)
-    assert (alert.level, alert.name) == ("critical", "reconcile.difference")
-
-
-def test_it_is_ready_once_the_books_were_compared(desk: Desk) -> None:
+def test_it_is_ready_once_it_follows_the_book_and_the_day_is_open(desk: Desk) -> None:
     assert len(desk.context.of(ReadOrderBook)) == 1
     desk.book(error="not reachable")
     assert desk.context.of(ReadAccount) == []
@@ -506,42 +482,6 @@ def test_the_day_is_opened_once_whatever_restarts(stage: Stage, desk: Desk) -> N
     Desk(stage).reconciled()
 
     assert kinds(list(Desk(stage).stored())) == ["DayOpened"]
-
-
-def test_positions_that_differ_are_journaled_with_both_sides_and_alerted(stage: Stage, desk: Desk) -> None:
-    record = desk.resting()
-    desk.book(a_row(record, BrokerStatus.COMPLETE, 10), trades=(a_trade(record, "T1", 10),))
-    desk.context.afresh()
-
-    desk.account()  # the broker shows no position
-
-    differences = [e for e in desk.stored() if isinstance(e, DifferenceFound)]
-    assert [(d.name, d.subject, d.ours, d.theirs) for d in differences] == [("position", "NSE:INFY MIS", "10", "0")]
-    (alert,) = desk.context.of(Alert)
-    assert (alert.level, alert.name) == ("critical", "reconcile.difference")
-    assert "ours 10, the broker's 0" in alert.text
-    assert desk.ready()
-
-
-def test_positions_are_not_compared_while_fills_are_on_their_way(desk: Desk) -> None:
-    record = desk.resting()
-    desk.book(a_row(record, BrokerStatus.OPEN, 4))  # seen, and not booked yet
-    desk.context.afresh()
-
-    desk.actor.receive(AccountRead(2, (BrokerPosition("NSE", "INFY", Product.MIS, 4, 0, 4, 0, 0, 0, 0),), (), FUNDS))
-
-    assert [e for e in desk.stored() if isinstance(e, DifferenceFound)] == []
-    assert desk.ready()
-
-
-def test_a_difference_is_told_once(desk: Desk) -> None:
-    record = desk.resting()
-    desk.book(a_row(record, BrokerStatus.COMPLETE, 10), trades=(a_trade(record, "T1", 10),))
-
-    desk.account()
-    desk.account()
-
-    assert len([e for e in desk.stored() if isinstance(e, DifferenceFound)]) == 1
 
 
 def test_a_feed_that_reconnects_makes_it_read_the_book(desk: Desk) -> None:

@@ -26,6 +26,7 @@ from actors.market_data import MarketData
 from actors.operator import Operator
 from actors.orders import OrderSupervisor
 from actors.portfolio import Portfolio
+from actors.reconciler import Reconciler
 from actors.reporter import Reporter
 from actors.risk import RiskGate
 from actors.routes import MESSAGE_MODULES, QUERIES, ROUTES, Route, Routes, Topology
@@ -50,6 +51,7 @@ TOPOLOGY = Topology(strategies=(STRATEGY,), by_token={1: (STRATEGY,)})
 ACTORS: Mapping[str, type[Actor]] = {
     routes.SESSION: Session,
     routes.PORTFOLIO: Portfolio,
+    routes.RECONCILER: Reconciler,
     routes.RISK: RiskGate,
     routes.ORDERS: OrderSupervisor,
     routes.gateway_entry(0): OrderWorker,
@@ -230,7 +232,7 @@ def test_a_forgotten_route_receiver_or_case_is_found() -> None:
         (orders.Denied("i", "s1", orders.DenyReason.HALTED, "", 1), ("strategy.s1", "reporter")),
         (orders.Denied("i", "gone", orders.DenyReason.HALTED, "", 1), ("reporter",)),
         (orders.IntentVoided("i", "gone", ""), ("risk",)),
-        (journal.JournalAdvanced(1), ("risk", "portfolio", "strategy.s1")),
+        (journal.JournalAdvanced(1), ("risk", "portfolio", "strategy.s1", "reconciler")),
         (JobDue(JobKind.SQUARE_OFF, "equity", 1, 1), ("risk",)),
         (JobDue(JobKind.DRILL_CRASH_STRATEGY, "s1", 1, 1), ("strategy.s1", "alerts", "reporter")),
     ],

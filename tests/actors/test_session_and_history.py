@@ -143,7 +143,11 @@ def test_who_hears_of_an_opened_session_hears_of_which_login(desk: Desk) -> None
     desk.start()
 
     assert [(each.opened, each.expires) for each in desk.context.of(SessionOpened)] == [(FACTS.opened, FACTS.expires)]
-    assert {told.to for told in desk.context.told if isinstance(told.message, SessionOpened)} == {"risk", "feed.0"}
+    assert {told.to for told in desk.context.told if isinstance(told.message, SessionOpened)} == {
+        "risk",
+        "feed.0",
+        "reconciler",
+    }
 
 
 @pytest.mark.parametrize("message", [SessionLost("token refused", 0), EXPIRY])
