@@ -66,6 +66,9 @@ ANSWER_PATIENCE_SECONDS: Final = 100.0
 COMMIT_PATIENCE_SECONDS: Final = 10.0
 """What was told to the order supervisor and is not journaled by then was lost with it."""
 
+GTT_PATIENCE_SECONDS: Final = 30.0
+"""So long an order may turn out to be one that a GTT of ours made."""
+
 START_ROUNDS_MAX: Final = 5
 """A start does not wait for ever on what changes with every look: it is looked at again all day."""
 
@@ -139,6 +142,7 @@ class Reconciler(Actor):
         self._commit_until: Nanos = 0
         self._untold: dict[str, _Untold] = {}
         self._told: dict[str, int] = {}
+        self._spared: dict[str, Nanos] = {}
         self._rounds = 0
         self._is_ready = False
         self._live = False
@@ -257,7 +261,14 @@ class Reconciler(Actor):
     def _judge_orders(self, read: OrderBookRead) -> None:
         now, policies = self._clock.now_ns(), self._settings.policies
         foreign = foreign_orders(
-            self._books, read.orders, read.trades, self._journal, self._user_id, self._instruments, now
+            self._books,
+            read.orders,
+            read.trades,
+            self._journal,
+            self._user_id,
+            self._instruments,
+            now,
+            self._perhaps_fired(read.orders),
         )
         events: list[ReconcileEvent] = [each.journaled(policies[each.name], now) for each in foreign.findings]
         events += foreign.trades
@@ -270,6 +281,15 @@ class Reconciler(Actor):
         events += self._weigh(ORDERS_AREA, missing, MISSING_NAMES, now).events
         events += [lapse(record, now) for record in lapsed]
         self._tell(events)
+
+    def _perhaps_fired(self, rows: tuple[BrokerOrder, ...]) -> list[str]:
+        """Orders in an instrument where a GTT of ours rests: the order supervisor looks whether it made them."""
+        resting = {(each.gtt.exchange, each.gtt.symbol) for each in self._journal.gtts() if not each.state.final}
+        if not resting:
+            return []
+        mono, until = self._mono(), self._mono_after(GTT_PATIENCE_SECONDS)
+        there = [row.order_id for row in rows if not row.tags and (row.exchange, row.symbol) in resting]
+        return [order_id for order_id in there if self._spared.setdefault(order_id, until) > mono]
 
     def _judge_account(self, read: AccountRead) -> None:
         now, tolerances = self._clock.now_ns(), self._settings.tolerances

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -71,13 +71,15 @@ def foreign_orders(
     user_id: str,
     instruments: Mapping[str, Instrument],
     now: Nanos,
+    spared: Collection[str] = (),
 ) -> Foreign:
     """Everything in the book that no order of ours made.
 
+    spared   ids of orders that may still turn out to be ours (a GTT's)
     user_id  the account's: an order that somebody else placed and that closes what is held is the broker's square-off
     """
-    foreign = [row for row in rows if record_of(row, own) is None]
-    ours = {row.order_id for row in rows if row not in foreign}
+    ours = {row.order_id for row in rows if record_of(row, own) is not None} | set(spared)
+    foreign = [row for row in rows if row.order_id not in ours]
     names = {row.order_id: _name(books, row, user_id) for row in foreign}
     for row in foreign:
         # Once a square-off, always one: by now it may have nothing left to close.
