@@ -18,8 +18,8 @@ from domain.messages.operator import (
     OperatorCommand,
     OperatorRequest,
     Resolve,
-    Switch,
     Resume,
+    Switch,
     is_harmless_again,
 )
 from domain.values import SECOND

@@ -30,6 +30,7 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.orders.tags import tag_for
+from domain.orders.transitions import tag_of
 from domain.values import Product, Side
 from tests.runtime.machines import DEEP, NORMAL, run_machine
 from tests.support.orders import NOW, an_accepted, an_intent
@@ -203,7 +204,8 @@ class JournalMachine(RuleBasedStateMachine):
         """Fold the event into the model; what must be raised instead, if it may not be."""
         if isinstance(event, DayOpened | DifferenceFound):
             return None
-        state = states.get(event.tag)
+        tag = tag_of(event)
+        state = states.get(tag)
         if isinstance(event, FillSeen | TradeBooked):
             if state in (None, I, X):
                 return IllegalTransition
@@ -218,7 +220,7 @@ class JournalMachine(RuleBasedStateMachine):
             return None
         if state is None or (state, to) not in MOVES:
             return IllegalTransition
-        states[event.tag] = to
+        states[tag] = to
         return None
 
     def _event(self, tag: str, what: OrderState | str) -> JournalEvent:
