@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from domain.costs.kinds import charge_kind
 from domain.costs.note import ChargeableTrade, NoteBuilder
 from domain.messages.journal import TradeBooked
-from domain.portfolio.ledger import Ledger, RoundTrip, carried, traded
-from domain.values import E4, Instrument, Product
+from domain.portfolio.ledger import Ledger, carried, traded
+from domain.risk.facts import StrategyStands
+from domain.values import E4, Instrument, Nanos, Product
 from research.data.days import date_of
 from research.records import DayRow
 from research.settings import STRATEGY, Charges
@@ -32,7 +33,9 @@ class Account:
         self._note: NoteBuilder | None = None
         self._owed: E4 | None = 0
         self._flat_orders: set[str] = set()
-        self.round_trips: list[RoundTrip] = []
+        self._trades = 0
+        self._losses = 0
+        self._last_loss: Nanos = 0
 
     def open_day(self, number: int) -> None:
         """A new day: former figures are settled into the opening cash."""
@@ -41,6 +44,7 @@ class Account:
         self._ledgers = {token: carried(each) for token, each in self._ledgers.items() if each.lots}
         self._carried_cost = sum(each.cost for each in self._ledgers.values())
         self._flat_orders.clear()
+        self._trades = self._losses = self._last_loss = 0
         self._owed = 0
         self._note = NoteBuilder(self._charges.on(date_of(number))) if self._charges.flat is None else None
 
@@ -75,8 +79,11 @@ class Account:
         )
         self._ledgers[trade.token], trip = traded(ledger, trade)
         self._flow -= trade.side.sign * trade.quantity * trade.price * instrument.multiplier
+        if not ledger.lots:
+            self._trades += 1
         if trip is not None:
-            self.round_trips.append(trip)
+            self._losses = self._losses + 1 if trip.gross < 0 else 0
+            self._last_loss = trip.closed if trip.gross < 0 else self._last_loss
 
     def mark(self, token: int, price: E4) -> None:
         """The newest price."""
@@ -117,6 +124,10 @@ class Account:
     def day_pnl(self) -> E4:
         """Realised + unrealised - charges of the day; what was carried into it counts at what it had cost."""
         return self.worth - self._opening - self._carried_cost
+
+    def stands(self) -> StrategyStands:
+        """What the risk gate is told of the one strategy."""
+        return StrategyStands(day_pnl=self.day_pnl, trades=self._trades, losses=self._losses, last_loss=self._last_loss)
 
     def row(self, number: int) -> DayRow:
         """The day as it stands."""

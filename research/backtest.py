@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.portfolio.ledger import RoundTrip
 from domain.ports import Calendar
@@ -17,7 +18,7 @@ from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
 from domain.values import E4, IST, Nanos, ist, nanos
 from research.data.candles import Candles, fingerprint
-from research.data.days import date_of
+from research.data.days import date_of, number_of
 from research.event_engine import EventEngine
 from research.records import Outcome, Run
 from research.settings import RunSettings
@@ -84,14 +85,30 @@ def backtest(
     clock: Callable[[], float] = time.perf_counter,
 ) -> Backtest:
     """Run it. Bars before `first_day` are learnt from and not decided on. Raises ValueError for what cannot be run."""
+    from research.compiled import CompiledUnfit, prepare
+
     refuse(series, settings)
-    if engine == "compiled":
-        raise ValueError("--engine compiled: there is no compiled engine yet")
     decide_from = 0 if first_day is None else nanos(dt.datetime.combine(first_day, dt.time(), IST))
     started = clock()
     compiled = 0.0
-    used, why = "event", "asked for" if engine == "event" else "the only one"
-    run = EventEngine(strategy, series, settings, calendar, decide_from).run()
+    used, why = "event", "asked for"
+    run: Run | None = None
+    if engine != "event":
+        try:
+            prepared = prepare(strategy, series, settings, calendar, decide_from)
+            compiled = clock() - started
+            run = prepared.run()
+            used, why = "compiled", "asked for" if engine == "compiled" else "a rule, and fills that it can do"
+        except CompiledUnfit as unfit:
+            if engine == "compiled":
+                raise ValueError(f"--engine compiled: {unfit}") from None
+            why = str(unfit)
+            compiled = clock() - started
+    if run is None:
+        run = EventEngine(strategy, series, settings, calendar, decide_from).run()
+    if first_day is not None:
+        from_number = number_of(first_day)
+        run = replace(run, days=tuple(day for day in run.days if day.day >= from_number))
     spent = clock() - started - compiled
     return Backtest(
         strategy=name or type(strategy).__name__,

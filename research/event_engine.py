@@ -27,7 +27,7 @@ from domain.messages.journal import (
     OrderState,
     TradeBooked,
 )
-from domain.messages.market import BarsBackfilled, PriceChanged
+from domain.messages.market import PriceChanged
 from domain.messages.orders import Denied, OrderIntent
 from domain.ports import Calendar
 from domain.risk import MarketFacts, RiskBook, check, flatten_intents
@@ -38,13 +38,13 @@ from domain.strategy.runner import RunnerSettings, StrategyRunner
 from domain.values import E4, SECOND, Nanos, Product
 from research.account import Account
 from research.data.candles import Candles
-from research.data.days import DAY_NS, IST_NS, at_time, date_of, hours_of
+from research.data.days import DAY_NS, IST_NS, date_of, hours_of
 from research.exchange import Exchange, Execution, Resting
 from research.fills import Inside, draw
+from research.hours import NEVER, cutoff_at, square_off_at
 from research.records import DayRow, FillRow, OrderRow, Outcome, Run, denial_number, reason_number
 from research.settings import STRATEGY, RunSettings
 
-_ALWAYS: Final = 1 << 62
 _REFUSAL: Final = 1
 """Salt of the draws that decide on refusals."""
 
@@ -70,7 +70,7 @@ class EventEngine:
         self._calendar = calendar if self._sessions else None
         self._instruments = {each.instrument.token: each.instrument for each in series}
         self._where = {each.instrument.token: at for at, each in enumerate(series)}
-        valid = settings.intent_valid_seconds if self._sessions else float(_ALWAYS // SECOND // 4)
+        valid = settings.intent_valid_seconds if self._sessions else float(NEVER // SECOND // 4)
         self._valid = int(valid * SECOND)
         self._strategy = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy)
         self._runner = StrategyRunner(
@@ -104,16 +104,16 @@ class EventEngine:
         self._flattening: set[int] = set()
         self._halted = False
         self._price: dict[int, tuple[E4, Nanos]] = {}
-        self._progress = 0
+        self._day_peak = 0
+        self._peak = settings.cash
+        self._stale: set[int] = set()
 
     # -- the past, in order --------------------------------------------------------------------------------------------
 
     def run(self) -> Run:
         """Run it all."""
         self._runner.quiet_until = self._decide_from
-        for token, seconds in self._runner.series:
-            # There is no history before the data: whatever is to be learnt is learnt from its first bars.
-            self._runner.backfilled(BarsBackfilled(token, seconds, ()), 0)
+        self._runner.start_cold()
         for bars in _by_time(self._series):
             self._advance(bars.time)
             if bars.closing:
@@ -156,9 +156,7 @@ class EventEngine:
             self._mark(token, price, now)
             for done in self._exchange.at_close(where):
                 self._execute(done, now)
-            if self._settings.fill.inside is Inside.CLOSE and not (
-                self._is_rule and self._account.quantity(token) == 0
-            ):
+            if self._settings.fill.inside is Inside.CLOSE and self._wants_price(token):
                 self._tell_price(token, price, now, now, None)
         self._guard(now)
         for where, index in rows:
@@ -171,6 +169,7 @@ class EventEngine:
         self._day = day
         self._account.open_day(day)
         self._halted = False
+        self._day_peak = 0
         self._flattening.clear()
         self._cutoffs.clear()
         self._hours.clear()
@@ -180,14 +179,9 @@ class EventEngine:
         for token, each in self._instruments.items():
             opens, closes = hours_of(day, each.session, self._calendar)
             self._hours[each.session.value] = (opens, closes)
-            cutoff = self._settings.mis_cutoff.get(each.session)
-            self._cutoffs[each.session.value] = (
-                _ALWAYS if not self._sessions else None if cutoff is None else at_time(day, cutoff)
-            )
-            at = self._settings.square_off.get(each.session)
-            if self._sessions and self._settings.product is Product.MIS and at is not None and closes > opens:
-                usual = at_time(day, at)
-                due = usual if opens < usual < closes else max(opens, closes - 600 * SECOND)
+            self._cutoffs[each.session.value] = cutoff_at(day, each.session, self._settings, self._calendar)
+            due = square_off_at(day, each.session, self._settings, self._calendar)
+            if due != NEVER:
                 times.setdefault(due, []).append(token)
         self._square_offs = [(due, tuple(tokens)) for due, tokens in sorted(times.items())]
 
@@ -225,10 +219,10 @@ class EventEngine:
         candles = self._series[where]
         token = candles.instrument.token
         opened = int(candles.open[index])
-        now = start + candles.interval // 2
+        now = start
         for each in self._exchange.touched(where):
             self._execute(each, now)
-        if not self._runner.needs.prices or (self._is_rule and self._account.quantity(token) == 0):
+        if not self._runner.needs.prices or not self._wants_price(token):
             return
         steps = 0
 
@@ -254,6 +248,16 @@ class EventEngine:
             if current != turn:
                 told(turn, turn)
                 current = turn
+
+    def _wants_price(self, token: int) -> bool:
+        """A rule that holds nothing has no use for prices, but for one that tells it so."""
+        if not self._is_rule or self._account.quantity(token):
+            return True
+        if token in self._stale:
+            if token not in self._flattening:
+                self._stale.discard(token)
+            return True
+        return False
 
     def _turns(self, where: int, index: int) -> tuple[E4, E4, E4]:
         candles = self._series[where]
@@ -289,7 +293,7 @@ class EventEngine:
         number = len(self._orders)
         signed = intent.side.sign * intent.quantity
         where = self._where[intent.token]
-        row = OrderRow(now, where, signed, intent.reduce_only, reason_number(intent.reason), Outcome.OPEN, 0)
+        row = OrderRow(now, where, signed, intent.reduce_only, reason_number(intent.reason), int(Outcome.OPEN), 0)
         if isinstance(verdict, Denied):
             self._orders.append(_with(row, Outcome.DENIED, denial_number(verdict.reason)))
             self._runner.refused(intent.intent_id)
@@ -343,6 +347,8 @@ class EventEngine:
         )
         self._fills.append(FillRow(resting.number, when, resting.where, intent.side.sign * done.quantity, done.price))
         self._account.book(trade)
+        if self._account.quantity(intent.token) == 0:
+            self._stale.add(intent.token)
         self._tell(trade, when)
         if resting.remaining == 0:
             self._finish(resting, Outcome.FILLED, OrderState.COMPLETE, when)
@@ -379,14 +385,21 @@ class EventEngine:
             instrument=instrument,
             price=price,
             price_received=received,
-            hours=(0, _ALWAYS) if not self._sessions else hours if hours and hours[1] > hours[0] else None,
+            hours=(0, NEVER) if not self._sessions else hours if hours and hours[1] > hours[0] else None,
             mis_cutoff=self._cutoffs.get(instrument.session.value),
             available_cash=self._account.worth,
             day_pnl=self._account.day_pnl,
+            # What a file of candles does not say is not held against it.
+            sessions_to_expiry=1_000 if instrument.expiry is None else None,
+            strategy=self._account.stands(),
+            day_peak=self._day_peak,
+            drawdown=max(self._peak - self._account.worth, 0),
         )
 
     def _guard(self, now: Nanos) -> None:
         """The day's loss limit, and what it or the square-off has still to close."""
+        self._day_peak = max(self._day_peak, self._account.day_pnl)
+        self._peak = max(self._peak, self._account.worth)
         if not self._halted and -self._account.day_pnl >= self._settings.limits.daily_loss_max:
             self._halted = True
             self._flattening.update(self._instruments)
@@ -397,12 +410,12 @@ class EventEngine:
     def _square_off(self, tokens: tuple[int, ...], now: Nanos) -> None:
         self._flattening.update(tokens)
         self._runner.square_off(tokens, now)
-        for resting in self._exchange.withdraw(self._where[token] for token in tokens):
-            self._cancel(resting, now)
         self._flatten(now, "square-off")
 
     def _flatten(self, now: Nanos, why: str) -> None:
         self._risk.expire_holds(now)
+        for resting in self._exchange.withdraw(self._where[token] for token in self._flattening):
+            self._cancel(resting, now)
         prices = {token: price for token, (price, _) in self._price.items()}
         for intent in flatten_intents(self._risk, tuple(self._flattening), now, now + self._valid, prices, why):
             self._submit(intent, now, None)
@@ -467,4 +480,4 @@ def _grouped(series: Sequence[Candles]) -> Iterator[tuple[Nanos, list[tuple[int,
 
 
 def _with(row: OrderRow, outcome: Outcome, denial: int) -> OrderRow:
-    return OrderRow(row.time, row.where, row.signed, row.reduce_only, row.reason, outcome, denial)
+    return OrderRow(row.time, row.where, row.signed, row.reduce_only, row.reason, int(outcome), denial)

@@ -108,11 +108,12 @@ class Exchange:
         resting.arrives = resting.placed + late * _MILLISECOND
         bar = self._bars.get(resting.where)
         self._resting.append(resting)
-        if bar is None or not bar.running or resting.placed <= bar.start:
+        if bar is None or not bar.running or resting.intent.kind is not OrderKind.MARKET:
             return []
-        resting.at_close = resting.intent.kind is OrderKind.MARKET
-        if inside is None or resting.intent.kind is not OrderKind.MARKET:
+        resting.at_close = bar.start < resting.placed < bar.start + bar.interval
+        if inside is None:
             return []
+        resting.at_close = True
         if resting.arrives >= bar.start + bar.interval:
             resting.at_close = False
             return []

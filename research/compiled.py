@@ -1,0 +1,350 @@
+"""The compiled engine: whether it can do a run, the arrays for it, and the run back out of them."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from msgspec import Struct
+
+from domain.costs.kinds import charge_kind
+from domain.costs.rates import fees_on, rates_on
+from domain.indicators.batch import BarArrays, column
+from domain.market.buckets import DAY_SECONDS
+from domain.messages.orders import DenyReason
+from domain.orders.placing import CASH_FREEZE_QUANTITY
+from domain.ports import Calendar
+from domain.risk.limits import RiskLimits, exactly
+from domain.strategy.adapter import RuleEvents
+from domain.strategy.event import EventStrategy
+from domain.strategy.rule import RuleStrategy
+from domain.strategy.sizing import FixedQuantity
+from domain.values import MINUTE, SECOND, InstrumentKind, Nanos, Product
+from research.data.candles import Candles
+from research.data.days import date_of, days_of
+from research.hours import NEVER, cutoff_at, square_off_at
+from research.kernel import layout
+from research.kernel.build import NotCompilable, keeps_state, load_kernel, parameters_for, state_of
+from research.kernel.layout import Market, Rules
+from research.kernel.own import drive
+from research.records import DayRow, FillRow, OrderRow, Run, denial_number
+from research.settings import RunSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ROWS_LEAST: Final = 4_096
+_NUMBER_MAX: Final = 1 << 55
+_WHY: Final = {
+    layout.TOO_LARGE: "an amount is too large for 64 bits",
+    layout.TOO_MANY_LOTS: f"a position is made of more than {layout.LOTS_MAX} lots",
+    layout.SLICED: "a position is above the freeze quantity and has to be left in slices",
+}
+
+
+class CompiledUnfit(Exception):
+    """This run is not for the compiled engine; the text says why."""
+
+
+class Prepared(Struct, frozen=True):
+    """A rule compiled and the arrays laid out; `run` as often as one likes."""
+
+    module: types.ModuleType
+    market: Market
+    columns: tuple[Any, ...]
+    rules: Rules
+    rates: Any
+    params: Any
+    state: Any
+    cash: int
+
+    def run(self) -> Run:
+        """Run it. Raises CompiledUnfit where a number would leave 64 bits."""
+        account, orders, fills, days = self.numbers()
+        return Run(
+            tuple(OrderRow(r[0], r[1], r[2], bool(r[3]), r[4], r[5], r[6]) for r in orders.tolist()),
+            tuple(FillRow(*row) for row in fills.tolist()),
+            tuple(DayRow(*row) for row in days.tolist()),
+            int(account[layout.DECIDED]),
+        )
+
+    def numbers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The same as arrays: account, orders, fills, days."""
+        room = max(_ROWS_LEAST, len(self.market.start) // 8)
+        while True:
+            account = np.zeros(layout.NUMBERS, dtype=np.int64)
+            account[layout.OPENING] = account[layout.PEAK] = self.cash
+            lots = np.zeros((2, layout.LOTS_MAX), dtype=np.int64)
+            recent = np.zeros(layout.RECENT_MAX, dtype=np.int64)
+            orders = np.empty((room, 7), dtype=np.int64)
+            fills = np.empty((room, 5), dtype=np.int64)
+            days = np.empty((len(self.market.number), 4), dtype=np.int64)
+            self.module.kernel(
+                self.market,
+                self.columns,
+                np.array(self.rules, dtype=np.int64),
+                self.rates,
+                self.params,
+                self.state,
+                account,
+                lots,
+                recent,
+                orders,
+                fills,
+                days,
+            )
+            status = int(account[layout.STATUS])
+            if status == layout.FULL:
+                room *= 4
+                continue
+            if status != layout.RUNNING:
+                raise CompiledUnfit(_WHY[status])
+            counts = account[layout.ORDERS], account[layout.FILLS], account[layout.DAYS]
+            return account, orders[: counts[0]], fills[: counts[1]], days[: counts[2]]
+
+
+def prepare(
+    strategy: RuleStrategy | EventStrategy,
+    series: Sequence[Candles],
+    settings: RunSettings,
+    calendar: Calendar,
+    decide_from: Nanos,
+) -> Prepared:
+    """Compile and lay out. Raises CompiledUnfit."""
+    if isinstance(strategy, EventStrategy):
+        raise CompiledUnfit("an EventStrategy is any Python")
+    refuse(strategy, series, settings)
+    candles = series[0]
+    sessions = settings.sessions and candles.interval_seconds < DAY_SECONDS
+    known = calendar if sessions else None
+    market, rates = _market(candles, settings, known)
+    arrays = bar_arrays(candles, market)
+    names = strategy.indicators()
+    columns = tuple(column(each, arrays, candles.interval_seconds, drive) for each in names.values())
+    module = load_kernel(strategy)
+    prepared = Prepared(
+        module=module,
+        market=market,
+        columns=columns,
+        rules=_rules(strategy, candles, settings, decide_from, sessions=sessions),
+        rates=rates,
+        params=parameters_for(strategy, module),
+        state=state_of(strategy),
+        cash=settings.cash,
+    )
+    compile_now(prepared)
+    return prepared
+
+
+def compile_now(prepared: Prepared) -> None:
+    """Have numba compile (or find on disk) what these arguments need. Raises CompiledUnfit."""
+    from numba.core.errors import NumbaError
+
+    nothing = prepared.market._replace(number=prepared.market.number[:0])
+    try:
+        msgspec_replace(prepared, market=nothing).numbers()
+    except NumbaError as error:
+        raise CompiledUnfit(f"numba cannot compile it: {_first_line(error)}") from None
+    except NotCompilable as error:
+        raise CompiledUnfit(str(error)) from None
+
+
+def refuse(strategy: RuleStrategy, series: Sequence[Candles], settings: RunSettings) -> None:
+    """Raises CompiledUnfit for what the loop does not do."""
+    if strategy.legs:
+        raise CompiledUnfit("it trades several instruments together")
+    if len(series) != 1:
+        raise CompiledUnfit(f"there are {len(series)} instruments on one account")
+    if not settings.fill.plain:
+        raise CompiledUnfit("fills with participation, latency or refusals are the event engine's")
+    one = series[0].instrument
+    if one.kind in (InstrumentKind.CALL, InstrumentKind.PUT) and one.strike:
+        raise CompiledUnfit("margins of sold options are the event engine's")
+    if one.expiry is not None:
+        raise CompiledUnfit("contracts that expire are the event engine's")
+    if exactly(settings.limits.repeat_seconds) > series[0].interval_seconds:
+        raise CompiledUnfit("the limit on repeated orders is longer than a bar")
+
+
+def bar_arrays(candles: Candles, market: Market) -> BarArrays:
+    """Bars in rupees for indicators."""
+    lengths = np.diff(market.first)
+    return BarArrays(
+        start=candles.start,
+        end=candles.start + candles.interval,
+        opens=np.repeat(market.opens // SECOND, lengths),
+        closes=np.repeat(market.closes // SECOND, lengths),
+        open=candles.open / 10_000,
+        high=candles.high / 10_000,
+        low=candles.low / 10_000,
+        close=candles.close / 10_000,
+        volume=candles.volume.astype(np.float64),
+    )
+
+
+def _market(candles: Candles, settings: RunSettings, calendar: Calendar | None) -> tuple[Market, NDArray[np.int64]]:
+    one = candles.instrument
+    days = days_of(candles.start, candles.interval_seconds, one.session, calendar)
+    opens, closes = days.opens, days.closes
+    numbers = days.number.tolist()
+    square_off = [square_off_at(number, one.session, settings, calendar) for number in numbers]
+    cutoff = [cutoff_at(number, one.session, settings, calendar) for number in numbers]
+    tariff, rates = _tariff(candles, settings, numbers)
+    return (
+        Market(
+            candles.start,
+            candles.open,
+            candles.high,
+            candles.low,
+            candles.close,
+            candles.volume,
+            days.number,
+            days.first,
+            opens,
+            closes,
+            np.array([-1 if each is None else each for each in cutoff], dtype=np.int64),
+            np.array(square_off, dtype=np.int64),
+            tariff,
+        ),
+        rates,
+    )
+
+
+def _tariff(
+    candles: Candles, settings: RunSettings, numbers: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The row of the rates for each day, and the rows."""
+    if settings.charges.flat is not None:
+        return np.zeros(len(numbers), dtype=np.int64), np.zeros((1, len(layout.RATES)), dtype=np.int64)
+    one = candles.instrument
+    kind = charge_kind(one, settings.product)
+    rows: dict[tuple[int, ...], int] = {}
+    places = []
+    for number in numbers:
+        day = settings.charges.on(date_of(number))
+        rates, fees = rates_on(day, one.exchange, kind), fees_on(day)
+        row = (
+            -1 if rates.brokerage is None else rates.brokerage,
+            rates.tax_buy,
+            rates.tax_sell,
+            rates.exchange,
+            rates.ipft,
+            rates.sebi,
+            rates.stamp_buy,
+            rates.brokerage_cap,
+            fees.gst_percent,
+            fees.dp,
+        )
+        places.append(rows.setdefault(row, len(rows)))
+    return np.array(places, dtype=np.int64), np.array(list(rows), dtype=np.int64).reshape(-1, len(layout.RATES))
+
+
+def _rules(
+    strategy: RuleStrategy, candles: Candles, settings: RunSettings, decide_from: Nanos, *, sessions: bool
+) -> Rules:
+    one, limits = candles.instrument, settings.limits
+    needs = RuleEvents(strategy).needs()
+    sizing, product = settings.sizing, settings.product
+    freeze = one.freeze_quantity or (CASH_FREEZE_QUANTITY if one.kind is InstrumentKind.EQUITY else 0)
+    slice_from = one.freeze_quantity or CASH_FREEZE_QUANTITY
+    band, buffer = exactly(limits.price_band_percent), exactly(limits.margin_buffer_percent)
+    concentration, giveback = exactly(limits.concentration_max_percent), exactly(limits.profit_giveback_percent)
+    never, never_short, never_exit = _static(candles, limits, product)
+    rules = Rules(
+        interval=candles.interval,
+        sessions=int(sessions),
+        mis=int(product is Product.MIS),
+        delivery=int(one.kind is InstrumentKind.EQUITY and product is not Product.MIS),
+        valid=int(settings.intent_valid_seconds * SECOND) if sessions else NEVER // 4,
+        warm_up=needs.decides_after(candles.interval_seconds),
+        decide_from=decide_from,
+        has_state=int(keeps_state(strategy)),
+        tick=one.tick_size,
+        lot=one.lot_size,
+        multiplier=one.multiplier,
+        freeze=freeze * limits.slices_max,
+        freeze_slice=max(slice_from - slice_from % one.lot_size, one.lot_size),
+        fixed_quantity=sizing.quantity if isinstance(sizing, FixedQuantity) else 0,
+        fixed_value=0 if isinstance(sizing, FixedQuantity) else sizing.value,
+        capital=settings.capital,
+        inside=int(settings.fill.inside),
+        parts=settings.fill.parts,
+        ticks=settings.fill.slippage_ticks,
+        flat=-1 if settings.charges.flat is None else settings.charges.flat,
+        never=never,
+        never_short=never_short,
+        never_exit=never_exit,
+        margin_percent=limits.margin_percent(product),
+        buffer_top=buffer.numerator,
+        buffer_bottom=buffer.denominator,
+        band_top=band.numerator,
+        band_bottom=band.denominator,
+        quantity_per_order=limits.max_quantity_per_order,
+        value_per_order=limits.max_value_per_order,
+        per_second=limits.entries_allowed(limits.orders_per_second),
+        per_minute=limits.entries_allowed(limits.orders_per_minute),
+        per_day=limits.entries_allowed(limits.orders_per_day),
+        own_per_second=limits.entries_allowed(limits.strategy_orders_per_second),
+        own_per_minute=limits.entries_allowed(limits.strategy_orders_per_minute),
+        own_per_day=limits.entries_allowed(limits.strategy_orders_per_day),
+        open_in_instrument=limits.open_orders_per_instrument,
+        open_of_strategy=limits.open_orders_per_strategy,
+        open_in_all=limits.open_orders,
+        position_quantity=limits.max_position_quantity,
+        position_value=limits.max_position_value_per_instrument,
+        underlying=limits.underlying_exposure_max,
+        strategy=limits.strategy_exposure_max,
+        product=limits.product_exposure_max,
+        segment=limits.segment_exposure_max,
+        net=limits.net_exposure_max,
+        gross=limits.gross_exposure_max,
+        concentration_top=concentration.numerator,
+        concentration_bottom=concentration.denominator,
+        trades_per_day=limits.trades_per_day,
+        losses_in_a_row=limits.losses_in_a_row,
+        cool_down=int(exactly(limits.cool_down_minutes) * MINUTE),
+        own_daily_loss=limits.strategy_daily_loss_max,
+        daily_loss=limits.daily_loss_max,
+        lock_from=limits.profit_lock_from,
+        giveback_top=giveback.numerator,
+        giveback_bottom=giveback.denominator,
+        day_drawdown=limits.day_drawdown_max,
+        drawdown=limits.drawdown_max,
+    )
+    # Products of these with sums below MONEY_MAX must stay within 64 bits.
+    small = (rules.band_top, rules.band_bottom, rules.buffer_top, rules.buffer_bottom, rules.giveback_top)
+    if max(*small, rules.giveback_bottom, rules.concentration_top // 100, rules.concentration_bottom) > 1_000:
+        raise CompiledUnfit("a limit in percent has too many decimals")
+    return rules
+
+
+def _static(candles: Candles, limits: RiskLimits, product: Product) -> tuple[int, int, int]:
+    """Denials that do not depend on the moment: of every entry, of a sale that opens, of every exit."""
+    one = candles.instrument
+    share = one.kind is InstrumentKind.EQUITY
+    fits = product in ((Product.MIS, Product.CNC, Product.MTF) if share else (Product.MIS, Product.NRML))
+    wrong = denial_number(DenyReason.PRODUCT_NOT_ALLOWED)
+    never = 0
+    underlying = one.symbol if share or not one.name else one.name
+    if one.key in limits.banned or underlying in limits.banned:
+        never = denial_number(DenyReason.INSTRUMENT_BANNED)
+    elif one.exchange not in limits.allowed_exchanges:
+        never = denial_number(DenyReason.EXCHANGE_NOT_ALLOWED)
+    elif not fits or product not in limits.allowed_products:
+        never = wrong
+    short = denial_number(DenyReason.SHORT_SALE) if product in (Product.CNC, Product.MTF) else 0
+    return never, short, 0 if fits else wrong
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("Failed in")), "")[:200]
+
+
+def msgspec_replace(prepared: Prepared, market: Market) -> Prepared:
+    """The same run over another market."""
+    from msgspec.structs import replace
+
+    return replace(prepared, market=market)

@@ -1,0 +1,386 @@
+"""The compiled loop over one instrument: what `research.event_engine` does, in the same order, on numbers alone.
+
+This file is read by `research.kernel.build`, which puts the rule's own functions in place of those of `slots` and has
+numba compile it. It also runs as it stands, uncompiled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from domain.strategy.exits import better, stop_level, target_level, trail_level
+from domain.strategy.rule import Book, SessionNow
+from domain.values import RUPEE, SECOND
+from research.fills import worse_price
+from research.kernel.layout import (
+    CLOSING,
+    CLOSING_ORDER,
+    DAY_CLOSES,
+    DAY_CUTOFF,
+    DAY_OPENS,
+    DAY_TARIFF,
+    DECIDED,
+    ENTRY,
+    EXIT,
+    FLATTENING,
+    HALTED,
+    LOSS,
+    LOT_UNITS_VALUE,
+    MARK,
+    OPENED_BAR,
+    PENDING,
+    PENDING_ORDER,
+    PENDING_REDUCES,
+    POSITION,
+    REVERSING,
+    SQUARE_OFF,
+    STATUS,
+    STOP,
+    TARGET,
+    TRAIL,
+    Market,
+    Rules,
+)
+from research.kernel.money import book, close_day, flatten, open_day, settle_peaks, submit
+from research.kernel.slots import compiled, decide, finite_at, row_at
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+DAY = 86_400 * SECOND
+IST = 19_800 * SECOND
+CANCELLED = 4
+ENDS_KEPT = 4_096
+
+
+@compiled
+def exit_of(sign: int, price: float, best: float, stop: float, target: float, trail: float) -> int:
+    """`domain.strategy.exits.exit_reason` as a number; -1 for none."""
+    if stop > 0 and sign * (price - stop) <= 0:
+        return STOP
+    if trail > 0 and sign * (best - price) >= trail:
+        return TRAIL
+    if target > 0 and sign * (price - target) >= 0:
+        return TARGET
+    return -1
+
+
+@compiled
+def next_level(
+    sign: int, current: int, turn: int, best: float, stop: float, target: float, trail: float, tick: int
+) -> int:
+    """The nearest level on the way from `current` to `turn`; 0 for none."""
+    found = 0
+    for which in range(3):
+        level = 0
+        if which == 0 and stop > 0:
+            level = stop_level(sign, stop, tick)
+        elif which == 1 and trail > 0 and best > 0:
+            level = trail_level(sign, best, trail, tick)
+        elif which == 2 and target > 0:
+            level = target_level(sign, target, tick)
+        if (current < level <= turn or turn <= level < current) and (
+            found == 0 or abs(level - current) < abs(found - current)
+        ):
+            found = level
+    return found
+
+
+@compiled
+def walk(
+    sign: int,
+    opened: int,
+    high: int,
+    low: int,
+    close: int,
+    best: float,
+    stop: float,
+    target: float,
+    trail: float,
+    tick: int,
+    pessimistic: bool,
+) -> tuple[int, int, int, float]:
+    """Through the bar: (why the position is left or -1, the price, the end of that stretch, the best price)."""
+    if pessimistic:
+        good = max(high - tick, opened) if sign > 0 else min(low + tick, opened)
+    else:
+        good = high if sign > 0 else low
+    bad = low if sign > 0 else high
+    best = better(sign, opened / RUPEE, best)
+    why = exit_of(sign, opened / RUPEE, best, stop, target, trail)
+    if why >= 0:
+        return why, opened, opened, best
+    current = opened
+    for turn in (bad, good, close):
+        while True:
+            level = next_level(sign, current, turn, best, stop, target, trail, tick)
+            if level == 0:
+                break
+            current = level
+            best = better(sign, current / RUPEE, best)
+            why = exit_of(sign, current / RUPEE, best, stop, target, trail)
+            if why >= 0:
+                return why, current, turn, best
+        if current != turn:
+            current = turn
+            best = better(sign, current / RUPEE, best)
+            why = exit_of(sign, current / RUPEE, best, stop, target, trail)
+            if why >= 0:
+                return why, current, turn, best
+    return -1, 0, 0, best
+
+
+@compiled
+def size_of(rules: Rules, price: int) -> int:
+    """`domain.strategy.sizing.size`."""
+    if price <= 0:
+        return 0
+    units = rules.fixed_quantity if rules.fixed_quantity > 0 else rules.fixed_value // price
+    if rules.capital > 0:
+        units = min(units, rules.capital // price)
+    return units // rules.lot * rules.lot
+
+
+@compiled
+def fill(
+    account: Ints,
+    lots: Ints,
+    fills: Ints,
+    orders: Ints,
+    rules: Rules,
+    rates: Ints,
+    which: int,
+    base: int,
+    time: int,
+    bar: int,
+) -> None:
+    """Fill what rests in a place (PENDING or CLOSING) at this price, whole."""
+    signed = account[which]
+    account[which] = 0
+    if account[POSITION] == 0:
+        account[OPENED_BAR] = bar
+    order = account[PENDING_ORDER] if which == PENDING else account[CLOSING_ORDER]
+    price = worse_price(1 if signed > 0 else -1, base, rules.parts, rules.ticks, rules.tick)
+    book(account, lots, fills, orders, rules, rates, order, time, signed, price)
+
+
+@compiled
+def wish(account: Ints, recent: Ints, orders: Ints, rules: Rules, now: int, wanted: int, reference: int) -> None:
+    """The next order on the way from what is held to what is wanted."""
+    held = account[POSITION]
+    if account[PENDING] != 0 or account[CLOSING] != 0 or wanted == held:
+        return
+    reduces, reason = 0, ENTRY
+    if held != 0 and (wanted == 0 or (wanted > 0) != (held > 0)):
+        account[REVERSING] = 1 if wanted != 0 else 0
+        signed, reduces, reason = -held, 1, EXIT
+    elif abs(wanted) < abs(held):
+        signed, reduces, reason = wanted - held, 1, EXIT
+    else:
+        signed = wanted - held
+    number = submit(account, recent, orders, rules, now, signed, reduces, reason, reference)
+    if number >= 0:
+        account[PENDING] = signed
+        account[PENDING_ORDER] = number
+        account[PENDING_REDUCES] = reduces
+
+
+@compiled
+def leave(account: Ints, recent: Ints, orders: Ints, rules: Rules, now: int, reason: int) -> None:
+    """An exit of the whole position."""
+    account[REVERSING] = 0
+    number = submit(account, recent, orders, rules, now, -account[POSITION], 1, reason, 0)
+    if number >= 0:
+        account[PENDING] = -account[POSITION]
+        account[PENDING_ORDER] = number
+        account[PENDING_REDUCES] = 1
+
+
+@compiled
+def guard(account: Ints, recent: Ints, orders: Ints, rules: Rules, now: int) -> None:
+    """The day's loss limit, and what is still to be closed."""
+    result = settle_peaks(account, rules)
+    if not account[HALTED] and -result >= rules.daily_loss:
+        account[HALTED] = 1
+        account[FLATTENING] = 1
+        flatten(account, recent, orders, rules, now, LOSS)
+    elif account[FLATTENING]:
+        flatten(account, recent, orders, rules, now, SQUARE_OFF)
+
+
+@compiled
+def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are above, its order is the point
+    market: Market,
+    columns: Any,  # noqa: ANN401 - a tuple of arrays
+    rules: Rules,
+    rates: Ints,
+    params: Any,  # noqa: ANN401 - a named tuple of the rule's
+    state: Any,  # noqa: ANN401 - as above
+    account: Ints,
+    lots: Ints,
+    recent: Ints,
+    orders: Ints,
+    fills: Ints,
+    days: Ints,
+) -> None:
+    """All bars, in order. Everything is in the arrays afterwards; account[STATUS] says whether it may be used."""
+    starts, opens, highs, lows, closes = market.start, market.open, market.high, market.low, market.close
+    volumes = market.volume
+    best = 0.0
+    wanted, stop, target, trail = 0, 0.0, 0.0, 0.0
+    decided_at, reference = 0, 0
+    stirred = True
+    before_ready = False
+    for day in range(len(market.number)):
+        open_day(account, rules)
+        stirred = True
+        account[DAY_OPENS], account[DAY_CLOSES] = market.opens[day], market.closes[day]
+        account[DAY_CUTOFF], account[DAY_TARIFF] = market.cutoff[day], market.tariff[day]
+        session_opens, session_closes = market.opens[day] // SECOND, market.closes[day] // SECOND
+        square_off = market.square_off[day]
+        stopped = False
+        for i in range(market.first[day], market.first[day + 1]):
+            now = starts[i]
+            end = now + rules.interval
+            if not stopped and now >= square_off:
+                stopped = True
+                account[FLATTENING] = 1
+                flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
+            price = opens[i]
+            account[MARK] = price
+            # -- the bar opens
+            if account[PENDING] != 0 or account[CLOSING] != 0:
+                stirred = True
+                if account[PENDING] != 0:
+                    fill(account, lots, fills, orders, rules, rates, PENDING, price, now, i)
+                    if account[POSITION] == 0:
+                        best = 0.0
+                        if account[REVERSING] and not stopped and now >= rules.decide_from and account[CLOSING] == 0:
+                            account[REVERSING] = 0
+                            if now - decided_at <= rules.valid:
+                                wish(account, recent, orders, rules, now, wanted, reference)
+                                if account[PENDING] != 0:
+                                    fill(account, lots, fills, orders, rules, rates, PENDING, price, now, i)
+                if account[CLOSING] != 0:
+                    fill(account, lots, fills, orders, rules, rates, CLOSING, price, now, i)
+                    if account[POSITION] == 0:
+                        best = 0.0
+            held = account[POSITION]
+            watched = held != 0 and (stop > 0 or target > 0 or trail > 0)
+            # -- inside it
+            if watched and rules.inside != 0 and not stopped:
+                sign = 1 if held > 0 else -1
+                why, at, turn, best = walk(
+                    sign, price, highs[i], lows[i], closes[i], best, stop, target, trail, rules.tick, rules.inside == 2
+                )
+                if why >= 0:
+                    account[MARK] = at
+                    leave(account, recent, orders, rules, now, why)
+                    if account[PENDING] != 0:
+                        worst = at
+                        if rules.inside == 2:
+                            worst = min(at, turn) if sign > 0 else max(at, turn)
+                        fill(account, lots, fills, orders, rules, rates, PENDING, worst, now, i)
+                        best = 0.0
+                        stirred = True
+            # -- it closes
+            midway = False
+            if not stopped and end >= square_off:
+                stopped = True
+                account[FLATTENING] = 1
+                flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
+                midway = square_off < end
+            price = closes[i]
+            account[MARK] = price
+            if midway and account[CLOSING] != 0:
+                fill(account, lots, fills, orders, rules, rates, CLOSING, price, end, i)
+                best = 0.0
+                stirred = True
+            held = account[POSITION]
+            if held != 0:
+                stirred = True
+                if (
+                    rules.inside == 0
+                    and not stopped
+                    and (stop > 0 or target > 0 or trail > 0)
+                    and account[PENDING] == 0
+                    and account[CLOSING] == 0
+                ):
+                    sign = 1 if held > 0 else -1
+                    best = better(held, price / RUPEE, best)
+                    why = exit_of(sign, price / RUPEE, best, stop, target, trail)
+                    if why >= 0:
+                        leave(account, recent, orders, rules, end, why)
+            if stirred:
+                guard(account, recent, orders, rules, end)
+                stirred = False
+            # -- the decision
+            ready = finite_at(i, columns)
+            usable = ready and before_ready and i > 0
+            before_ready = ready
+            if i < rules.warm_up:
+                continue
+            live = not stopped and end >= rules.decide_from
+            if live:
+                account[DECIDED] += 1
+            if not usable or not (live or rules.has_state):
+                continue
+            second = end // SECOND
+            if not rules.sessions:
+                session_opens = (end + IST) // DAY * (DAY // SECOND) - IST // SECOND
+                session_closes = session_opens + DAY // SECOND
+            elif not session_opens <= second <= session_closes:
+                continue
+            since = second - session_opens
+            length = rules.interval // SECOND
+            session = SessionNow(-(-since // length), since // 60, (session_closes - second) // 60)
+            entry = 0.0
+            bars_held = 0
+            if held != 0:
+                entry = account[LOT_UNITS_VALUE] / held / RUPEE
+                bars_held = min(i - account[OPENED_BAR] + 1, ENDS_KEPT)
+            pending = account[PENDING] + account[CLOSING] if live else 0
+            looked = Book(held, pending, size_of(rules, price), entry, bars_held)
+            quantity, new_stop, new_target, new_trail, state = decide(
+                row_at(i, opens, highs, lows, closes, volumes, columns),
+                row_at(i - 1, opens, highs, lows, closes, volumes, columns),
+                looked,
+                session,
+                state,
+                params,
+            )
+            if live:
+                wanted, stop, target, trail = quantity, new_stop, new_target, new_trail
+                decided_at, reference = end, price
+                account[REVERSING] = 0
+                if wanted != held:
+                    wish(account, recent, orders, rules, end, wanted, reference)
+            if account[STATUS] != 0:
+                return
+        # -- the day ends
+        if rules.sessions:
+            last = market.first[day + 1] - 1
+            end = starts[last] + rules.interval
+            stopped = True
+            if rules.mis:
+                if account[PENDING] != 0 and account[PENDING_REDUCES]:
+                    fill(account, lots, fills, orders, rules, rates, PENDING, closes[last], end, last)
+                if account[CLOSING] != 0:
+                    fill(account, lots, fills, orders, rules, rates, CLOSING, closes[last], end, last)
+            if account[PENDING] != 0:
+                orders[account[PENDING_ORDER], 5] = CANCELLED
+                account[PENDING] = 0
+            if account[CLOSING] != 0:
+                orders[account[CLOSING_ORDER], 5] = CANCELLED
+                account[CLOSING] = 0
+            if rules.mis and account[POSITION] != 0:
+                flatten(account, recent, orders, rules, account[DAY_CLOSES] - SECOND, SQUARE_OFF)
+                if account[CLOSING] != 0:
+                    fill(account, lots, fills, orders, rules, rates, CLOSING, closes[last], end, last)
+            best = 0.0 if account[POSITION] == 0 else best
+        close_day(account, days, rules, market.number[day])
+        if account[STATUS] != 0:
+            return

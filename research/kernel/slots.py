@@ -1,0 +1,28 @@
+"""What the generated module puts in place of these: the loop reads as plain Python, and runs as that too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Numba's decorator, once generated."""
+    return function
+
+
+def row_at(index: int, opens: Any, highs: Any, lows: Any, closes: Any, volumes: Any, columns: Any) -> Any:  # noqa: ANN401 - arrays, and a named tuple by strategy
+    """The row of a bar: prices in rupees, volume, and every declared indicator."""
+    raise NotImplementedError
+
+
+def finite_at(index: int, columns: Any) -> bool:  # noqa: ANN401 - as above
+    """Every indicator has a value."""
+    raise NotImplementedError
+
+
+def decide(now: Any, before: Any, book: Any, session: Any, state: Any, params: Any) -> Any:  # noqa: ANN401 - as above
+    """The rule's own, its answer as (quantity, stop, target, trail, state)."""
+    raise NotImplementedError
