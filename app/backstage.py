@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,9 @@ import msgspec
 from adapters.store.follower import JournalFollower
 from adapters.store.live import LiveFile
 from adapters.web.backstage import Document, Done
+from adapters.web.metrics import Figures
+from app.backstage_rows import clock, limit_row, money, order_row, position_row, step_row, word
+from app.figures import Stages, actor_figures, by_state, used
 from app.logs import LEVELS, EventLog, redactor
 from app.operating import carry_out
 from app.status import Standing, read_standing
@@ -26,13 +29,12 @@ from config.loader import Loaded
 from config.render import plain
 from config.schema import Settings
 from domain.errors import PatangError
-from domain.messages.control import PortfolioSnapshot, PositionView
+from domain.messages.control import PortfolioSnapshot
 from domain.messages.journal import JournalRecord, OrderRecord, OrderState, TradeBooked
 from domain.messages.operator import OperatorCommand
-from domain.orders.telling import EVENT_NAMES, log_keys
 from domain.orders.transitions import fold, tag_of
-from domain.report.curve import ACCOUNT
-from domain.values import E4, MINUTE, Nanos, ist
+from domain.report.curve import ACCOUNT, points_of
+from domain.values import MINUTE, Nanos, ist
 
 STATUS_SECONDS: Final = 0.4
 """A status younger than this is shown again: many pages cost as much as one."""
@@ -57,6 +59,8 @@ class Stores:
         self._steps: dict[str, list[JournalRecord]] = {}
         self._trades: deque[TradeBooked] = deque(maxlen=20_000)
         self._seq = 0
+        self._trade_count = 0
+        self._stages = Stages()
         self._standing: tuple[int, Standing] | None = None
 
     def close(self) -> None:
@@ -93,7 +97,7 @@ class Stores:
                 "state": status.state if standing.running else "DOWN",
                 "why": status.why if standing.running else f"ended: {status.ended or 'died'}",
                 "market_time": status.market_time,
-                "started": _clock(status.started_ns),
+                "started": clock(status.started_ns),
                 "open": status.open,
                 "unresolved": status.unresolved,
                 "feed": None if status.feed is None else msgspec.structs.asdict(status.feed),
@@ -123,7 +127,7 @@ class Stores:
         """See Backstage."""
         books = self._books()
         lines = () if books is None else books.positions
-        return [_position(each) for each in sorted(lines, key=lambda e: (e.quantity == 0, e.strategy, e.instrument))]
+        return [position_row(each) for each in sorted(lines, key=lambda e: (e.quantity == 0, e.strategy, e.instrument))]
 
     def orders(self, strategy: str, state: str, limit: int) -> Sequence[Document]:
         """See Backstage."""
@@ -133,9 +137,9 @@ class Stores:
             for record in reversed(self._orders.values()):
                 if strategy and record.intent.strategy != strategy:
                     continue
-                if state and _word(record) != state and not (state == "open" and not record.state.final):
+                if state and word(record) != state and not (state == "open" and not record.state.final):
                     continue
-                found.append(_order(record))
+                found.append(order_row(record))
                 if len(found) >= limit:
                     break
         return found
@@ -147,8 +151,8 @@ class Stores:
             record = self._orders.get(tag)
             if record is None:
                 return None
-            steps = [_step(each) for each in self._steps[tag]]
-        return {**_order(record), "steps": steps}
+            steps = [step_row(each) for each in self._steps[tag]]
+        return {**order_row(record), "steps": steps}
 
     def curve(self, strategy: str, after_ns: int, limit: int) -> Sequence[Document]:
         """See Backstage."""
@@ -157,10 +161,10 @@ class Stores:
         return [
             {
                 "time_ns": each.time,
-                "time": _clock(each.time),
-                "net": _money(each.net),
-                "realised": _money(each.realised),
-                "charges": _money(each.charges),
+                "time": clock(each.time),
+                "net": money(each.net),
+                "realised": money(each.realised),
+                "charges": money(each.charges),
             }
             for each in points
         ]
@@ -186,10 +190,10 @@ class Stores:
             "bars": [
                 {
                     "time_ns": bar.start,
-                    "open": _money(bar.open),
-                    "high": _money(bar.high),
-                    "low": _money(bar.low),
-                    "close": _money(bar.close),
+                    "open": money(bar.open),
+                    "high": money(bar.high),
+                    "low": money(bar.low),
+                    "close": money(bar.close),
                     "volume": bar.volume,
                 }
                 for bar in bars
@@ -199,7 +203,7 @@ class Stores:
                     "time_ns": each.event_time,
                     "side": each.side.value,
                     "quantity": each.quantity,
-                    "price": _money(each.price),
+                    "price": money(each.price),
                     "strategy": each.strategy,
                     "tag": each.tag,
                 }
@@ -220,17 +224,17 @@ class Stores:
         gross = sum(abs(each.quantity) * each.last_price for each in lines)
         lost = 0 if books is None else max(0, books.charges - books.realised - books.unrealised)
         return [
-            _limit("loss today", _money(lost), _money(risk.daily_loss_max), "₹"),
-            _limit("gross exposure", _money(gross), _money(risk.gross_exposure_max), "₹"),
-            _limit("orders today", len(today), risk.orders_per_day, ""),
-            _limit("orders this minute", self._last_minute(today), risk.orders_per_minute, ""),
+            limit_row("loss today", money(lost), money(risk.daily_loss_max), "₹"),
+            limit_row("gross exposure", money(gross), money(risk.gross_exposure_max), "₹"),
+            limit_row("orders today", len(today), risk.orders_per_day, ""),
+            limit_row("orders this minute", self._last_minute(today), risk.orders_per_minute, ""),
         ]
 
     def alerts(self, limit: int) -> Sequence[Document]:
         """See Backstage."""
         with self._lock:
             return [
-                {**msgspec.structs.asdict(each), "time": _clock(each.time)} for each in self._picture().alerts(limit)
+                {**msgspec.structs.asdict(each), "time": clock(each.time)} for each in self._picture().alerts(limit)
             ]
 
     def acknowledge(self, alert: int, who: str) -> bool:
@@ -274,6 +278,38 @@ class Stores:
         folder, _, stem = name.partition(".")
         return self._where.reports / folder / f"{stem}.html"
 
+    def figures(self) -> Figures:
+        """See Backstage."""
+        status, standing = self.status(), self._stand()
+        books, limits = self._books(), self.limits()
+        feed = None if standing.status is None else standing.status.feed
+        with self._lock:
+            unseen = Counter(each.level for each in self._picture().alerts(1_000) if not each.seen_by)
+            records = list(self._orders.values())
+            trades, stages = self._trade_count, self._stages.figures()
+        results = [] if books is None else points_of(books)
+        return Figures(
+            env=self._loaded.env,
+            state=str(status["state"]),
+            age_seconds=standing.age_seconds,
+            orders=by_state(records),
+            open_orders=sum(not record.state.final for record in records),
+            unresolved=sum(record.state in UNPROVED for record in records),
+            trades=trades,
+            journal_seq=status["versions"]["journal"],
+            feed_connected=None if feed is None else feed.connected,
+            feed_age_seconds=None if feed is None else feed.age_seconds,
+            feed_frames=0 if feed is None else feed.frames,
+            actors=() if standing.status is None or not standing.running else actor_figures(standing.status.tree),
+            results=tuple(
+                (each.strategy, money(each.realised), money(each.unrealised), money(each.charges)) for each in results
+            ),
+            limits=used(limits),
+            unseen=tuple((level, unseen[level]) for level in ("info", "warning", "critical")),
+            stages=stages,
+            log_bytes=status["versions"]["log"],
+        )
+
     # -- doing -----------------------------------------------------------------------------------------------------
 
     def command(self, command: OperatorCommand, who: str) -> Done:
@@ -311,12 +347,15 @@ class Stores:
             self._orders.clear()
             self._steps.clear()
             self._trades.clear()
-            self._seq = 0
+            self._seq = self._trade_count = 0
+            self._stages = Stages()
         for record in records:
             self._seq = record.seq
             event = record.event
+            self._stages.apply(event)
             if isinstance(event, TradeBooked):
                 self._trades.append(event)
+                self._trade_count += 1
             tag = tag_of(event)
             after = fold(self._orders.get(tag), event)
             if after is not None:
@@ -358,11 +397,11 @@ class Stores:
             "kind": each.kind,
             "enabled": each.enabled,
             "instruments": list(each.instruments),
-            "capital": _money(each.capital),
-            "realised": _money(realised),
-            "unrealised": _money(unrealised),
-            "charges": _money(charges),
-            "net": _money(realised + unrealised - charges),
+            "capital": money(each.capital),
+            "realised": money(realised),
+            "unrealised": money(unrealised),
+            "charges": money(charges),
+            "net": money(realised + unrealised - charges),
             "round_trips": sum(line.round_trips for line in lines),
             "open_positions": sum(line.quantity != 0 for line in lines),
             "unresolved": unresolved,
@@ -373,69 +412,6 @@ class Stores:
     def _last_minute(times: Sequence[Nanos]) -> int:
         newest = max(times, default=0)
         return sum(newest - at < MINUTE for at in times)
-
-
-def _money(value: E4) -> float:
-    """Rupees, for showing: the books stay integers."""
-    return value / 10_000
-
-
-def _clock(at: Nanos) -> str:
-    return ist(at).isoformat(timespec="seconds")
-
-
-def _word(record: OrderRecord) -> str:
-    return record.state.name.lower()
-
-
-def _order(record: OrderRecord) -> dict[str, Any]:
-    intent = record.intent
-    return {
-        "tag": record.tag,
-        "order_id": record.order_id or None,
-        "time": _clock(record.created),
-        "updated": _clock(record.updated),
-        "strategy": intent.strategy,
-        "instrument": intent.instrument,
-        "side": intent.side.value,
-        "kind": intent.kind.value,
-        "product": intent.product.value,
-        "quantity": intent.quantity,
-        "filled": max(record.filled_seen, record.booked),
-        "price": _money(intent.price) if intent.price else None,
-        "reference_price": _money(intent.reference_price),
-        "state": _word(record),
-        "exit": intent.reduce_only,
-        "reason": intent.reason,
-        "text": record.text,
-    }
-
-
-def _step(record: JournalRecord) -> dict[str, Any]:
-    keys = log_keys(record.event)
-    time_ns = getattr(record.event, "time", 0) or getattr(record.event, "booked_time", 0)
-    said = {name: value for name, value in keys.items() if name not in ("tag", "strategy") and value not in ("", None)}
-    return {"seq": record.seq, "time": _clock(time_ns), "event": EVENT_NAMES[type(record.event)], "keys": said}
-
-
-def _position(line: PositionView) -> dict[str, Any]:
-    return {
-        "strategy": line.strategy,
-        "instrument": line.instrument,
-        "product": line.product.value,
-        "quantity": line.quantity,
-        "average": _money(line.cost // line.quantity) if line.quantity else None,
-        "last_price": _money(line.last_price),
-        "realised": _money(line.realised),
-        "unrealised": _money(line.unrealised),
-        "charges": _money(line.charges),
-        "net": _money(line.realised + line.unrealised - line.charges),
-        "round_trips": line.round_trips,
-    }
-
-
-def _limit(name: str, used: float, limit: float, unit: str) -> dict[str, Any]:
-    return {"name": name, "used": used, "limit": limit, "unit": unit}
 
 
 def _size(path: Path) -> int:

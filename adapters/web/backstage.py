@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from adapters.web.metrics import Figures
 from domain.messages.operator import OperatorCommand
 
 Document = Mapping[str, Any]
@@ -87,6 +88,10 @@ class Backstage(Protocol):
 
     def report(self, name: str) -> Path | None:
         """The file of one report by its name in `reports`; None for any other word."""
+        ...
+
+    def figures(self) -> Figures:
+        """What Prometheus reads."""
         ...
 
     def command(self, command: OperatorCommand, who: str) -> Done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from adapters.web.api import HANDLERS
 from adapters.web.backstage import Backstage
 from adapters.web.door import Door
 from adapters.web.guard import BODY_MAX, Application, Guard
+from adapters.web.metrics import CONTENT_TYPE, exposition
 from adapters.web.operations_page import operations_page
 from domain.errors import PatangError
 
@@ -56,6 +58,13 @@ def _readyz(state: State) -> Response[dict[str, object]]:
     return Response({"ready": ready, "state": status["state"]}, status_code=200 if ready else 503)
 
 
+@get("/metrics", include_in_schema=False)
+async def _metrics(state: State) -> Response[bytes]:
+    """For Prometheus: `authorization.credentials_file` names the token's file."""
+    figures = await asyncio.to_thread(state.backstage.figures)
+    return Response(exposition(figures), media_type=CONTENT_TYPE)
+
+
 def application(
     backstage: Backstage,
     door: Door,
@@ -78,6 +87,7 @@ def application(
             _operations,
             _healthz,
             _readyz,
+            _metrics,
             create_static_files_router("/static", directories=[STATIC], include_in_schema=False),
         ],
         state=State({"backstage": backstage, "door": door, "ending": ending}),

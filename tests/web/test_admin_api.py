@@ -284,3 +284,25 @@ def test_beats_come_every_second(served: Served) -> None:
 def test_the_commands_are_those_of_other_terminals() -> None:
     assert msgspec.json.decode(msgspec.json.encode(Halt("x", flatten=True)), type=Halt) == Halt("x", flatten=True)
     assert Flatten("x").strategy == ""
+
+
+def test_what_prometheus_reads(tmp_path: Path) -> None:
+    with a_server(tmp_path) as served:
+        running_trader(served)
+        status, text, headers = served.call("GET", "/metrics")
+    lines = set(text.splitlines())
+    assert (status, headers["content-type"].startswith("text/plain")) == (200, True)
+    for line in (
+        "patang_up 1.0",
+        'patang_trading_state{state="ACTIVE"} 1.0',
+        'patang_trading_state{state="HALTED"} 0.0',
+        'patang_orders{state="quarantined"} 1.0',
+        "patang_unresolved_orders 1.0",
+        "patang_trades_total 1.0",
+        'patang_actor_up{actor="strategy.rsi_reversion"} 0.0',
+        'patang_result_rupees{part="net",strategy=""} 5.0',
+        'patang_unseen_alerts{level="critical"} 1.0',
+        'patang_order_stage_seconds_bucket{le="0.001",stage="decided_to_journaled"} 2.0',
+        'patang_order_stage_seconds_count{stage="claimed_to_acknowledged"} 1.0',
+    ):
+        assert line in lines, line
