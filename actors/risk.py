@@ -56,11 +56,25 @@ from domain.risk.changes import check_change, check_gtt, check_gtt_change
 from domain.risk.exposure import Standing as OrderStanding
 from domain.risk.limits import exactly
 from domain.risk.loss import breach, strategies_breached
-from domain.risk.state import Condition, Standing, halt_of_a_person, read_standing, starting, why_not_resume
+from domain.risk.state import (
+    Condition,
+    Standing,
+    as_latched,
+    halt_of_a_person,
+    read_standing,
+    starting,
+    why_not_resume,
+)
 from domain.risk.world import World
 from domain.values import SECOND, Instrument, Nanos, SessionClass
 
 __all__ = ["STATE_FLAG", "RiskGate", "RiskSettings", "halt_of_a_person"]
+
+_STATES: Final = {
+    TradingLevel.OPEN: TradingState.ACTIVE,
+    TradingLevel.REDUCING: TradingState.REDUCING,
+    TradingLevel.HALTED: TradingState.HALTED,
+}
 
 STATE_FLAG: Final = "trading_state"
 OWN_LOSS: Final = "own loss"
@@ -140,9 +154,8 @@ class RiskGate(Actor):
         self._projection.restore()
         self._standing = read_standing(self._flags.text(STATE_FLAG), self._settings.run)
         gate = self.context.gate
-        if gate.level is TradingLevel.HALTED and self._standing.state is not TradingState.HALTED:
-            # A former incarnation latched the gate and died before the disk had it: the latch is the truth.
-            self._standing = replace(self._standing, state=TradingState.HALTED, why=gate.reason, who="limit")
+        if self.context.incarnation > 1:
+            self._standing = as_latched(self._standing, _STATES[gate.level], gate.reason)
         self._freezing.restore()
         self._closing.restore()
         self._set_gate()

@@ -15,6 +15,7 @@ from app.wiring import STRATEGY_SUPERVISOR
 from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report, TradingState
 from domain.messages.journal import OrderState, TradeBooked
 from domain.orders.transitions import strategy_of
+from domain.risk.state import why_not_resume
 from domain.values import SECOND, SessionClass
 
 if TYPE_CHECKING:
@@ -87,9 +88,10 @@ class Recovery:
             return f"down: {', '.join(down)}"
         risk = process.actors[RISK]
         assert isinstance(risk, RiskGate)
-        state = risk._standing.effective.state  # noqa: SLF001 - a look inside that changes nothing
-        if state is TradingState.HALTED:
-            world.set_state(TradingState.ACTIVE)
+        now = risk._standing.effective  # noqa: SLF001 - a look inside that changes nothing
+        state = now.state
+        if state is not TradingState.ACTIVE and why_not_resume(now) is None:
+            world.set_state(TradingState.ACTIVE)  # a person resumes whatever a person may
         if state is not TradingState.ACTIVE:
             return f"trading is {state.value}"
         for each in world.cast.instruments.values():

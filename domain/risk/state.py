@@ -97,6 +97,19 @@ def read_standing(text: str | None, run: str) -> Standing:
     return replace(kept, conditions=()) if kept.state is TradingState.HALTED else starting(run)
 
 
+def as_latched(kept: Standing, gate: TradingState, why: str) -> Standing:
+    """The standing of a restarted risk gate. What its former life did to the gate and the disk never got is the truth.
+
+    gate  what the gate allows, as a state (ACTIVE, REDUCING or HALTED), and why
+    """
+    if gate is TradingState.HALTED and kept.state is not TradingState.HALTED:
+        return replace(kept, state=gate, why=why, who="limit")
+    if kept.state is TradingState.STARTING and why != kept.why and gate is not TradingState.HALTED:
+        # The start was over: to wait for it would be to wait for ever. A person may end this REDUCING.
+        return replace(kept, state=gate, why=why, who="limit")
+    return kept
+
+
 def halt_of_a_person(flag: str | None) -> str | None:
     """The kept trading state, if it is a halt that a person has said."""
     if flag is None:

@@ -43,6 +43,7 @@ from domain.messages.operator import OperatorAnswered, OperatorRequest, Resume
 from domain.messages.orders import ApprovedIntent, CancelOpenOrders, Denied, DenyReason, IntentVoided, OrderIntent
 from domain.portfolio import Book
 from domain.risk import RiskLimits
+from domain.risk.state import why_not_resume
 from domain.values import MINUTE, RUPEE, SECOND, SessionClass, Side
 from tests.actors.stage import Stage, Told, own
 from tests.domain.builders import INFY, SBIN, accepted, an_intent, buy, day_opened, sell, some_limits
@@ -357,6 +358,32 @@ def test_a_latched_gate_stays_latched_though_the_halt_never_reached_the_disk(sta
     assert report["state"].state is TradingState.HALTED
     assert "disk hung" in report["state"].why
     assert context.gate.level is TradingLevel.HALTED
+
+
+@pytest.mark.parametrize(
+    ("level", "why", "state"),
+    [
+        (TradingLevel.OPEN, "everything is up", TradingState.ACTIVE),
+        (TradingLevel.REDUCING, "the books differ", TradingState.REDUCING),
+        (TradingLevel.REDUCING, "starting", TradingState.STARTING),
+    ],
+)
+def test_a_restarted_gate_does_not_wait_for_a_start_that_was_over_when_the_disk_was_full(
+    stage: Stage, desk: Desk, level: TradingLevel, why: str, state: TradingState
+) -> None:
+    """A gate that waited for it would deny every entry for the rest of the day, a person's resume as well."""
+    context = stage.context("risk", 2)
+    context.gate.clear(why, level)
+    settings = RiskSettings(run=desk.run, limits=desk.limits, mis_cutoff={}, intent_valid_seconds=30)
+    again = RiskGate(context, stage.routes, stage.journal, stage.clock, SessionCalendar(), INSTRUMENTS, settings)
+
+    again.started()
+
+    report = again.receive(Report())
+    assert isinstance(report, dict)
+    assert report["state"].state is state
+    assert (why_not_resume(report["state"]) is None) is (state is not TradingState.STARTING)
+    assert context.gate.level is level
 
 
 def test_a_halt_holds_though_the_disk_is_full(stage: Stage, desk: Desk) -> None:
