@@ -270,7 +270,8 @@ class Order:
             "trigger_price": to_rupees(self.trigger_price),
             "average_price": self.average_price(),
             "filled_quantity": self.filled,
-            "pending_quantity": self.pending,
+            # As in Kite's rows: of a rejected order nothing is pending, nor was anything cancelled.
+            "pending_quantity": 0 if self.status == REJECTED else self.pending,
             "cancelled_quantity": self.cancelled,
             "market_protection": self.market_protection,
             "meta": {} if self.iceberg is None else {"iceberg": self.iceberg.row()},
