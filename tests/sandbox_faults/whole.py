@@ -108,11 +108,12 @@ class Pair:
         self.trader.trade_on(2, seconds=PATIENCE)
         self._lines.forget()
 
-    def strike(self, *faults: Fault, times: int = 1) -> list[dict[str, object]]:
-        """Put faults in force until each has struck so often, then lift them; how they stood then."""
+    def strike(self, *faults: Fault, times: int = 1, lift: bool = True) -> list[dict[str, object]]:
+        """Put faults in force until each has struck so often, then lift them (or not); how they stood then."""
         self.exchange.set_faults(faults)
         rows = eventually(lambda: self._struck(times), PATIENCE, f"{faults} strike {times} times") or []
-        self.exchange.set_faults(())
+        if lift:
+            self.exchange.set_faults(())
         return rows
 
     def end(self, absent: bool = False) -> list[OrderRecord]:
