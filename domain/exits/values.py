@@ -41,6 +41,8 @@ class ExitPlan(Struct, frozen=True):
 
     id        `<strategy>:<token>:<seq of the journal at which it opened>`: the same for every life of the process
     long      whether the position is a long one
+    levels    where it is left, as they follow from the rule, the wish and the price it was opened at
+    wished    what the strategy's decision said; the rule fills what it left open
     leave_at  market time at which it is left whatever the price is; 0: never
     best      best price known since it was opened, as of the last time it was kept; 0: none
     """
@@ -53,5 +55,42 @@ class ExitPlan(Struct, frozen=True):
     long: bool
     hold: Hold
     levels: ExitLevels
+    wished: ExitLevels = ExitLevels()
     leave_at: Nanos = 0
     best: E4 = 0
+
+    @property
+    def sign(self) -> int:
+        """+1 for a long position, -1 for a short one."""
+        return 1 if self.long else -1
+
+    @property
+    def stop(self) -> E4:
+        """The stop in force, the trail counted in as far as `best` is known; 0: none."""
+        trailed = self.best - self.sign * self.levels.trail if self.levels.trail and self.best else 0
+        both = [price for price in (self.levels.stop, trailed) if price > 0]
+        if not both:
+            return 0
+        return max(both) if self.long else min(both)
+
+
+class ExitRule(Struct, frozen=True):
+    """How one strategy's positions are protected, as configured.
+
+    stop_bps, target_bps, trail_bps  from the price at which the position was opened, where the decision says nothing
+    minutes           market minutes after which it is left; 0: never
+    limit_bps         how far a resting stop's limit lies beyond its trigger; 0: a stop that turns into a market order.
+                      A GTT always places limits: 0 then means 1 %
+    gap_seconds       wall seconds without protection after which an alert goes out
+    patience_seconds  wall seconds that a resting stop may stay unfilled with the price beyond it, before it is
+                      taken away and the position left at the market
+    """
+
+    hold: Hold = Hold.CLIENT
+    stop_bps: int = 0
+    target_bps: int = 0
+    trail_bps: int = 0
+    minutes: float = 0.0
+    limit_bps: int = 0
+    gap_seconds: float = 5.0
+    patience_seconds: float = 5.0
