@@ -13,10 +13,11 @@ from actors.routes import Routes
 from actors.runtime import Context
 from domain.messages.operator import OperatorAnswered
 from domain.messages.orders import CancelOpenOrders, Denied, OrderIntent
+from domain.messages.plans import StandAside
 from domain.orders.tags import tag_for
 from domain.risk import RiskBook, flatten_intents, flatten_strategy_intents, is_flat
 from domain.risk.wishes import Wish, Wishes
-from domain.values import E4, Nanos
+from domain.values import E4, Nanos, Product
 
 FLATTENING_FLAG: Final = "flattening"
 WISHES_FLAG: Final = "flatten_wishes"
@@ -132,3 +133,8 @@ class Closing:
         }
         for strategy in sorted(resting):
             self._routes.publish(self._context, CancelOpenOrders(strategy=strategy, why="square-off"))
+        for (strategy, token, product), line in book.lines():
+            squared = product is Product.MIS and token in self._flattening
+            if strategy and line.position and (squared or self._wishes.covers(strategy)):
+                # What rests to protect it would sell it a second time: no exit is made before that is gone.
+                self._routes.publish(self._context, StandAside(strategy=strategy, token=token, why="it is closed"))

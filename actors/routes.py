@@ -15,7 +15,7 @@ from msgspec import Struct
 from actors.runtime import Lane
 from domain.audit.entries import AUDITED
 from domain.messages import broker as broker_messages
-from domain.messages import control, gtt, journal, market, operator, orders, reconcile
+from domain.messages import control, gtt, journal, market, operator, orders, plans, reconcile
 from domain.orders.transitions import strategy_of
 from domain.strategy.messages import WarmUpRequested
 
@@ -78,7 +78,12 @@ class Topology(Struct, frozen=True):
     @property
     def managers(self) -> tuple[str, ...]:
         """Who manages exits and execution here."""
-        return ((EXITS,) if self.guarded else ()) + ((EXECUTION,) if self.executed else ())
+        return self.watchers + ((EXECUTION,) if self.executed else ())
+
+    @property
+    def watchers(self) -> tuple[str, ...]:
+        """Who is blind without prices: managed exits, where there are any."""
+        return (EXITS,) if self.guarded else ()
 
 
 # A receiver function sees one message type only; the table below pairs them, which the type system cannot follow.
@@ -164,8 +169,8 @@ ROUTES: Final[Mapping[type, Route]] = {
     market.TextReceived: Route(_to(FEED), Lane.EVENT),
     market.LinkOpened: Route(_to(FEED), Lane.CONTROL),
     market.LinkClosed: Route(_to(FEED), Lane.CONTROL),
-    market.FeedConnected: Route(_to(MARKET, ORDERS, RISK, REPORTER)),
-    market.FeedDisconnected: Route(_to(MARKET, RISK, REPORTER)),
+    market.FeedConnected: Route(lambda topology, _m: (MARKET, ORDERS, RISK, REPORTER, *topology.watchers)),
+    market.FeedDisconnected: Route(lambda topology, _m: (MARKET, RISK, REPORTER, *topology.watchers)),
     market.Subscribe: Route(_to(FEED)),
     market.DropFeed: Route(_to(FEED)),
     # market data
@@ -229,6 +234,10 @@ ROUTES: Final[Mapping[type, Route]] = {
     journal.JournalAdvanced: Route(
         lambda topology, m: (RISK, PORTFOLIO, *_all_strategies(topology, m), *topology.managers, RECONCILER)
     ),
+    # managed exits and execution
+    plans.KeepPlan: Route(_to(ORDERS)),
+    plans.StandAside: Route(lambda topology, _m: (EXITS,) if topology.guarded else ()),
+    plans.MoveExit: Route(lambda topology, _m: (EXITS,) if topology.guarded else ()),
     # state, jobs, reports
     control.SetTradingState: Route(_to(RISK), Lane.CONTROL),
     control.FreezeStrategy: Route(_to(RISK), Lane.CONTROL),
@@ -258,7 +267,7 @@ ROUTES: Final[Mapping[type, Route]] = {
 QUERIES: Final = frozenset({control.Report})
 """Asked from outside by name; they have no route of their own."""
 
-MESSAGE_MODULES: Final = (broker_messages, control, gtt, journal, market, operator, orders, reconcile)
+MESSAGE_MODULES: Final = (broker_messages, control, gtt, journal, market, operator, orders, plans, reconcile)
 """Where every message type is defined; a test holds the table against them."""
 
 

@@ -44,7 +44,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     position  signed units, fills that are only seen included
     foreign   units of open exits that are not the plan's
     parts     what is open for the plan
-    refused   how many of the plan's orders the broker has refused, and the last reason
+    refused   how many of the plan's orders the broker has refused; refusal: the last reason
+    unsent    how many of them were certainly never sent
     entries   tags of open orders that may still make it larger
     number    the highest number among the plan's journaled orders
     price     last price; 0: none known
@@ -59,6 +60,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     entries: tuple[str, ...] = ()
     refused: int = 0
     refusal: str = ""
+    unsent: int = 0
     number: int = 0
     price: E4 = 0
     blind: bool = False

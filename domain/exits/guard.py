@@ -71,6 +71,7 @@ class Guard:
         self._bare_since: Nanos = 0
         self._bare_told = False
         self._last_refused = 0
+        self._last_unsent = 0
         self._ended_at: Nanos = 0
 
     @property
@@ -249,6 +250,9 @@ class Guard:
 
     def _refused(self, facts: Facts) -> list[Action]:
         """The broker refused something: a protection makes it an emergency, an exit is tried again later."""
+        if facts.unsent > self._last_unsent:
+            self._last_unsent = facts.unsent
+            self._retry_at = facts.mono + SECOND
         if facts.refused <= self._last_refused:
             return []
         self._last_refused = facts.refused

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from domain.messages.gtt import GttEvent
 from domain.messages.journal import (
     DayOpened,
     DifferenceCleared,
@@ -37,6 +38,7 @@ from domain.portfolio.sequence import SnapshotUnreadable, is_next
 from domain.risk.counts import OrderCounts
 from domain.risk.differences import StandingDifferences
 from domain.risk.exposure import Exposure, LineKey, OpenOrder, Standing, held_order
+from domain.risk.guards import Guards, Row
 from domain.risk.limits import RiskLimits, strikes
 from domain.values import E4, Instrument, Nanos, Product, Side
 
@@ -55,6 +57,7 @@ class _State(Struct, frozen=True):
     recent: tuple[tuple[Nanos, str], ...]
     day_units: tuple[tuple[int, int, int], ...]
     differences: tuple[DifferenceFound, ...] = ()
+    guards: tuple[Row, ...] = ()
 
 
 class RiskBook:
@@ -81,6 +84,7 @@ class RiskBook:
         self._differences = StandingDifferences()
         self._lines: dict[LineKey, Exposure] = {}
         self._dirty: set[LineKey] = set()
+        self._guards = Guards()
 
     # What it is told
 
@@ -128,6 +132,10 @@ class RiskBook:
                 self._forget(self._ids.get(tag, ""))
             case DifferenceFound() | DifferenceCleared() as difference:
                 self._differences.apply(difference)
+            case event if isinstance(event, GttEvent):
+                line = self._guards.apply(event)
+                if line is not None:
+                    self._dirty.add(line)
             case _:
                 pass
         self._seq = record.seq
@@ -337,6 +345,7 @@ class RiskBook:
             recent=tuple(self._counts.recent),
             day_units=tuple((token, *units) for token, units in sorted(self._delivered.items())),
             differences=self._differences.all,
+            guards=self._guards.rows(),
         )
         return msgspec.json.encode(state)
 
@@ -360,6 +369,7 @@ class RiskBook:
         book._names = {token: (name, price) for token, name, price in state.names}
         book._seen = set(state.seen_ids)
         book._counts = OrderCounts(dict(state.day_orders), list(state.recent))
+        book._guards = Guards(state.guards)
         book._delivered = {token: (bought, sold) for token, bought, sold in state.day_units}
         book._differences = StandingDifferences(state.differences)
         return book
@@ -491,6 +501,7 @@ class RiskBook:
             sells=sum(order.remaining for order in sells),
             opening_buys=sum(order.remaining for order in buys if not order.reduce_only),
             opening_sells=sum(order.remaining for order in sells if not order.reduce_only),
+            guarded=self._guards.units(key),
         )
 
 

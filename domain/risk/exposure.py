@@ -81,6 +81,7 @@ class Exposure(Struct, frozen=True):
     position  provisional
     buys, sells  units of open orders that may still fill
     opening_buys, opening_sells  those of them that are not reduce-only
+    guarded   units that GTTs may still close
     """
 
     position: int = 0
@@ -88,6 +89,7 @@ class Exposure(Struct, frozen=True):
     sells: int = 0
     opening_buys: int = 0
     opening_sells: int = 0
+    guarded: int = 0
 
     def worst(self, extra: int = 0) -> int:
         """The largest position, unsigned, that the line may reach; `extra` is one more order, signed."""
@@ -102,9 +104,9 @@ class Exposure(Struct, frozen=True):
         )
 
     def exits(self) -> int:
-        """Units that may still be closed: the position less what open orders against it may close already."""
+        """Units that may still be closed: the position less what open orders and GTTs may close already."""
         pending = self.sells if self.position > 0 else self.buys
-        return max(abs(self.position) - pending, 0)
+        return max(abs(self.position) - pending - self.guarded, 0)
 
 
 def held_order(intent: OrderIntent, margin: E4, now: Nanos) -> OpenOrder:

@@ -40,8 +40,9 @@ def price_band(question: Question) -> str | None:
     intent, last = question.intent, question.facts.price
     prices = question.own_prices
     if intent.reduce_only:
-        # An exit is judged where that can be done; without a good price it must still get out.
-        if last <= 0 or question.is_stale:
+        # An exit is judged where that can be done; without a good price it must still get out. A stop that rests
+        # waits where the price is not yet, however far that is.
+        if last <= 0 or question.is_stale or intent.protective:
             return None
     elif not prices and intent.reference_price:
         prices = (("the decision's price", intent.reference_price),)
