@@ -142,6 +142,8 @@ class StrategyActor(Actor):
         self._send(self._runner.journaled(record.event, self._clock.now_ns()))
 
     def _send(self, intents: Sequence[OrderIntent]) -> None:
+        for move in self._runner.moves():
+            self._routes.publish(self.context, move)
         for intent in intents:
             self.context.log(
                 "info",

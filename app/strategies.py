@@ -13,7 +13,10 @@ from actors.routes import Topology
 from adapters.kite.instruments import Catalog
 from config.errors import ConfigError
 from config.loader import Loaded
+from config.sections.managed import ExecutionSettings, ExitSettings
 from config.sections.trading import StrategySettings
+from domain.execution.values import ExecutionRule, Style
+from domain.exits.values import ExitRule, Hold
 from domain.market.buckets import INTERVAL_SECONDS
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
@@ -35,6 +38,7 @@ TRADED_CLASSES: Final = (
 class Configured(Struct, frozen=True):
     """One strategy ready to be acted.
 
+    exits, execution   how its positions are protected and its decisions carried out; None: it does so itself, at once
     decides_on_bars, warm_up_bars   whether it wants bars, and how many of history before it decides
     loads                           interval in seconds -> bars of history that it wants at its start
     """
@@ -48,6 +52,8 @@ class Configured(Struct, frozen=True):
     decides_on_bars: bool
     warm_up_bars: int
     loads: Mapping[int, int] = {}
+    exits: ExitRule | None = None
+    execution: ExecutionRule | None = None
 
     @property
     def interval_seconds(self) -> int:
@@ -72,7 +78,14 @@ class Cast(Struct, frozen=True):
         for strategy in self.strategies:
             for instrument in strategy.instruments:
                 by_token[instrument.token] = (*by_token.get(instrument.token, ()), strategy.id)
-        return Topology(tuple(s.id for s in self.strategies), by_token, audited=self.audited, published=self.audited)
+        return Topology(
+            tuple(s.id for s in self.strategies),
+            by_token,
+            audited=self.audited,
+            published=self.audited,
+            guarded=tuple(s.id for s in self.strategies if s.exits is not None),
+            executed=tuple(s.id for s in self.strategies if s.execution is not None),
+        )
 
     @property
     def sessions(self) -> tuple[SessionClass, ...]:
@@ -165,13 +178,43 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
             sizing=FixedQuantity(each.quantity),
             intent_valid_seconds=loaded.settings.orders.intent_valid_seconds,
             capital=each.capital,
+            managed_exits=each.exits is not None,
         ),
         quantity=each.quantity,
         product=product,
         decides_on_bars=needs.bars,
         warm_up_bars=needs.decides_after(INTERVAL_SECONDS[each.interval]),
         loads=loads,
+        exits=None if each.exits is None else exit_rule(each.exits),
+        execution=None if each.execution is None else execution_rule(each.execution),
     )
+
+
+def exit_rule(configured: ExitSettings) -> ExitRule:
+    """The settings as the domain has them: distances in 1/100 percent."""
+    return ExitRule(
+        hold=Hold(configured.hold),
+        stop_bps=round(configured.stop_percent * 100),
+        target_bps=round(configured.target_percent * 100),
+        trail_bps=round(configured.trail_percent * 100),
+        minutes=configured.minutes,
+        limit_bps=round(configured.limit_percent * 100),
+        gap_seconds=configured.gap_seconds,
+        patience_seconds=configured.patience_seconds,
+    )
+
+
+def execution_rule(configured: ExecutionSettings) -> ExecutionRule | None:
+    """Likewise; None where one order at once, without a bound, is all there is to do."""
+    rule = ExecutionRule(
+        style=Style(configured.style),
+        slippage_bps=round(configured.slippage_percent * 100),
+        reprice_seconds=configured.reprice_seconds,
+        patience_seconds=configured.patience_seconds,
+        minutes=configured.minutes,
+        slices=configured.slices,
+    )
+    return None if rule.style is Style.MARKET and not rule.slippage_bps else rule
 
 
 def _place(loaded: Loaded, name: str, key: str) -> str:

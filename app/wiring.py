@@ -24,6 +24,7 @@ from typing import Final
 
 from actors.alerts import Alerts
 from actors.audit import Audit
+from actors.exits import Exits, ExitsSettings
 from actors.feed import Feed, FeedSettings
 from actors.gateway import OrderWorker, ReadWorker
 from actors.history import HistoryWorker
@@ -38,6 +39,7 @@ from actors.risk import RiskGate, RiskSettings
 from actors.routes import (
     ALERTS,
     AUDIT,
+    EXITS,
     GATEWAY_EXIT,
     GATEWAY_READ,
     HISTORY,
@@ -114,6 +116,7 @@ def build_tree(
             _risk(ports, routes, cast),
             _orders(ports, routes, cast),
             _reconciler(ports, routes, cast),
+            *_exits(ports, routes, cast),
             _reporter(ports, routes, cast, writer),
             _alerts(ports, operations),
             *_publisher(operations, cast),
@@ -311,6 +314,27 @@ def _reconciler(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         mailbox=MailboxSpec(overflow=Overflow.GROW),
         backoff=QUICK,
     )
+
+
+def _exits(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
+    rules = {each.id: each.exits for each in cast.strategies if each.exits is not None}
+    if not rules:
+        return ()
+    settings = ExitsSettings(
+        rules=rules,
+        intent_valid_seconds=ports.settings.orders.intent_valid_seconds,
+        executed=cast.topology.executed,
+    )
+    spec = ChildSpec(
+        id=EXITS,
+        factory=lambda context: Exits(context, routes, ports.journal, ports.clock, cast.instruments, settings),
+        # A strategy's own exit that waits in it lapses; the strategy decides again.
+        in_flight=InFlight.REDELIVER_ONCE,
+        mailbox=MailboxSpec(overflow=Overflow.GROW),
+        heartbeat_seconds=10.0,
+        backoff=QUICK,
+    )
+    return (spec,)
 
 
 def _market(ports: Ports, cast: Cast) -> tuple[SupervisorSpec, ...]:

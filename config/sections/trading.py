@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from config.sections.managed import ExecutionSettings, ExitSettings
 from config.types import (
     AtLeastOne,
     ClassPath,
@@ -172,6 +173,8 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     kind        the class; its own fields are checked against `parameters`
     capital     what it may have in the market at once, 1/10,000 rupee
     quantity    units per entry
+    exits       how its positions are protected; None: the strategy itself sees to its exits
+    execution   how its decisions become orders; None: one order at once
     """
 
     kind: ClassPath
@@ -182,6 +185,8 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     parameters: dict[str, ParameterValue] = {}
     product: Literal["MIS", "CNC", "NRML"] = "MIS"
     enabled: bool = True
+    exits: ExitSettings | None = None
+    execution: ExecutionSettings | None = None
 
 
 class DrillSettings(Struct, frozen=True, forbid_unknown_fields=True):

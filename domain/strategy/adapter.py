@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 
 from domain.bars import Bar
+from domain.exits.values import ExitLevels
 from domain.indicators.declaration import warm_up_bars
 from domain.messages.market import PriceChanged
 from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, View
@@ -28,12 +29,14 @@ class _Leg:
     rebuilt  its targets come from history: they hold only for a position on their side
     end      end of the bar that its newest row is of
     live     that bar could be decided on
+    managed  somebody else watches its levels
     """
 
-    __slots__ = ("best", "end", "event", "live", "rebuilt", "reference", "reversing", "state", "targets")
+    __slots__ = ("best", "end", "event", "live", "managed", "rebuilt", "reference", "reversing", "state", "targets")
 
-    def __init__(self, state: object) -> None:
+    def __init__(self, state: object, *, managed: bool) -> None:
         self.state = state
+        self.managed = managed
         self.targets = Targets(0)
         self.event: Nanos = 0
         self.reference: E4 = 0
@@ -45,9 +48,13 @@ class _Leg:
 
 
 class RuleEvents(EventStrategy, frozen=True):
-    """The adapter. Nothing but the rule decides."""
+    """The adapter. Nothing but the rule decides.
+
+    managed  somebody else watches stop, target and trail
+    """
 
     rule: RuleStrategy
+    managed: bool = False
 
     def needs(self) -> Needs:
         """Bars, warmed up as the indicators ask; prices for stops and targets."""
@@ -58,7 +65,7 @@ class RuleEvents(EventStrategy, frozen=True):
 
     def remember(self) -> object:
         """A leg per instrument, made as it is first seen."""
-        return _Memory(self.rule)
+        return _Memory(self.rule, managed=self.managed)
 
     def on_history(self, view: View, bar: Bar) -> None:
         """Indicators, and what was to be remembered."""
@@ -71,6 +78,8 @@ class RuleEvents(EventStrategy, frozen=True):
 
     def on_price(self, view: View, price: PriceChanged) -> Sequence[IntentDraft]:
         """Leave at stop, trail or target."""
+        if self.managed:
+            return ()
         leg = _leg(view, price.token)
         held = view.quantity(price.token)
         if held == 0:
@@ -91,6 +100,11 @@ class RuleEvents(EventStrategy, frozen=True):
         # The targets stay in force: an exit that is refused is tried again.
         leg.event, leg.reference, leg.reversing = price.event_time, price.last_price, False
         return [_exit(price.token, held, abs(held), leg, reason)]
+
+    def wished(self, view: View, token: int) -> ExitLevels | None:
+        """Where the last decision wants what is held to be left; None where it wants none of it."""
+        leg = _leg(view, token)
+        return None if leg.targets.quantity == 0 else _exit_levels(leg.targets)
 
     def levels(self, view: View, token: int) -> Sequence[E4]:
         """Stop, trail and target of what is held."""
@@ -160,8 +174,9 @@ class RuleEvents(EventStrategy, frozen=True):
 class _Memory:
     """Legs by token; of rules with legs also the rows of the last decision, and the state."""
 
-    def __init__(self, rule: RuleStrategy) -> None:
+    def __init__(self, rule: RuleStrategy, *, managed: bool) -> None:
         self.rule = rule
+        self.managed = managed
         self.parameters = parameters_of(rule)
         self.legs: dict[int, _Leg] = {}
         self.before: list[Row] = []
@@ -180,7 +195,7 @@ def _leg(view: View, token: int) -> _Leg:
     memory = _memory(view)
     leg = memory.legs.get(token)
     if leg is None:
-        leg = memory.legs[token] = _Leg(memory.rule.initial())
+        leg = memory.legs[token] = _Leg(memory.rule.initial(), managed=memory.managed)
     return leg
 
 
@@ -243,7 +258,13 @@ def _steer(view: View, token: int, leg: _Leg) -> Sequence[IntentDraft]:
         return [_exit(token, held, abs(held) - abs(wanted), leg, "exit")]
     side = Side.BUY if wanted > held else Side.SELL
     units = abs(wanted - held)
-    return [IntentDraft(token, side, units, leg.event, leg.reference, leg="entry", reason="entry")]
+    wished = _exit_levels(leg.targets) if leg.managed else ExitLevels()
+    return [IntentDraft(token, side, units, leg.event, leg.reference, leg="entry", reason="entry", levels=wished)]
+
+
+def _exit_levels(targets: Targets) -> ExitLevels:
+    """Rupees as 1/10,000 rupee; whoever watches puts them on the tick."""
+    return ExitLevels(round(targets.stop * RUPEE), round(targets.target * RUPEE), round(targets.trail * RUPEE))
 
 
 def _exit(token: int, held: int, units: int, leg: _Leg, reason: str) -> IntentDraft:

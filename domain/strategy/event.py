@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from msgspec import Struct
 
 from domain.bars import Bar
+from domain.exits.values import ExitLevels
 from domain.indicators.declaration import Indicator, coarse_warm_up, warm_up_bars
 from domain.market.buckets import DAY_SECONDS, Hours
 from domain.messages.market import PriceChanged
@@ -90,6 +91,7 @@ class IntentDraft(Struct, frozen=True):
     leg       distinguishes the orders of one decision in one instrument
     quantity  units, positive
     reduce_only  an exit: may only make the position smaller
+    levels    an entry's, where exits are managed: where the position that it opens is to be left
     """
 
     token: int
@@ -103,6 +105,7 @@ class IntentDraft(Struct, frozen=True):
     price: E4 = 0
     trigger_price: E4 = 0
     reason: str = ""
+    levels: ExitLevels = ExitLevels()
 
 
 class Fill(Struct, frozen=True):

@@ -21,7 +21,9 @@ from domain.messages.journal import (
     IntentAccepted,
     IntentExpired,
     JournalEvent,
+    OrderAdopted,
     OrderClosed,
+    OrderModified,
     OrderRejected,
     TradeBooked,
 )
@@ -154,6 +156,12 @@ class StrategyLedger:
                 self._orders[tag] = _Order(intent.token, intent.side.sign, intent.quantity)
                 self._open[intent.intent_id] = tag
                 return intent.token
+            case OrderAdopted(tag=tag, intent=intent) if intent.strategy == self.strategy:
+                self._orders[tag] = _Order(intent.token, intent.side.sign, intent.quantity)
+                self._open[intent.intent_id] = tag
+                return intent.token
+            case OrderModified(tag=tag, strategy=self.strategy, quantity=quantity):
+                return self._resized(tag, quantity)
             case IntentExpired(tag=tag, intent_id=intent_id, strategy=self.strategy):
                 emitted = self._emitted.pop(intent_id, None)
                 return self._over(tag) if tag else (None if emitted is None else emitted.token)
@@ -247,6 +255,13 @@ class StrategyLedger:
         order.seen = max(order.seen, min(filled, order.quantity))
         holding = self._holdings.setdefault(order.token, _Holding())
         holding.provisional += order.sign * (order.filled - before)
+        return order.token
+
+    def _resized(self, tag: str, quantity: int) -> int | None:
+        order = self._orders.get(tag)
+        if order is None:
+            return None
+        order.quantity = quantity
         return order.token
 
     def _booked(self, trade: TradeBooked) -> int:

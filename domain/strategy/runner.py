@@ -14,10 +14,12 @@ from msgspec import Struct
 
 from domain.bars import Bar
 from domain.errors import CalendarUnknown
+from domain.exits.values import ExitLevels
 from domain.market.buckets import NO_HOURS, Hours
 from domain.messages.journal import JournalEvent
 from domain.messages.market import BarsBackfilled, PriceChanged
 from domain.messages.orders import OrderIntent
+from domain.messages.plans import MoveExit
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.chain import Chain, chain_of
 from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, OwnOrder
@@ -43,6 +45,7 @@ class RunnerSettings(Struct, frozen=True):
     intent_valid_seconds  market seconds for which an intent may be sent, and a closed bar may be decided on
     capital               most that one position may be worth, 1/10,000 rupee; 0: no such limit
     config_version        stamped on intents
+    managed_exits         somebody else watches stop, target and trail: decisions only say where they are
     """
 
     interval_seconds: int
@@ -51,6 +54,7 @@ class RunnerSettings(Struct, frozen=True):
     intent_valid_seconds: float
     capital: E4 = 0
     config_version: int = 1
+    managed_exits: bool = False
 
 
 class _Series:
@@ -93,8 +97,11 @@ class StrategyRunner:
         self.lapsed = 0
         self.enabled = True
         self.decided = 0
-        self._strategy = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy)
+        managed = settings.managed_exits
+        self._strategy = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy, managed=managed)
         self._settings = settings
+        self._moves: list[MoveExit] = []
+        self._levels: dict[int, ExitLevels] = {}
         self._valid = int(settings.intent_valid_seconds * SECOND)
         self._instruments = {each.token: each for each in instruments}
         self._needs = self._strategy.needs()
@@ -174,6 +181,11 @@ class StrategyRunner:
             return ()
         return self._strategy.levels(self._view.at(now), token)
 
+    def moves(self) -> list[MoveExit]:
+        """Levels that decisions have moved since this was last asked."""
+        moves, self._moves = self._moves, []
+        return moves
+
     def timer(self, now: Nanos) -> list[OrderIntent]:
         """Time has passed."""
         if not self._needs.timer or now < self.quiet_until:
@@ -237,7 +249,18 @@ class StrategyRunner:
             self._strategy.on_history(view, bar)
             return []
         self.decided += 1
-        return self._emit(self._strategy.on_bar(view, bar), now)
+        intents = self._emit(self._strategy.on_bar(view, bar), now)
+        self._note_levels(bar.token, now)
+        return intents
+
+    def _note_levels(self, token: int, now: Nanos) -> None:
+        """A rule's targets are the whole wish: where it holds something, those who watch are told of another one."""
+        if not self._settings.managed_exits or not isinstance(self._strategy, RuleEvents):
+            return
+        levels = self._strategy.wished(self._view, token)
+        if self.ledger.quantity(token) and levels is not None and levels != self._levels.get(token):
+            self._levels[token] = levels
+            self._moves.append(MoveExit(self.strategy_id, token, levels, now))
 
     def _may_decide(self, token: int, now: Nanos) -> bool:
         return now >= self.quiet_until and token in self._instruments and not self._is_stopped(token, now)
@@ -253,6 +276,11 @@ class StrategyRunner:
                 raise ValueError(
                     f"strategy {self.strategy_id}: wants {draft.quantity} of token {draft.token}; "
                     "want a positive quantity of one of its own instruments"
+                )
+            if draft.levels and not self._settings.managed_exits:
+                raise ValueError(
+                    f"strategy {self.strategy_id}: its decision names a stop, target or trail that nobody watches; "
+                    "say `exits` in its configuration"
                 )
             intent_id = f"{self.strategy_id}:{draft.event}:{draft.token}.{draft.leg}"
             if self._is_stopped(draft.token, now) or self.ledger.knows(intent_id):
@@ -277,6 +305,7 @@ class StrategyRunner:
                 trigger_price=draft.trigger_price,
                 reason=draft.reason,
                 config_version=self._settings.config_version,
+                levels=draft.levels,
             )
             self.ledger.emitted(intent)
             intents.append(intent)

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from actors import routes
 from actors.alerts import Alerts, as_alert
+from actors.exits import Exits
 from actors.feed import Feed
 from actors.gateway import OrderWorker, ReadWorker
 from actors.history import HistoryWorker
@@ -46,7 +47,7 @@ from domain.ticks import TICK_DTYPE
 from tests.actors.stage import Stage
 
 STRATEGY = "s1"
-TOPOLOGY = Topology(strategies=(STRATEGY,), by_token={1: (STRATEGY,)})
+TOPOLOGY = Topology(strategies=(STRATEGY,), by_token={1: (STRATEGY,)}, guarded=(STRATEGY,))
 
 ACTORS: Mapping[str, type[Actor]] = {
     routes.SESSION: Session,
@@ -54,6 +55,7 @@ ACTORS: Mapping[str, type[Actor]] = {
     routes.RECONCILER: Reconciler,
     routes.RISK: RiskGate,
     routes.ORDERS: OrderSupervisor,
+    routes.EXITS: Exits,
     routes.gateway_entry(0): OrderWorker,
     routes.GATEWAY_EXIT: OrderWorker,
     routes.GATEWAY_READ: ReadWorker,
@@ -227,12 +229,12 @@ def test_a_forgotten_route_receiver_or_case_is_found() -> None:
 @pytest.mark.parametrize(
     ("message", "receivers"),
     [
-        (PriceChanged(1, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "strategy.s1")),
-        (PriceChanged(2, 1, 1, 1, 1, 1, 1), ("risk", "portfolio")),
-        (orders.Denied("i", "s1", orders.DenyReason.HALTED, "", 1), ("strategy.s1", "reporter")),
-        (orders.Denied("i", "gone", orders.DenyReason.HALTED, "", 1), ("reporter",)),
-        (orders.IntentVoided("i", "gone", ""), ("risk",)),
-        (journal.JournalAdvanced(1), ("risk", "portfolio", "strategy.s1", "reconciler")),
+        (PriceChanged(1, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "strategy.s1", "exits")),
+        (PriceChanged(2, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "exits")),
+        (orders.Denied("i", "s1", orders.DenyReason.HALTED, "", 1), ("strategy.s1", "reporter", "exits")),
+        (orders.Denied("i", "gone", orders.DenyReason.HALTED, "", 1), ("reporter", "exits")),
+        (orders.IntentVoided("i", "gone", ""), ("risk", "exits")),
+        (journal.JournalAdvanced(1), ("risk", "portfolio", "strategy.s1", "exits", "reconciler")),
         (JobDue(JobKind.SQUARE_OFF, "equity", 1, 1), ("risk",)),
         (JobDue(JobKind.DRILL_CRASH_STRATEGY, "s1", 1, 1), ("strategy.s1", "alerts", "reporter")),
     ],

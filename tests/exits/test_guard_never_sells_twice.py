@@ -38,9 +38,7 @@ class Guarded(RuleBasedStateMachine):
     )
     def begin(self, hold: Hold, product: Product, long: bool, trail: int, two_sided: bool, at_rest: bool) -> None:
         sign = 1 if long else -1
-        levels = ExitLevels(
-            stop=ENTRY - sign * 10_000, target=ENTRY + sign * 20_000 if two_sided else 0, trail=trail
-        )
+        levels = ExitLevels(stop=ENTRY - sign * 10_000, target=ENTRY + sign * 20_000 if two_sided else 0, trail=trail)
         plan = ExitPlan("s:1:7", "s", 1, "NSE:INFY", product, long, hold, levels, best=ENTRY if trail else 0)
         self.world = World(plan, ExitRule(hold=hold, gap_seconds=5, patience_seconds=5), gate=self.gate)
         self.world.price = ENTRY

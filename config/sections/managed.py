@@ -1,0 +1,51 @@
+"""Managed exits and execution of one strategy: where positions are left, who watches that, and how orders are sent."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from config.types import Seconds
+
+Distance = Annotated[float, Meta(ge=0, lt=100)]
+"""Percent of a price; 0: none. Counted in hundredths of a percent."""
+Minutes = Annotated[float, Meta(ge=0)]
+
+
+class ExitSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How positions of one strategy are protected. What a decision says (stop, target, trail) goes before this.
+
+    hold              client: we watch the prices; broker: a stop order (MIS) or a GTT (CNC, NRML) rests at the broker
+                      and outlives our process
+    stop_percent, target_percent, trail_percent  from the price at which the position was opened; 0: none
+    minutes           market minutes after which it is left; 0: never
+    limit_percent     how far a resting stop's limit lies beyond its trigger; 0: a stop at the market (a GTT: 1 %)
+    gap_seconds       wall seconds without protection before an alert
+    patience_seconds  wall seconds that a stop which was reached may stay unfilled before we leave at the market
+    """
+
+    hold: Literal["client", "broker"]
+    stop_percent: Distance = 0
+    target_percent: Distance = 0
+    trail_percent: Distance = 0
+    minutes: Minutes = 0
+    limit_percent: Distance = 0
+    gap_seconds: Seconds = 5
+    patience_seconds: Seconds = 5
+
+
+class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How decisions of one strategy become orders. Seconds and minutes are the market's.
+
+    style             market: at once; limit: at the own side's best price, repriced; twap: in slices over some minutes
+    slippage_percent  no entry's order goes further from the decision's price, in its disfavour; 0: no bound
+    reprice_seconds   limit: how often the price is looked at again
+    patience_seconds  limit: after that an entry's rest is given up, and an exit's goes at the market
+    minutes, slices   twap: so many orders over so many minutes
+    """
+
+    style: Literal["market", "limit", "twap"]
+    slippage_percent: Distance = 0
+    reprice_seconds: Seconds = 5
+    patience_seconds: Seconds = 60
+    minutes: Annotated[float, Meta(gt=0)] = 5
+    slices: Annotated[int, Meta(ge=1, le=500)] = 5
