@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
-from actors.routes import ALERTS, HISTORY, PORTFOLIO, REPORTER, SESSION, TIMETABLE
+from actors.routes import ALERTS, HISTORY, PORTFOLIO, REPORTER, SESSION, TIMETABLE, strategy_name
 from actors.runtime import ChildReady, ChildSpec, Lane, LifecycleEvent, SupervisorSpec
 from adapters.simulated.market import share
 from app.chaos.hazards import Nudge
@@ -33,6 +33,7 @@ from domain.messages.journal import (
     OrderState,
     SendingClaimed,
 )
+from domain.orders.transitions import strategy_of
 from domain.values import SECOND
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Struck(Struct, frozen=True):
     """What came of it. Virtual seconds from the blow on.
 
     up     until the actor was up again (after a kill: the process)
-    back   until everything was: prices flow, trading is active, no order is in doubt
+    back   until everything was: prices flow, trading is active, and what can be known of every order is known
     spared strategies that the fault does not concern; changed: those of them that told something else than without it
     """
 
@@ -121,14 +122,19 @@ def state_of(record: JournalRecord) -> OrderState | None:
             return None
 
 
-def spared_by(blow: Blow, strategies: tuple[str, ...]) -> tuple[str, ...]:
-    """The strategies that must not notice."""
+def spared_by(blow: Blow, strategies: tuple[str, ...], owner: str) -> tuple[str, ...]:
+    """The strategies that must not notice.
+
+    owner  whose order came to the state. Where that is in doubt it waits for the one worker that reads the broker's
+           books, so what others make it read, or do not, comes into its time
+    """
     if blow.kind == "kill":
         return ()
     if blow.actor in _SPARES_ALL:
         return strategies
     if blow.actor.startswith("strategy."):
-        return tuple(name for name in strategies if name != blow.actor)
+        waits = owner if blow.state is OrderState.QUARANTINED else ""
+        return tuple(name for name in strategies if name not in (blow.actor, waits))
     return ()
 
 
@@ -136,6 +142,7 @@ class MatrixWorld(ScriptedWorld):
     """One blow, or none.
 
     outputs  by the strategy's actor
+    owner    the strategy, as an actor, whose order came to the state
     actors   the names of all actors; and of those, the ones whose hangs are noticed
     """
 
@@ -144,6 +151,7 @@ class MatrixWorld(ScriptedWorld):
         self.outputs: dict[str, Output] = {}
         self.actors: list[str] = []
         self._watched: set[str] = set()
+        self.owner = ""
         self._began_at = 0
         self.hit_at = self.up_at = self.back_at = 0
         self._is_aimed = False
@@ -172,6 +180,7 @@ class MatrixWorld(ScriptedWorld):
         if self._is_aimed or not self._began_at or state_of(record) is not self.blow.state:
             return
         self._is_aimed = True
+        self.owner = strategy_name(strategy_of(record.event))
         if not self.blow.actor:
             self._hit()
             self.kernel.after(AFTERWARDS_SECONDS, self.calm)
@@ -238,7 +247,7 @@ def strike(blow: Blow, without: dict[str, Output]) -> Struck:
     world, violations = _played(blow)
     moment = world.hit_at + int(AFTERWARDS_SECONDS * SECOND)
     told = world.until(moment)
-    spared = spared_by(blow, tuple(sorted(without)))
+    spared = spared_by(blow, tuple(sorted(without)), world.owner)
     expected = {name: [each for each in without[name] if each[0] <= moment] for name in spared}
     return Struck(
         blow=blow,

@@ -46,8 +46,8 @@ class Recovery:
         self._until(self._not_trading, COMES_BACK_SECONDS, 2.0, self._square_off, "comes back")
 
     def watch(self, every: float, then: Callable[[Process], None]) -> None:
-        """Look every so many virtual seconds, until all is up, prices flow and no order is in doubt."""
-        self._until(self._not_back, COMES_BACK_SECONDS, every, then, "comes back")
+        """Look every so many virtual seconds, until all is up, prices flow and what can be known of orders is."""
+        self._until(self._not_up, COMES_BACK_SECONDS, every, then, "comes back")
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
@@ -82,6 +82,10 @@ class Recovery:
     # -- what may be missing -----------------------------------------------------------------------------------------
 
     def _not_back(self, process: Process) -> str:
+        travelling = self._world.checker.on_the_way
+        return self._not_up(process) or (f"on its way: {', '.join(travelling)}" if travelling else "")
+
+    def _not_up(self, process: Process) -> str:
         world = self._world
         down = self._down(process)
         if down:
@@ -117,8 +121,6 @@ class Recovery:
     def _unsettled(self, process: Process) -> str:
         """Orders of which more should be known by now."""
         world = self._world
-        if world.checker.on_the_way:
-            return f"on its way: {', '.join(world.checker.on_the_way)}"
         arrived = {order.tag for order in world.exchange.orders}
         now = world.clock.now_ns()
         for record in process.ports.journal.open_records():
@@ -150,6 +152,8 @@ class Recovery:
         for line, units in world.checker.positions().items():
             if units and line not in waiting:
                 return f"{line} holds {units}"
+        if world.checker.on_the_way:
+            return f"on its way: {', '.join(world.checker.on_the_way)}"
         return self._unsettled(process) or self._not_quiet(process)
 
     def _not_quiet(self, process: Process) -> str:

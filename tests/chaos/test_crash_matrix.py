@@ -40,10 +40,11 @@ def test_strategies_that_are_spared_told_something_and_the_one_that_is_not_told_
 def test_a_strategy_alone_or_nobody_is_concerned_where_the_fault_is_not_on_the_common_way() -> None:
     everybody = (OWN, *OTHERS)
 
-    assert spared_by(Blow(OrderState.INTENT, 1, OWN, "crash"), everybody) == OTHERS
-    assert spared_by(Blow(OrderState.INTENT, 1, PORTFOLIO, "hang"), everybody) == everybody
-    assert spared_by(Blow(OrderState.INTENT, 1, PORTFOLIO, "kill"), everybody) == ()
-    assert spared_by(Blow(OrderState.INTENT, 1, RISK, "crash"), everybody) == ()
+    assert spared_by(Blow(OrderState.INTENT, 1, OWN, "crash"), everybody, OWN) == OTHERS
+    assert spared_by(Blow(OrderState.INTENT, 1, PORTFOLIO, "hang"), everybody, OWN) == everybody
+    assert spared_by(Blow(OrderState.INTENT, 1, PORTFOLIO, "kill"), everybody, OWN) == ()
+    assert spared_by(Blow(OrderState.QUARANTINED, 1, OTHERS[0], "crash"), everybody, OWN) == OTHERS[1:]
+    assert spared_by(Blow(OrderState.INTENT, 1, RISK, "crash"), everybody, OWN) == ()
 
 
 def test_an_actor_without_a_heartbeat_is_left_to_its_hang() -> None:
