@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from actors.runtime import Actor, ChildGaveUp, ChildHung, Context, EventLog, SupervisorGaveUp
+from collections.abc import Sequence
+from typing import Final
+
+from actors.runtime import Actor, ChildCrashed, ChildGaveUp, ChildHung, Context, EventLog, SupervisorGaveUp
+from domain.alerting import LEVELS, Note
 from domain.alerts import REPEAT_AFTER, Repeats
 from domain.errors import PatangError
 from domain.messages.control import (
@@ -14,7 +18,7 @@ from domain.messages.control import (
     TradingState,
     TradingStateChanged,
 )
-from domain.ports import Notifier
+from domain.ports import Clock, Notifier
 from domain.values import Nanos
 
 _JOBS = {
@@ -24,10 +28,15 @@ _JOBS = {
 }
 
 
+CHANNEL_PREFIX: Final = "alerts."
+
+
 class Alerts(Actor):
     """Turns alerts and what is worth one into log lines and notifications, without repeating itself.
 
-    A notifier may take its time: only this actor waits for it, and nobody waits for this actor.
+    notifier  the store on this machine that the dashboard reads
+    channels  names of the channels' actors, which may take their time (actors/alert_channel.py)
+    wall      the clock of the notes
     """
 
     def __init__(
@@ -36,11 +45,15 @@ class Alerts(Actor):
         log: EventLog,
         notifier: Notifier | None = None,
         repeat_after: Nanos = REPEAT_AFTER,
+        channels: Sequence[str] = (),
+        wall: Clock | None = None,
     ) -> None:
         super().__init__(context)
         self._log = log
         self._notifier = notifier
         self._repeats = Repeats(repeat_after)
+        self._channels = channels
+        self._wall = wall
 
     def receive(self, message: object) -> object:
         """Say it, unless it was said just now."""
@@ -55,6 +68,11 @@ class Alerts(Actor):
             return
         text = f"{alert.text} ({verdict.held} more like it)" if verdict.held else alert.text
         self._log(alert.level, f"alert.{alert.name}", text=text)
+        if self._wall is not None:
+            for channel in self._channels:
+                level = alert.level if alert.level in LEVELS else "warning"
+                note = Note(level, alert.name, text, self._wall.now_ns())
+                self.context.tell(f"{CHANNEL_PREFIX}{channel}", note)
         if self._notifier is None:
             return
         try:
@@ -79,6 +97,8 @@ def as_alert(message: object) -> Alert | None:
         case JobDue(kind=kind, subject=subject, fired=fired) if kind in _JOBS:
             level, name, text = _JOBS[kind]
             return Alert(level, name, f"{text}: {subject}" if subject else text, fired)
+        case ChildCrashed(name=name, reason=reason):
+            return Alert("warning", "actor.failed", f"{name} failed and is started again: {reason}", 0)
         case ChildGaveUp(name=name, reason=reason):
             return Alert("critical", "actor.down", f"{name} stays down: {reason}", 0)
         case SupervisorGaveUp(name=name, reason=reason):

@@ -72,6 +72,7 @@ COMMANDS = (
     Command("strategy check", "app.commands.strategy:check", "Parameters, warm-up, purity and speed of a strategy."),
     Command("strategy enable", "app.commands.strategy:enable", "Let a strategy enter positions again."),
     Command("strategy disable", "app.commands.strategy:disable", "Let a strategy only leave positions, until enabled."),
+    Command("alerts test", "app.commands.alerts:say", "Say something on every channel of alerts."),
     Command("test", "app.commands.test:run", "Checks and tests, as CI runs them.", verbatim=True),
     Command("bench", "app.commands.bench:run", "Measure on this machine; without a name, list what can be measured."),
     Command("lock", "app.commands.lock:run", "Write the hashed requirements files from the .in files."),
@@ -79,6 +80,7 @@ COMMANDS = (
 """Every command. Two words make a command of a group, such as `report eod`; later commands take a line here."""
 
 GROUPS = {
+    "alerts": "What a person is told, and how.",
     "audit": "What was decided, sent, answered and done, and the proof that it was not changed.",
     "report": "Reports from what is stored.",
     "strategy": "Write, check, list and switch strategies.",

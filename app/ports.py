@@ -9,7 +9,16 @@ from actors.audit import Trail
 from actors.operator import RequestDesk
 from actors.publisher import LiveStore
 from config.schema import Settings
+from domain.alerting import ChannelRules
 from domain.ports import Broker, Calendar, Clock, EventLog, FeedPort, History, Journal, Notifier, SessionPort
+
+
+class Channel(NamedTuple):
+    """A channel of alerts: its name, how it is opened, and when it speaks."""
+
+    name: str
+    opened: Callable[[], Notifier]
+    rules: ChannelRules
 
 
 class Operations(NamedTuple):
@@ -19,7 +28,9 @@ class Operations(NamedTuple):
     trail  makes the trail, afresh for each incarnation of its actor: what one had not written is read again
     wall   the clock of the requests' times
     live   opens what the dashboard reads
-    alerts where alerts go beside the log; None: nowhere
+    alerts where alerts go on this machine beside the log; None: nowhere
+    channels  where they go elsewhere
+    beat   one beat for a dead man's switch; None: there is none
     """
 
     desk: RequestDesk
@@ -27,6 +38,8 @@ class Operations(NamedTuple):
     wall: Clock
     live: Callable[[], LiveStore]
     alerts: Notifier | None = None
+    channels: tuple[Channel, ...] = ()
+    beat: Callable[[], None] | None = None
 
 
 class Ports(Protocol):

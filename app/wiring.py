@@ -12,7 +12,7 @@ root (one_for_one)
 │   ├── market       market data
 │   └── feed.0       the ticker: ready when connected
 ├── strategies       one temporary supervisor each: a strategy that keeps failing is frozen alone
-├── reporter, alerts, publisher
+├── reporter, alerts (and one actor for each channel of theirs), publisher
 ├── timetable
 └── operator         a person's commands: last up, and ready when what waited for it has been told
 """
@@ -20,9 +20,11 @@ root (one_for_one)
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Final
 
-from actors.alerts import Alerts
+from actors.alert_channel import AlertChannel, Heartbeat
+from actors.alerts import CHANNEL_PREFIX, Alerts
 from actors.audit import Audit
 from actors.exits import Exits, ExitsSettings
 from actors.feed import Feed, FeedSettings
@@ -90,6 +92,8 @@ FEED_STEADY_SECONDS: Final = 10.0
 RECONCILE_SECONDS: Final = 120.0
 """How long the first comparison of the books may take before the start is given up."""
 
+HEARTBEAT: Final = "heartbeat"
+
 STRATEGY_SUPERVISOR: Final = "supervise."
 """Prefix of the supervisor of one strategy."""
 
@@ -119,6 +123,7 @@ def build_tree(
             *_exits(ports, routes, cast),
             _reporter(ports, routes, cast, writer),
             _alerts(ports, operations),
+            *_channels(ports, operations),
             *_publisher(operations, cast),
             *_market(ports, cast),
             SupervisorSpec(
@@ -468,11 +473,42 @@ def _reporter(ports: Ports, routes: Routes, cast: Cast, writer: ReportWriter) ->
 
 def _alerts(ports: Ports, operations: Operations | None) -> ChildSpec:
     notifier = None if operations is None else operations.alerts
+    channels = () if operations is None else tuple(each.name for each in operations.channels)
+    wall = None if operations is None else operations.wall
+    repeat_after = int(ports.settings.alerts.repeat_after_seconds * SECOND)
     return ChildSpec(
         id=ALERTS,
-        factory=lambda context: Alerts(context, ports.log, notifier),
+        factory=lambda context: Alerts(context, ports.log, notifier, repeat_after, channels, wall),
         backoff=QUICK,
     )
+
+
+def _channels(ports: Ports, operations: Operations | None) -> tuple[ChildSpec, ...]:
+    if operations is None:
+        return ()
+    # No heartbeats for these: a service may take its time, and nobody waits for it.
+    found = [
+        ChildSpec(
+            id=f"{CHANNEL_PREFIX}{each.name}",
+            factory=partial(AlertChannel, name=each.name, opened=each.opened, rules=each.rules, wall=operations.wall),
+            mailbox=MailboxSpec(capacity=1_000),
+            shutdown_seconds=1.0,
+            backoff=Backoff(min_seconds=1.0, max_seconds=60.0),
+        )
+        for each in operations.channels
+    ]
+    beat = operations.beat
+    if beat is not None:
+        seconds = ports.settings.alerts.heartbeat_seconds
+        found.append(
+            ChildSpec(
+                id=HEARTBEAT,
+                factory=lambda context: Heartbeat(context, beat, seconds),
+                shutdown_seconds=1.0,
+                backoff=Backoff(min_seconds=1.0, max_seconds=60.0),
+            )
+        )
+    return tuple(found)
 
 
 def _publisher(operations: Operations | None, cast: Cast) -> tuple[ChildSpec, ...]:

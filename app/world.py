@@ -32,6 +32,7 @@ from adapters.store.live import LiveFile
 from adapters.store.lock import AccountLock
 from adapters.store.operator import OperatorDesk
 from app.account import addresses_of, kite_account
+from app.alerting import channels_of, heartbeat_of
 from app.logs import EventLog, redactor, set_market_clock
 from app.ports import Operations
 from app.sandboxed import LocalSandbox
@@ -207,6 +208,8 @@ class World:
             wall=wall,
             live=lambda: LiveFile(self.folders.live),
             alerts=alerts,
+            channels=channels_of(self.settings),
+            beat=heartbeat_of(self.settings),
         )
 
     def close(self) -> None:

@@ -73,12 +73,29 @@ def admin_stays_here(settings: Settings) -> Iterator[Complaint]:
         yield "admin.certificate", "null", f"a file, since {admin.host} may be reached from other machines"
 
 
+def quiet_from_and_until(settings: Settings) -> Iterator[Complaint]:
+    """Quiet hours have a beginning and an end."""
+    for name, channel in settings.alerts.channels.items():
+        if (channel.quiet_from is None) != (channel.quiet_until is None):
+            given, other = ("quiet_from", "quiet_until") if channel.quiet_until is None else ("quiet_until", "quiet_from")
+            yield f"alerts.channels.{name}.{given}", f"a time without {other}", "both of them, or neither"
+
+
+def beats_go_to_a_web_address(settings: Settings) -> Iterator[Complaint]:
+    """A beat is a GET."""
+    url = settings.alerts.heartbeat_url
+    if url is not None and urlsplit(url.reveal()).scheme not in {"http", "https"}:
+        yield "alerts.heartbeat_url", "another kind of address (not shown)", "https://…"
+
+
 CHECKS: tuple[Check, ...] = (
     backoff_in_order,
     square_off_in_order,
     encrypted_off_this_machine,
     both_addresses_or_none,
     admin_stays_here,
+    quiet_from_and_until,
+    beats_go_to_a_web_address,
 )
 
 

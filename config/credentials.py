@@ -18,12 +18,20 @@ _PREFIXES: Mapping[str, str] = {
     "kite-sandbox": "PATANG_KITE_SANDBOX_",
 }
 _FAMILY = "PATANG_KITE_"
+CHANNEL_PREFIX = "PATANG_ALERT_"
+HEARTBEAT = "PATANG_HEARTBEAT_URL"
 
 
 def variable_for(env: str, key: str) -> str | None:
     """The variable that holds `kite.<key>` in this environment; None if there is none."""
     prefix = _PREFIXES.get(env)
     return f"{prefix}{key.upper()}" if prefix and key in _KEYS else None
+
+
+def alert_variable(path: str) -> str:
+    """The variable that holds the address at `alerts.…`."""
+    keys = path.split(".")
+    return HEARTBEAT if len(keys) == 2 else f"{CHANNEL_PREFIX}{keys[2].upper()}"
 
 
 def from_environment(env: str, environ: Mapping[str, str], dotenv: Path) -> list[Node]:
@@ -41,9 +49,30 @@ def from_environment(env: str, environ: Mapping[str, str], dotenv: Path) -> list
             if text:
                 source = ".env" if layer == ".env" else f"variable {name}"
                 values[key] = Node(text, Origin(layer, source, line))
-        if values:
-            layers.append(Node({"kite": Node(values, Origin(layer, layer))}, Origin(layer, layer)))
+        sections = {**({"kite": Node(values, Origin(layer, layer))} if values else {}), **_alerts(variables, layer)}
+        if sections:
+            layers.append(Node(sections, Origin(layer, layer)))
     return layers
+
+
+def _alerts(variables: Mapping[str, tuple[str, int | None]], layer: str) -> dict[str, Node]:
+    """Addresses of channels of alerts: every kind of account has the same, for they lead to a person."""
+    whole = Origin(layer, layer)
+
+    def node(name: str) -> Node:
+        text, line = variables[name]
+        return Node(text, Origin(layer, ".env" if layer == ".env" else f"variable {name}", line))
+
+    given = [name for name, (text, _) in variables.items() if text]
+    channels = {
+        name.removeprefix(CHANNEL_PREFIX).lower(): Node({"url": node(name)}, whole)
+        for name in sorted(given)
+        if name.startswith(CHANNEL_PREFIX)
+    }
+    found: dict[str, Node] = {"channels": Node(channels, whole)} if channels else {}
+    if HEARTBEAT in given:
+        found["heartbeat_url"] = node(HEARTBEAT)
+    return {"alerts": Node(found, whole)} if found else {}
 
 
 def _refuse_unknown(variables: Mapping[str, tuple[str, int | None]], layer: str) -> None:

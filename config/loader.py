@@ -58,6 +58,8 @@ class Loaded(Struct, frozen=True):
         held = [kite.api_secret, kite.access_token]
         if self.env != "sandbox":
             held += [kite.password, kite.totp]
+        alerts = self.settings.alerts
+        held += [alerts.heartbeat_url, *(each.url for each in alerts.channels.values())]
         return tuple(secret.reveal() for secret in held if isinstance(secret, Secret))
 
     def parameters(self, strategy: str, wanted: type[T]) -> T:
@@ -113,9 +115,11 @@ def _from_set(text: str) -> Node:
 
 def _secret_rule(env: str) -> SecretRule:
     def rule(path: str, node: Node) -> str | None:
-        variable = credentials.variable_for(env, path.removeprefix("kite."))
         if node.origin.layer in {".env", "environment"}:
             return None
+        if path.startswith("alerts."):
+            return f"null here, and the variable {credentials.alert_variable(path)} or .env"
+        variable = credentials.variable_for(env, path.removeprefix("kite."))
         instead = f"null here, and the variable {variable} or .env" if variable else "null"
         if node.origin.layer == "--set":
             return instead if variable else "a file: command lines can be read by others"

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from config.sections.connection import FeedSettings, KiteSettings, SandboxSettings
-from config.sections.output import AdminSettings, LogSettings, RecorderSettings, ReportSettings
+from config.sections.output import AdminSettings, AlertSettings, LogSettings, RecorderSettings, ReportSettings
 from config.sections.reconcile import ReconcileSettings
 from config.sections.trading import (
     DrillSettings,
@@ -37,3 +37,4 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     reports: ReportSettings
     recorder: RecorderSettings
     admin: AdminSettings
+    alerts: AlertSettings

@@ -68,6 +68,11 @@ StrategyId = Annotated[
     Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="a name of up to 32 lower-case letters, digits and _"),
 ]
 
+ChannelId = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="a name of up to 32 lower-case letters, digits and _"),
+]
+
 Interval = Literal[
     "minute", "3minute", "5minute", "10minute", "15minute", "30minute", "60minute", "day"
 ]  # fmt: skip  # Kite's own words for bar lengths

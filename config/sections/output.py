@@ -1,10 +1,11 @@
 """What people and programs are shown: logs, reports, recordings, the dashboard."""
 
+from datetime import time
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from config.types import AtLeastOne, Seconds
+from config.types import AtLeastOne, ChannelId, Seconds, Secret
 
 
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,3 +42,23 @@ class AdminSettings(Struct, frozen=True, forbid_unknown_fields=True):
     allow_remote: bool
     certificate: str | None
     private_key: str | None
+
+
+class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One channel of alerts; its address is a secret and comes from the variable PATANG_ALERT_<NAME>."""
+
+    level: Literal["info", "warning", "critical"] = "warning"
+    quiet_from: time | None = None
+    quiet_until: time | None = None
+    per_hour: AtLeastOne = 30
+    digest_minutes: AtLeastOne = 15
+    url: Secret | None = None
+
+
+class AlertSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is told what needs a person, beside the log."""
+
+    repeat_after_seconds: Seconds
+    channels: dict[ChannelId, ChannelSettings]
+    heartbeat_seconds: Seconds
+    heartbeat_url: Secret | None
