@@ -77,7 +77,8 @@ def quiet_from_and_until(settings: Settings) -> Iterator[Complaint]:
     """Quiet hours have a beginning and an end."""
     for name, channel in settings.alerts.channels.items():
         if (channel.quiet_from is None) != (channel.quiet_until is None):
-            given, other = ("quiet_from", "quiet_until") if channel.quiet_until is None else ("quiet_until", "quiet_from")
+            pair = ("quiet_from", "quiet_until")
+            given, other = pair if channel.quiet_until is None else pair[::-1]
             yield f"alerts.channels.{name}.{given}", f"a time without {other}", "both of them, or neither"
 
 
