@@ -24,7 +24,8 @@ from sandbox.wire import LEVELS
 QUOTES_MAX = 500
 PRICES_MAX = 1000
 
-# interval: (minutes per bar, most days per call); a day is 0 minutes
+WEEK = -1
+# interval: (minutes per bar, most days per call); a day is 0 minutes, a week WEEK
 INTERVALS = {
     "minute": (1, 60),
     "2minute": (2, 60),
@@ -36,6 +37,10 @@ INTERVALS = {
     "30minute": (30, 200),
     "60minute": (60, 400),
     "hour": (60, 400),
+    "2hour": (120, 400),
+    "3hour": (180, 400),
+    "4hour": (240, 400),
+    "week": (WEEK, 2000),
     "day": (0, 2000),
 }
 FIRST_HISTORY = datetime(2015, 2, 2, tzinfo=IST)
@@ -195,9 +200,11 @@ def prepare_history(exchange: Exchange, request: Request) -> Iterator[None]:
     start, end = _moment(request.one("from"), "from"), _moment(request.one("to"), "to")
     if (end - start).days > days_max:
         return
+    if minutes == WEEK:
+        start, end = _whole_weeks(start, end)
     for day in _days(exchange, one, start, end):
         if day != exchange.engine.day:
-            if minutes:
+            if minutes > 0:
                 exchange.market.past_bars(one, day)
             else:
                 exchange.market.past_day_bar(one, day)
@@ -219,6 +226,8 @@ def _candles(
     exchange: Exchange, one: Instrument, minutes: int, start: datetime, end: datetime, *, with_oi: bool
 ) -> list[list[object]]:
     now = exchange.clock.now_ns()
+    if minutes == WEEK:
+        return _week_candles(exchange, one, start, end, with_oi=with_oi)
     first = int(start.timestamp()) * NS
     last = min(int(end.timestamp()) * NS, now)
     candles: list[list[object]] = []
@@ -234,6 +243,30 @@ def _candles(
             if first <= opening + offset * 60 * NS <= last:
                 hour, minute = divmod(open_seconds(one.session) // 60 + offset, 60)
                 candles.append([f"{day}T{hour:02d}:{minute:02d}:00+0530", *_numbers(row, with_oi=with_oi)])
+    return candles
+
+
+def _whole_weeks(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """From the first Monday at or after `start` to the Sunday of the week of `end`."""
+    monday = start + timedelta(days=-start.weekday() % 7)
+    return monday.replace(hour=0, minute=0, second=0), end + timedelta(days=6 - end.weekday())
+
+
+def _week_candles(
+    exchange: Exchange, one: Instrument, start: datetime, end: datetime, *, with_oi: bool
+) -> list[list[object]]:
+    """Day candles by week, each stamped with its Monday; a week belongs where its Monday does."""
+    now = exchange.clock.now_ns()
+    weeks: dict[date, list[Sequence[int]]] = {}
+    for day in _days(exchange, one, *_whole_weeks(start, end)):
+        bar = _day_bar(exchange, one, day, now)
+        if bar is not None:
+            weeks.setdefault(day - timedelta(days=day.weekday()), []).append(bar)
+    candles: list[list[object]] = []
+    for monday, bars in weeks.items():
+        opened, highs, lows, volumes = bars[0][1], [b[2] for b in bars], [b[3] for b in bars], [b[5] for b in bars]
+        merged = (0, opened, max(highs), min(lows), bars[-1][4], sum(volumes), bars[-1][6])
+        candles.append([f"{monday}T00:00:00+0530", *_numbers(merged, with_oi=with_oi)])
     return candles
 
 

@@ -135,8 +135,11 @@ def check_official(parsed: list[dict[str, Any]], ticks: Ticks, mode: Mode, digit
         assert [level["price"] for level in shown] == pytest.approx((ticks.depth_price[place] / scale).tolist())
 
 
-def agree(total: int, seed: int) -> int:
-    """How many ticks went through both."""
+def agree(total: int, seed: int, *, all_official: bool = False) -> int:
+    """How many ticks went through both.
+
+    all_official  the official parser reads every one of them too, rather than a sample of each kind
+    """
     rng = np.random.default_rng(seed)
     official = KiteTicker("key", "token")
     each = -(-total // len(KINDS))
@@ -153,9 +156,18 @@ def agree(total: int, seed: int) -> int:
             assert (counts.packets, counts.dropped) == (count, 0)
             check_decoder(ticks, rows, mode, digits, index=index)
             done += count
-            if batch == 0:
-                parsed = official._parse_binary(frame(SAMPLE, [data[: SAMPLE * size]]))
-                assert len(parsed) == SAMPLE
+            if batch == 0 or all_official:
+                sample = count if all_official else SAMPLE
+                parsed = [
+                    tick
+                    for start in range(0, sample, PER_FRAME)
+                    for tick in official._parse_binary(
+                        frame(
+                            min(PER_FRAME, sample - start), [data[start * size : min(start + PER_FRAME, sample) * size]]
+                        )
+                    )
+                ]
+                assert len(parsed) == sample
                 check_official(parsed, ticks, mode, digits, index=index)
                 few = decode(frame(5, [data[: 5 * size]]), DecodeCounts())  # one by one: another way through
                 assert np.array_equal(few, rows[:5])
@@ -169,3 +181,8 @@ def test_a_million_random_ticks_of_every_type() -> None:
 @pytest.mark.long("wire")
 def test_twelve_million_random_ticks_of_every_type() -> None:
     assert agree(LONG, 2) >= LONG
+
+
+@pytest.mark.long("wire")
+def test_the_official_parser_agrees_on_a_million_of_them_field_by_field() -> None:
+    assert agree(NORMAL, 3, all_official=True) >= NORMAL

@@ -162,7 +162,9 @@ HISTORY = "/instruments/historical/408065"
         ("minute", "2026-09-01", "2026-11-20", "interval exceeds max limit: 60 days"),
         ("5minute", "2026-01-01", "2026-11-20", "interval exceeds max limit: 100 days"),
         ("60minute", "2025-01-01", "2026-11-20", "interval exceeds max limit: 400 days"),
-        ("week", "2026-11-01", "2026-11-20", "invalid interval"),
+        ("7minute", "2026-11-01", "2026-11-20", "invalid interval"),
+        ("4hour", "2025-01-01", "2026-11-20", "interval exceeds max limit: 400 days"),
+        ("week", "2019-01-01", "2026-11-20", "interval exceeds max limit: 2000 days"),
         ("minute", "2026-11-20", "2026-11-19", "invalid from date"),
         ("minute", "yesterday", "2026-11-19", "invalid from date"),
     ],
@@ -191,7 +193,18 @@ def test_history_stops_at_now_and_includes_its_end(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "minutes"), [("3minute", 3), ("5minute", 5), ("10minute", 10), ("15minute", 15), ("60minute", 60)]
+    ("interval", "minutes"),
+    [
+        ("3minute", 3),
+        ("5minute", 5),
+        ("10minute", 10),
+        ("15minute", 15),
+        ("60minute", 60),
+        ("hour", 60),
+        ("2hour", 120),
+        ("3hour", 180),
+        ("4hour", 240),
+    ],
 )
 def test_longer_bars_are_made_of_minute_bars(served: Served, interval: str, minutes: int) -> None:
     fine = candles(served, "minute", "2026-11-19", "2026-11-19 23:59:59")
@@ -204,6 +217,17 @@ def test_longer_bars_are_made_of_minute_bars(served: Served, interval: str, minu
         bar[1], bar[2], bar[3] = max(bar[1], high), min(bar[2], low), close
         bar[4] += volume
     assert [row[1:] for row in coarse] == list(merged.values())
+
+
+def test_week_bars_are_made_of_day_bars_and_stamped_with_their_monday(served: Served) -> None:
+    days = candles(served, "day", "2026-11-02", "2026-11-20")
+    weeks = candles(served, "week", "2026-10-31", "2026-11-17")
+
+    assert [row[0] for row in weeks] == [f"2026-11-{day}T00:00:00+0530" for day in ("02", "09", "16")]
+    for monday, row in zip((2, 9, 16), weeks, strict=True):
+        of_week = [day for day in days if monday <= int(day[0][8:10]) < monday + 7]
+        expected = [of_week[0][1], max(d[2] for d in of_week), min(d[3] for d in of_week), of_week[-1][4]]
+        assert row[1:] == [*expected, sum(d[5] for d in of_week)]
 
 
 def test_day_bars_chain_and_carry_open_interest_when_asked(served: Served) -> None:
