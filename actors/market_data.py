@@ -12,9 +12,11 @@ from actors.runtime import Actor, Context
 from domain.errors import CalendarUnknown
 from domain.market.buckets import Hours
 from domain.market.desk import DEFAULT_DESK, DeskMessage, DeskSettings, MarketDesk
-from domain.messages.control import Report
+from domain.market.silence import Silence
+from domain.messages.control import Alert, Report
 from domain.messages.market import (
     BarsBackfilled,
+    DropFeed,
     FeedConnected,
     FeedDisconnected,
     HistoryLoaded,
@@ -35,10 +37,12 @@ class MarketDataSettings(Struct, frozen=True):
     mode           subscription mode; bars need `full`, which alone carries exchange times
     grace_seconds  wall seconds that a frame may take from the exchange to us: a bar whose end lies further back is
                    closed by the clock though nothing trades
+    quiet_seconds  wall seconds without any tick, while an instrument has its session, before the socket is replaced
     """
 
     mode: str = "full"
     grace_seconds: float = 2.0
+    quiet_seconds: float = 30.0
     desk: DeskSettings = DEFAULT_DESK
 
 
@@ -99,6 +103,7 @@ class MarketData(Actor):
         sessions = CalendarSessions(calendar, instruments)
         self._desk = MarketDesk(wanted, quoted, sessions, self._settings.desk)
         self._settled: Nanos = 0
+        self._silence = Silence(self._settings.quiet_seconds)
 
     def started(self) -> None:
         """Lay out the day, ask for the warm-up and the subscription."""
@@ -112,6 +117,7 @@ class MarketData(Actor):
         """Ticks, history, the feed's state, time."""
         match message:
             case TickBatch():
+                self._silence.ticks(self._mono())
                 self._publish(self._desk.ticks(message, self._mono()))
             case HistoryLoaded():
                 self._history(message)
@@ -119,12 +125,15 @@ class MarketData(Actor):
                 now = self._clock.now_ns()
                 self._publish(self._desk.clock(self._settled, now, self._mono()))
                 self._settled = now
+                self._listen(now)
             case WarmUpRequested():
                 self._warm_up(message)
             case FeedConnected(epoch=epoch):
                 self._desk.connected(epoch)
+                self._silence.connected(self._mono())
             case FeedDisconnected(epoch=epoch):
                 self._desk.disconnected(epoch)
+                self._silence.lost()
             case Report():
                 return msgspec.structs.asdict(self._desk.counts())
         return None
@@ -133,6 +142,14 @@ class MarketData(Actor):
         """Say what was left out today."""
         counts: dict[str, object] = msgspec.structs.asdict(self._desk.counts())
         self.context.log("info", "market.counts", **counts)
+
+    def _listen(self, now: Nanos) -> None:
+        silent = self._silence.overdue(self._mono(), trading=self._desk.trading(now))
+        if silent:
+            why = f"no price for {silent:.0f} s though markets are open"
+            self._routes.publish(self.context, DropFeed(why=why))
+            text = f"the ticker sends nothing but heartbeats: {why}; it is connected anew"
+            self._routes.publish(self.context, Alert(level="warning", name="feed.no_prices", text=text, time=now))
 
     def _history(self, answer: HistoryLoaded) -> None:
         if answer.error:

@@ -350,7 +350,11 @@ def _market(ports: Ports, cast: Cast) -> tuple[SupervisorSpec, ...]:
             for interval_seconds, bars in strategy.loads.items():
                 key = (instrument.token, interval_seconds)
                 wanted[key] = max(wanted.get(key, 0), bars)
-    data_settings = MarketDataSettings(mode=feed.mode)
+    data_settings = MarketDataSettings(
+        mode=feed.mode,
+        grace_seconds=ports.settings.market.bar_grace_seconds,
+        quiet_seconds=feed.quiet_after_seconds,
+    )
     feed_settings = FeedSettings(
         mode=feed.mode,
         stale_after_seconds=feed.stale_after_seconds,

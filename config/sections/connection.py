@@ -63,6 +63,7 @@ class FeedSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     mode: Literal["ltp", "quote", "full"]
     stale_after_seconds: Seconds
+    quiet_after_seconds: Seconds
     connect_timeout_seconds: Seconds
     backoff_min_seconds: Seconds
     backoff_max_seconds: Seconds

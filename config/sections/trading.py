@@ -54,9 +54,8 @@ class TimesByClass(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MarketSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Bars and prices. Seconds are market seconds; the market's zone is India's, always."""
+    """Bars and prices. The grace is in wall seconds, the age of a price in market seconds."""
 
-    bar_intervals: Annotated[tuple[Interval, ...], Meta(min_length=1)]
     bar_grace_seconds: Seconds
     stale_price_seconds: Seconds
 

@@ -118,6 +118,7 @@ class MarketDesk:
         self._epoch = 0
         self._watermark = 0
         self._day_ends: Nanos = 0
+        self._hours: frozenset[Hours] = frozenset()
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -152,8 +153,12 @@ class MarketDesk:
                 start = warm_up_start(self._sessions.back(stream.token, now), interval, keep, now) if keep else now
                 builder.new_session(today)
                 series.begin(start, today, now)
-        self._day_ends = _next_midnight(now)
+        self._lay_out_hours(now)
         return [*self._step(0, now, mono)]
+
+    def trading(self, now: Nanos) -> bool:
+        """Whether any instrument of this shard has its session now."""
+        return any(hours.opens <= now // SECOND < hours.closes for hours in self._hours)
 
     def connected(self, epoch: int) -> None:
         """A fresh connection: ticks of older ones are refused, and all bars are interrupted until they tick again."""
@@ -291,6 +296,10 @@ class MarketDesk:
                 if leftover is not None:
                     series.closed(leftover)
                 builder.new_session(self._sessions.today(stream.token, now))
+        self._lay_out_hours(now)
+
+    def _lay_out_hours(self, now: Nanos) -> None:
+        self._hours = frozenset(self._sessions.today(token, now) for token in self._streams)
         self._day_ends = _next_midnight(now)
 
 

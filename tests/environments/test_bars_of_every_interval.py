@@ -50,7 +50,6 @@ def test_a_days_bars_of_every_interval_equal_history(tmp_path: Path) -> None:
             *exchange.sets,
             *WATCHERS,
             "feed.backoff_min_seconds=0.1",
-            "market.bar_intervals=[minute]",
             "drills.drop_feed_at=null",
             "drills.crash_strategy_at=null",
             "schedule.eod_report=23:59",

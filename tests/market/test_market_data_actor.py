@@ -9,14 +9,15 @@ import msgspec
 import pytest
 
 from actors.market_data import CalendarSessions, MarketData, MarketDataSettings
-from actors.routes import FEED, HISTORY, PORTFOLIO, RISK, Routes, Topology
+from actors.routes import ALERTS, FEED, HISTORY, PORTFOLIO, RISK, Routes, Topology
 from actors.runtime import DetachedContext, ThreadRuntime
 from domain.calendar import SessionCalendar
 from domain.market.buckets import Hours
-from domain.messages.control import Report
+from domain.messages.control import Alert, Report
 from domain.messages.market import (
     BarClosed,
     BarsBackfilled,
+    DropFeed,
     FeedConnected,
     FeedDisconnected,
     LoadHistory,
@@ -183,3 +184,35 @@ def test_the_hours_come_from_the_calendar_and_end_where_it_ends() -> None:
     assert sessions.today(INFY, OPENS * SECOND) == back[0] == DAY
     assert back[1] == Hours(DAY.opens - 86_400, DAY.closes - 86_400)
     assert all(one.opens > two.opens for one, two in pairwise(back))
+
+
+def test_a_socket_that_sends_no_prices_in_market_hours_is_dropped_and_told_of(context: DetachedContext) -> None:
+    market, wall = MarketTime(), context.runtime.monotonic
+    assert isinstance(wall, MarketTime)
+    actor = an_actor(context, market)
+    due = next(timer.message for timer in context.timers)
+    actor.receive(FeedConnected(1, 0))
+
+    wall.now = market.now = 29 * SECOND
+    market.now += OPENS * SECOND
+    actor.receive(due)
+    assert [each for each in context.told_to(FEED) if isinstance(each, DropFeed)] == []
+    wall.now += SECOND
+    actor.receive(due)
+
+    [drop] = [each for each in context.told_to(FEED) if isinstance(each, DropFeed)]
+    assert drop.why == "no price for 30 s though markets are open"
+    assert [each.name for each in context.told_to(ALERTS) if isinstance(each, Alert)] == ["feed.no_prices"]
+
+
+def test_at_night_no_price_is_missed(context: DetachedContext) -> None:
+    market, wall = MarketTime((OPENS + 8 * 3_600) * SECOND), context.runtime.monotonic
+    assert isinstance(wall, MarketTime)
+    actor = an_actor(context, market)
+    due = next(timer.message for timer in context.timers)
+    actor.receive(FeedConnected(1, 0))
+
+    wall.now = 1_000 * SECOND
+    actor.receive(due)
+
+    assert [each for each in context.told_to(FEED) if isinstance(each, DropFeed)] == []

@@ -224,15 +224,15 @@ def test_a_revoked_token_stops_entries_until_the_next_login_and_nothing_is_lost(
     pair.whole = True
 
 
-def test_an_open_socket_without_data_makes_prices_old_and_fills_are_found_all_the_same(
-    pairs: Callable[[], Pair],
-) -> None:
+def test_an_open_socket_without_data_is_replaced_and_fills_are_found_meanwhile(pairs: Callable[[], Pair]) -> None:
     """Heartbeats come, so the socket looks alive; what is bought is still followed through the order book."""
     pair = pairs()
     pair.whole = False
     pair.begin()
     pair.exchange.set_faults((fault("ghost", heartbeats=True),))
     pair.trader.trade_on(4, seconds=PATIENCE)
+    eventually(lambda: pair.said("alert.feed.no_prices"), PATIENCE, "its silence is noticed")
+    eventually(lambda: pair.said("feed.connected"), PATIENCE, "a new socket")
     pair.exchange.set_faults(())
 
     pair.end()

@@ -60,6 +60,7 @@ IMPATIENT: Final = (
     "orders.reconcile_seconds=0.5",
     "orders.quarantine_seconds=120",
     "feed.stale_after_seconds=2",
+    "feed.quiet_after_seconds=3",
     "feed.connect_timeout_seconds=2",
     "feed.backoff_min_seconds=0.1",
     "feed.backoff_max_seconds=0.5",
