@@ -155,6 +155,10 @@ class StrategyActor(Actor):
                 reason=intent.reason,
             )
             self._routes.publish(self.context, intent)
+        for asked in self._runner.take_asked():
+            what, subject = type(asked).__name__, getattr(asked, "tag", "") or getattr(asked, "intent_id", "")
+            self.context.log("info", "strategy.asked", what=what, subject=subject)
+            self._routes.publish(self.context, asked)
 
     def _switch(self, request: int, who: str, switch: Switch) -> None:
         name = self._runner.strategy_id

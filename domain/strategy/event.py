@@ -13,10 +13,11 @@ from domain.exits.values import ExitLevels
 from domain.indicators.declaration import Indicator, coarse_warm_up, warm_up_bars
 from domain.market.buckets import DAY_SECONDS, Hours
 from domain.messages.market import PriceChanged
+from domain.strategy.asks import Ask, OwnGtt
 from domain.strategy.chain import Chain
 from domain.strategy.ledger import Held
 from domain.strategy.rule import Row, SessionNow
-from domain.values import E4, Instrument, Nanos, OrderKind, Side
+from domain.values import E4, Instrument, Nanos, OrderKind, Side, Validity, Variety
 
 
 class Needs(Struct, frozen=True):
@@ -92,6 +93,8 @@ class IntentDraft(Struct, frozen=True):
     quantity  units, positive
     reduce_only  an exit: may only make the position smaller
     levels    an entry's, where exits are managed: where the position that it opens is to be left
+    trigger_price  of a stop; of a cover order, of the stop that comes with it
+    ttl_minutes, disclosed_quantity, iceberg_legs  with validity TTL, for shares, with variety ICEBERG
     """
 
     token: int
@@ -106,6 +109,11 @@ class IntentDraft(Struct, frozen=True):
     trigger_price: E4 = 0
     reason: str = ""
     levels: ExitLevels = ExitLevels()
+    validity: Validity = Validity.DAY
+    ttl_minutes: int = 0
+    variety: Variety = Variety.REGULAR
+    disclosed_quantity: int = 0
+    iceberg_legs: int = 0
 
 
 class Fill(Struct, frozen=True):
@@ -220,6 +228,10 @@ class View(Protocol):
         """Own orders that are not over."""
         ...
 
+    def gtts(self, token: int) -> Sequence[OwnGtt]:
+        """Own GTTs that rest at the broker, or may."""
+        ...
+
     def chain(self, name: str, expiry: dt.date | None = None) -> Chain | None:
         """The option chain of an underlying among the own instruments; None without one."""
         ...
@@ -247,11 +259,11 @@ class EventStrategy(Struct, frozen=True, forbid_unknown_fields=True):
     def on_history(self, view: View, bar: Bar) -> None:
         """A bar to learn from and not to decide on: backfilled, incomplete, or too old."""
 
-    def on_bar(self, view: View, bar: Bar) -> Sequence[IntentDraft]:
+    def on_bar(self, view: View, bar: Bar) -> Sequence[IntentDraft | Ask]:
         """A complete bar has closed."""
         return ()
 
-    def on_price(self, view: View, price: PriceChanged) -> Sequence[IntentDraft]:
+    def on_price(self, view: View, price: PriceChanged) -> Sequence[IntentDraft | Ask]:
         """The price moved."""
         return ()
 
@@ -259,10 +271,10 @@ class EventStrategy(Struct, frozen=True, forbid_unknown_fields=True):
         """Prices at which it would act now. Live, prices come by themselves; a backtest has to know where to look."""
         return ()
 
-    def on_timer(self, view: View) -> Sequence[IntentDraft]:
+    def on_timer(self, view: View) -> Sequence[IntentDraft | Ask]:
         """Time has passed: `view.now`."""
         return ()
 
-    def on_fill(self, view: View, fill: Fill) -> Sequence[IntentDraft]:
+    def on_fill(self, view: View, fill: Fill) -> Sequence[IntentDraft | Ask]:
         """Own position or orders changed."""
         return ()

@@ -15,7 +15,9 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from domain.messages.gtt import GttChanged, GttClosed, GttExpired, GttRefused, GttRequested, GttTriggered
 from domain.messages.journal import (
     FillSeen,
     IntentAccepted,
@@ -28,6 +30,7 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.messages.orders import OrderIntent
+from domain.strategy.asks import OwnGtt
 from domain.values import E4, Nanos
 
 
@@ -121,6 +124,7 @@ class StrategyLedger:
         self._known: set[str] = set()  # intent ids ever journaled
         self._emitted: dict[str, OrderIntent] = {}  # ours, not journaled yet
         self._holdings: dict[int, _Holding] = {}
+        self._gtts: dict[str, OwnGtt] = {}
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
@@ -147,21 +151,35 @@ class StrategyLedger:
             del self._emitted[intent_id]
         return gone
 
-    def apply(self, event: JournalEvent) -> int | None:
+    def apply(self, event: JournalEvent) -> int | None:  # noqa: C901, PLR0912 - one case per event
         """One journaled event. The token whose position or orders it changed, or None."""
         match event:
             case IntentAccepted(tag=tag, intent=intent) if intent.strategy == self.strategy:
-                self._emitted.pop(intent.intent_id, None)
-                self._known.add(intent.intent_id)
+                self._journaled(intent)
                 self._orders[tag] = _Order(intent.token, intent.side.sign, intent.quantity)
                 self._open[intent.intent_id] = tag
                 return intent.token
-            case OrderAdopted(tag=tag, intent=intent) if intent.strategy == self.strategy:
+            case OrderAdopted(tag=tag, intent=intent, strategy=self.strategy):
+                self._known.add(intent.intent_id)
                 self._orders[tag] = _Order(intent.token, intent.side.sign, intent.quantity)
                 self._open[intent.intent_id] = tag
                 return intent.token
             case OrderModified(tag=tag, strategy=self.strategy, quantity=quantity):
                 return self._resized(tag, quantity)
+            case GttRequested(tag=tag, strategy=self.strategy, intent=asked):
+                self._gtts[tag] = OwnGtt(asked.token, asked.intent_id, tag, asked.legs)
+                return asked.token
+            case GttChanged(tag=tag, strategy=self.strategy, gtt=gtt) if tag in self._gtts:
+                self._gtts[tag] = self._gtts[tag]._replace(legs=gtt.legs)
+                return self._gtts[tag].token
+            case (
+                GttRefused(tag=tag, strategy=self.strategy)
+                | GttExpired(tag=tag, strategy=self.strategy)
+                | GttTriggered(tag=tag, strategy=self.strategy)
+                | GttClosed(tag=tag, strategy=self.strategy)
+            ):
+                ended = self._gtts.pop(tag, None)
+                return None if ended is None else ended.token
             case IntentExpired(tag=tag, intent_id=intent_id, strategy=self.strategy):
                 emitted = self._emitted.pop(intent_id, None)
                 return self._over(tag) if tag else (None if emitted is None else emitted.token)
@@ -245,7 +263,18 @@ class StrategyLedger:
         """Instruments ever held."""
         return tuple(self._holdings)
 
+    def open_gtts(self, token: int) -> tuple[OwnGtt, ...]:
+        """GTTs that rest at the broker, or may."""
+        return tuple(each for each in self._gtts.values() if each.token == token)
+
     # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _journaled(self, intent: OrderIntent) -> None:
+        """An intent, or a slice of it, is an order now; what is left of the whole is still on its way."""
+        self._known.add(intent.intent_id)
+        whole = self._emitted.pop(intent.slice_of or intent.intent_id, None)
+        if whole is not None and intent.slice_of not in ("", intent.intent_id) and whole.quantity > intent.quantity:
+            self._emitted[whole.intent_id] = replace(whole, quantity=whole.quantity - intent.quantity)
 
     def _seen(self, tag: str, filled: int) -> int | None:
         order = self._orders.get(tag)

@@ -16,11 +16,13 @@ from domain.bars import Bar
 from domain.errors import CalendarUnknown
 from domain.exits.values import ExitLevels
 from domain.market.buckets import NO_HOURS, Hours
+from domain.messages.gtt import GttIntent, ModifyGttIntent
 from domain.messages.journal import JournalEvent
 from domain.messages.market import BarsBackfilled, PriceChanged
-from domain.messages.orders import OrderIntent
+from domain.messages.orders import CancelIntent, ModifyIntent, OrderIntent
 from domain.messages.plans import MoveExit
 from domain.strategy.adapter import RuleEvents
+from domain.strategy.asks import Ask, Asked, CancelDraft, GttDraft, ModifyDraft, ModifyGttDraft, OwnGtt
 from domain.strategy.chain import Chain, chain_of
 from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, OwnOrder
 from domain.strategy.ledger import Held, StrategyLedger
@@ -96,6 +98,8 @@ class StrategyRunner:
         self.quiet_until: Nanos = 0
         self.lapsed = 0
         self.enabled = True
+        self._asked: list[Asked] = []
+        self._asked_ids: set[str] = set()
         self.decided = 0
         managed = settings.managed_exits
         self._strategy = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy, managed=managed)
@@ -268,9 +272,66 @@ class StrategyRunner:
     def _is_stopped(self, token: int, now: Nanos) -> bool:
         return self._stopped.get(token) == _day(now)
 
-    def _emit(self, drafts: Sequence[IntentDraft], now: Nanos) -> list[OrderIntent]:
+    def take_asked(self) -> list[Asked]:
+        """What was asked for besides orders, since it was taken last."""
+        asked, self._asked = self._asked, []
+        return asked
+
+    def _ask(self, ask: Ask, now: Nanos) -> None:
+        instrument = self._instruments.get(ask.token)
+        if instrument is None:
+            raise ValueError(f"strategy {self.strategy_id}: asks about token {ask.token}, which is not its own")
+        if isinstance(ask, CancelDraft):
+            self._asked.append(CancelIntent(self.strategy_id, ask.tag, ask.reason))
+            return
+        unique = f"{self.strategy_id}:{ask.event}:{ask.token}.{ask.leg}"
+        if unique in self._asked_ids:
+            return
+        self._asked_ids.add(unique)
+        until, version = now + self._valid, self._settings.config_version
+        match ask:
+            case ModifyDraft(tag=tag, change=change, event=event, reference_price=price, reason=reason):
+                self._asked.append(
+                    ModifyIntent(
+                        unique,
+                        self.strategy_id,
+                        tag,
+                        change,
+                        price,
+                        until,
+                        event,
+                        now,
+                        why=reason,
+                        config_version=version,
+                    )
+                )
+            case GttDraft(legs=legs, event=event, reference_price=price, reason=reason):
+                self._asked.append(
+                    GttIntent(
+                        intent_id=unique,
+                        strategy=self.strategy_id,
+                        token=ask.token,
+                        instrument=instrument.key,
+                        product=self._settings.product,
+                        legs=legs,
+                        reference_price=price,
+                        valid_until=until,
+                        event_time=event,
+                        decided_time=now,
+                        reason=reason,
+                        config_version=version,
+                    )
+                )
+            case ModifyGttDraft(tag=tag, legs=legs, reference_price=price, reason=reason):
+                asked = ModifyGttIntent(unique, self.strategy_id, tag, legs, price, until, now, why=reason)
+                self._asked.append(asked)
+
+    def _emit(self, drafts: Sequence[IntentDraft | Ask], now: Nanos) -> list[OrderIntent]:
         intents = []
         for draft in drafts:
+            if not isinstance(draft, IntentDraft):
+                self._ask(draft, now)
+                continue
             instrument = self._instruments.get(draft.token)
             if instrument is None or draft.quantity <= 0:
                 raise ValueError(
@@ -306,6 +367,11 @@ class StrategyRunner:
                 reason=draft.reason,
                 config_version=self._settings.config_version,
                 levels=draft.levels,
+                validity=draft.validity,
+                ttl_minutes=draft.ttl_minutes,
+                variety=draft.variety,
+                disclosed_quantity=draft.disclosed_quantity,
+                iceberg_legs=draft.iceberg_legs,
             )
             self.ledger.emitted(intent)
             intents.append(intent)
@@ -396,6 +462,9 @@ class _View:
             OwnOrder(token, intent_id, tag, intent_id.rpartition(".")[2], quantity, rest)
             for intent_id, tag, quantity, rest in self._runner.ledger.open_orders(token)
         )
+
+    def gtts(self, token: int) -> Sequence[OwnGtt]:
+        return self._runner.ledger.open_gtts(token)
 
     def chain(self, name: str, expiry: dt.date | None = None) -> Chain | None:
         return chain_of(self.instruments, name, expiry)
