@@ -65,7 +65,7 @@ from domain.orders.account import day_opening
 from domain.orders.changing import after_restart_modify, with_replacement
 from domain.orders.placing import PlacingSettings, accepted, adopted_stop, is_slice_last, siblings
 from domain.orders.telling import EVENT_NAMES, log_keys
-from domain.orders.updates import after_post, after_restart, after_trades, after_update, needs_trades
+from domain.orders.updates import after_post, after_restart, after_trades, after_update, needs_trades, order_ids
 from domain.orders.watch import overdue_intents, overdue_sends, stuck_market_orders
 from domain.ports import Clock, Journal
 from domain.values import SECOND, Instrument, Nanos, ist
@@ -362,7 +362,7 @@ class OrderSupervisor(Actor):
                 self._conclude(record, after_trades(record, of_order, booked, now))
 
     def _want_trades(self, records: Sequence[OrderRecord]) -> None:
-        wanted = tuple(record.order_id for record in records if record.order_id not in self._trades_due)
+        wanted = tuple(each for record in records for each in order_ids(record) if each not in self._trades_due)
         if not wanted:
             return
         self._trades_due.update(dict.fromkeys(wanted, self._mono_after(ANSWER_PATIENCE_SECONDS)))

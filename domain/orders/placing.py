@@ -96,6 +96,7 @@ def adopted_stop(parent: OrderRecord, row: BrokerOrder, now: Nanos) -> OrderAdop
         trigger_price=row.trigger_price,
         reduce_only=True,
         protective=True,
+        variety=Variety.REGULAR,  # what it amounts to: a stop; its order says how the broker holds it
         reason=f"stop of cover order {parent.tag}",
     )
     order = replace(

@@ -24,6 +24,7 @@ from domain.messages.journal import (
     JournalEvent,
     OrderAcknowledged,
     OrderClosed,
+    OrderModified,
     OrderQuarantined,
     OrderRecord,
     OrderRejected,
@@ -31,7 +32,7 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.orders.transitions import fold, further
-from domain.values import Nanos
+from domain.values import Nanos, Variety
 
 
 def after_post(record: OrderRecord, outcome: PostOutcome, now: Nanos) -> list[JournalEvent]:
@@ -60,29 +61,74 @@ def after_update(record: OrderRecord, row: BrokerOrder, now: Nanos, found_by: st
     """What one cumulative update adds to what is known of an order (matched by order id or by tag)."""
     events: list[JournalEvent] = []
     tag, strategy = record.tag, record.intent.strategy
+    iceberg = record.order.variety is Variety.ICEBERG
     if record.state in (OrderState.SENDING, OrderState.QUARANTINED):
         events.append(OrderAcknowledged(tag=tag, order_id=row.order_id, strategy=strategy, time=now, found_by=found_by))
-    elif record.order_id and record.order_id != row.order_id:
+    elif record.order_id and record.order_id != row.order_id and not iceberg:
         return []
-    if row.status is BrokerStatus.REJECTED and row.filled == 0:
+    filled, news = _of_iceberg(record, row) if iceberg else (row.filled, row.status)
+    if news is BrokerStatus.REJECTED and filled == 0:
         if not record.state.final:
             events.append(OrderRejected(tag=tag, order_id=row.order_id, strategy=strategy, text=row.text, time=now))
         return events
-    status = further(record.seen_status, row.status)
-    if row.filled > record.filled_seen or status is not record.seen_status:
+    if record.parent and record.order.variety is Variety.COVER and row.quantity > record.order.quantity:
+        events.append(_grown(record, row, now, found_by))
+    status = further(record.seen_status, news)
+    unseen_leg = iceberg and (row.order_id, row.filled) not in record.legs and row.filled >= _leg(record, row)
+    if filled > record.filled_seen or status is not record.seen_status or unseen_leg:
         events.append(
             FillSeen(
                 tag=tag,
                 order_id=row.order_id,
                 strategy=strategy,
-                filled=max(row.filled, record.filled_seen),
-                status=row.status,
+                filled=max(filled, record.filled_seen),
+                status=news,
                 time=now,
                 event_time=row.event_time,
                 found_by=found_by,
+                leg_filled=row.filled if iceberg else 0,
             )
         )
     return _with_closing(record, events, now, row.text)
+
+
+def order_ids(record: OrderRecord) -> tuple[str, ...]:
+    """Every id that the broker has for it: of an iceberg, one for each part that has appeared."""
+    legs = tuple(order_id for order_id, _ in record.legs)
+    return legs if record.order_id in legs or not record.order_id else (record.order_id, *legs)
+
+
+def _leg(record: OrderRecord, row: BrokerOrder) -> int:
+    return dict(record.legs).get(row.order_id, 0)
+
+
+def _of_iceberg(record: OrderRecord, row: BrokerOrder) -> tuple[int, BrokerStatus]:
+    """Filled of the whole, and its status, as the row of one part shows them.
+
+    A part that is complete is followed by the next; one that is cancelled or rejected ends the whole (kite-facts 3.2).
+    """
+    legs = {**dict(record.legs), row.order_id: max(row.filled, _leg(record, row))}
+    filled = sum(legs.values())
+    if row.status is BrokerStatus.COMPLETE:
+        return filled, BrokerStatus.COMPLETE if filled >= record.order.quantity else BrokerStatus.OPEN
+    if row.status is BrokerStatus.REJECTED and filled:
+        return filled, BrokerStatus.CANCELLED
+    return filled, row.status
+
+
+def _grown(record: OrderRecord, row: BrokerOrder, now: Nanos, found_by: str) -> OrderModified:
+    """A cover order's stop grows with what its first leg fills."""
+    return OrderModified(
+        tag=record.tag,
+        number=0,
+        strategy=record.intent.strategy,
+        quantity=row.quantity,
+        price=record.order.price,
+        trigger_price=record.order.trigger_price,
+        kind=record.order.kind,
+        found_by=found_by,
+        time=now,
+    )
 
 
 def after_trades(
@@ -90,9 +136,9 @@ def after_trades(
 ) -> list[JournalEvent]:
     """The trades that are not booked yet, and the closing that they complete."""
     events: list[JournalEvent] = []
-    seen = set(booked_ids)
+    seen, ours = set(booked_ids), order_ids(record)
     for trade in trades:
-        if trade.order_id != record.order_id or trade.trade_id in seen:
+        if trade.order_id not in ours or trade.trade_id in seen:
             continue
         seen.add(trade.trade_id)
         events.append(
@@ -154,7 +200,7 @@ def _with_closing(record: OrderRecord, events: Sequence[JournalEvent], now: Nano
         after = folded
     out = list(events)
     if after.state is OrderState.ACKNOWLEDGED and after.seen_status.terminal and after.booked >= after.filled_seen:
-        complete = after.booked >= after.order.quantity
+        complete = after.booked >= after.order.quantity or after.seen_status is BrokerStatus.COMPLETE
         out.append(
             OrderClosed(
                 tag=after.tag,
