@@ -107,7 +107,7 @@ WRONG_FILES = (
         "scalar for a section",
         "feed: full\n",
         "FILE:1: feed: found the text 'full'; allowed: a mapping with the keys mode, stale_after_seconds, "
-        "connect_timeout_seconds, backoff_min_seconds, backoff_max_seconds, backoff_jitter, instruments_max",
+        "quiet_after_seconds, connect_timeout_seconds, backoff_min_seconds, backoff_max_seconds, backoff_jitter, instruments_max",
     ),
     Wrong(
         "quarantine shorter than the broker's slowest",
