@@ -40,7 +40,7 @@ from domain.messages.control import (
 from domain.messages.gtt import ApprovedGtt, ApprovedGttModify, GttIntent, ModifyGttIntent
 from domain.messages.journal import DayOpened, JournalAdvanced, JournalRecord
 from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
-from domain.messages.operator import Flatten, Halt, OperatorAnswered, OperatorRequest, Resume
+from domain.messages.operator import Adjust, Flatten, Halt, OperatorAnswered, OperatorRequest, Resume
 from domain.messages.orders import (
     AccountRead,
     ApprovedIntent,
@@ -367,6 +367,9 @@ class RiskGate(Actor):
                 answer = self._resume(request.id, why, command.thaw)
             case Flatten(strategy=strategy):
                 answer = self._closing.want_strategy_flat(request.id, strategy, why)
+            case Adjust():
+                text = "a trader runs: stop it first, the books are changed by hand while nothing trades"
+                answer = OperatorAnswered(request.id, done=False, text=text)
             case _:
                 return
         self._routes.publish(self.context, answer)

@@ -34,6 +34,7 @@ from domain.audit.entries import draft
 from domain.errors import AccountLocked, JournalUnavailable, PatangError
 from domain.messages.control import TradingState
 from domain.messages.operator import (
+    Adjust,
     Halt,
     OperatorAnswered,
     OperatorCommand,
@@ -45,6 +46,8 @@ from domain.messages.operator import (
     outlives_its_asker,
 )
 from domain.orders.resolving import must_be_unresolved, resolution
+from domain.portfolio import Book
+from domain.portfolio.adjusting import adjustments
 from domain.ports import Clock, Journal
 from domain.values import SECOND
 
@@ -162,8 +165,29 @@ def _carry_out(loaded: Loaded, where: Folders, request: OperatorRequest) -> Oper
                 answer = _resolve(world, finding, request)
                 _into_trail(where, world.journal, world.clock, request, answer)
             return answer
+        case Adjust() if where.journal.exists():
+            lock = AccountLock(where.lock)
+            try:
+                with closing(SqliteJournal(where.journal, threading.Lock)) as journal:
+                    answer = _adjust(journal, request)
+                    _into_trail(where, journal, SystemMarketClock(), request, answer)
+            finally:
+                lock.release()
+            return answer
         case _:
             return _failed(request, NOBODY)
+
+
+def _adjust(journal: Journal, request: OperatorRequest) -> OperatorAnswered:
+    """Into the journal, once the books have been seen to take it."""
+    asked = request.command
+    assert isinstance(asked, Adjust)
+    book = Book()
+    book.apply_all(journal.read(0))
+    events = adjustments(book, asked, request.who, SystemMarketClock().now_ns())
+    records = journal.commit(events)
+    text = f"{asked.what.value}: {len(records)} lines of the journal, the last {records[-1].seq}"
+    return OperatorAnswered(request.id, done=True, text=text)
 
 
 def _set_state(journal: Journal, request: OperatorRequest) -> OperatorAnswered:

@@ -6,6 +6,7 @@ from enum import Enum
 
 from msgspec import Struct
 
+from domain.messages.adjustments import PeakReset, PositionAdjusted
 from domain.messages.broker import BrokerStatus, Change, PlaceOrder
 from domain.messages.gtt import GttEvent
 from domain.messages.orders import OrderIntent
@@ -360,6 +361,8 @@ JournalEvent = (
     | ExitPlanEnded
     | ExecutionStarted
     | ExecutionEnded
+    | PositionAdjusted
+    | PeakReset
     | GttEvent
 )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from domain.values import Nanos
+from domain.values import E4, Nanos, Product
 
 
 class Halt(Struct, frozen=True, tag=True):
@@ -61,7 +62,39 @@ class Switch(Struct, frozen=True, tag=True):
     on: bool
 
 
-OperatorCommand: TypeAlias = Halt | Resume | Flatten | Cancel | Resolve | Switch
+class AdjustWhat(Enum):
+    """SPLIT: other units, the same cost. CONVERT: to another product. SETTLE: a contract's end. PEAK: drawdown anew."""
+
+    SPLIT = "split"
+    CONVERT = "convert"
+    SETTLE = "settle"
+    PEAK = "peak"
+
+
+class Adjust(Struct, frozen=True, tag=True):
+    """Change the books by hand, while no trader runs.
+
+    instrument  `EXCHANGE:SYMBOL`
+    strategy    whose; empty: the external ledger's; None: everybody's who holds it
+    new, old    of a split: so many new units for so many old ones
+    quantity, product, to_product  of a conversion, units unsigned
+    price, tax  of a settlement, 1/10,000 rupee
+    """
+
+    why: str
+    what: AdjustWhat
+    instrument: str = ""
+    strategy: str | None = None
+    new: int = 0
+    old: int = 0
+    quantity: int = 0
+    product: Product | None = None
+    to_product: Product | None = None
+    price: E4 = 0
+    tax: E4 = 0
+
+
+OperatorCommand: TypeAlias = Halt | Resume | Flatten | Cancel | Resolve | Switch | Adjust
 
 
 class OperatorRequest(Struct, frozen=True, tag=True):

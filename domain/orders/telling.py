@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from domain.messages.adjustments import PeakReset, PositionAdjusted
 from domain.messages.broker import Change
 from domain.messages.gtt import (
     GttChanged,
@@ -85,6 +86,8 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     DayOpened: "day.opened",
     DifferenceFound: "reconcile.difference",
     DifferenceCleared: "reconcile.cleared",
+    PositionAdjusted: "books.adjusted",
+    PeakReset: "books.peak_reset",
     ExitPlanned: "exits.planned",
     ExitPlanEnded: "exits.ended",
     ExecutionStarted: "execution.started",
@@ -125,10 +128,21 @@ def log_keys(event: JournalEvent) -> dict[str, object]:
             return {"day": day, "opening_cash": rupees(cash)}
         case DifferenceFound() | DifferenceCleared():
             return _difference_keys(event)
+        case PositionAdjusted() | PeakReset():
+            return _books_keys(event)
         case ExitPlanned() | ExitPlanEnded() | ExecutionStarted() | ExecutionEnded():
             return _plan_keys(event)
         case _:
             return _of_order(event)
+
+
+def _books_keys(event: PositionAdjusted | PeakReset) -> dict[str, object]:
+    keys: dict[str, object] = {"who": event.who, "why": event.why}
+    if isinstance(event, PositionAdjusted):
+        line = f"{event.instrument} {event.product.value}"
+        keys |= {"kind": event.kind.value, "strategy": event.strategy, "line": line}
+        keys |= {"quantity": event.quantity, "becomes": event.becomes, "to": event.to_product.value}
+    return keys
 
 
 def change_words(change: Change) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from domain.errors import IllegalTransition
+from domain.messages.adjustments import PeakReset, PositionAdjusted
 from domain.messages.broker import BrokerStatus, Change, PlaceOrder
 from domain.messages.gtt import GttEvent, GttRequested
 from domain.messages.journal import (
@@ -91,6 +92,8 @@ TAGLESS: Final = (
     ExitPlanEnded,
     ExecutionStarted,
     ExecutionEnded,
+    PositionAdjusted,
+    PeakReset,
 )
 """Events that concern no single order of ours."""
 

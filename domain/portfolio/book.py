@@ -11,7 +11,7 @@ broker's stated cash plus that cost (`carried_cost`), as if the day had begun wi
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -19,15 +19,19 @@ from msgspec import Struct
 
 from domain.costs import ChargeableTrade, ContractNote, Line, NoteBuilder, charge_kind, charge_kind_of_symbol
 from domain.costs.note import NoteState
-from domain.messages.control import PortfolioSnapshot, PositionView
+from domain.messages.adjustments import AdjustmentKind, PositionAdjusted
+from domain.messages.control import PortfolioSnapshot, PositionView, StrategyResult
 from domain.messages.journal import DayOpened, JournalRecord, TradeBooked
-from domain.portfolio.ledger import Ledger, RoundTrip, carried, traded
+from domain.portfolio.ledger import Ledger, RoundTrip, carried, converted, rescale, settled, traded
 from domain.portfolio.positions import NetPosition, net_positions
 from domain.portfolio.sequence import SnapshotUnreadable, is_next
 from domain.values import E4, Instrument, Nanos, Product, ist
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """Raised whenever the snapshot's layout changes: an older one is refused, and the journal is folded from the start."""
+
+SETTLEMENT_TAX: Final = "settlement_tax"
+"""A component of the day's charges that comes of no trade."""
 
 
 class _State(Struct, frozen=True):
@@ -42,6 +46,8 @@ class _State(Struct, frozen=True):
     ledgers: tuple[Ledger, ...]
     round_trips: tuple[RoundTrip, ...]
     note: NoteState | None
+    past: tuple[tuple[str, E4], ...]
+    taxes: tuple[tuple[str, E4], ...]
     marks: tuple[tuple[int, E4], ...]
 
 
@@ -64,6 +70,8 @@ class Book:
         self._notes: NoteBuilder | None = None
         self._marks: dict[int, E4] = {}
         self._shares: dict[Line, E4] | None = None
+        self._past: dict[str, E4] = {}
+        self._taxes: dict[str, E4] = {}
 
     @property
     def seq(self) -> int:
@@ -103,6 +111,8 @@ class Book:
                 self._open_day(opened)
             case TradeBooked() as trade:
                 self._book(trade)
+            case PositionAdjusted() as adjusted:
+                self._adjust(adjusted)
             case _:
                 pass
         self._seq = record.seq
@@ -138,7 +148,7 @@ class Book:
         shares = self._charge_shares()
         views = tuple(self._view(ledger, shares) for ledger in self.ledgers)
         note = self.note()
-        charges = 0 if note is None else note.total
+        charges = (0 if note is None else note.total) + sum(self._taxes.values())
         bought = sum(ledger.day_buy_value for ledger in self._ledgers.values())
         sold = sum(ledger.day_sell_value for ledger in self._ledgers.values())
         return PortfolioSnapshot(
@@ -154,8 +164,36 @@ class Book:
             round_trips=len(self._round_trips),
             turnover=bought + sold,
             positions=views,
-            charge_components=() if note is None else note.components,
+            charge_components=self._components(note),
+            total=sum(self._past.values()) + sum(view.realised + view.unrealised for view in views) - charges,
+            strategies=tuple(self._results(views)),
         )
+
+    def _components(self, note: ContractNote | None) -> tuple[tuple[str, E4], ...]:
+        noted = () if note is None else note.components
+        return (*noted, (SETTLEMENT_TAX, sum(self._taxes.values()))) if self._taxes else noted
+
+    def _results(self, views: Iterable[PositionView]) -> Iterator[StrategyResult]:
+        """Each strategy's day, its carried positions counted since they were opened: see `watermarks`."""
+        nets: dict[str, E4] = dict.fromkeys(self._past, 0)
+        for view in views:
+            nets[view.strategy] = nets.get(view.strategy, 0) + view.realised + view.unrealised - view.charges
+        opened: dict[str, int] = {}
+        for ledger in self._ledgers.values():
+            opened[ledger.strategy] = opened.get(ledger.strategy, 0) + ledger.day_opened
+        for strategy in sorted(nets):
+            losses, last = _losing(trip for trip in self._round_trips if trip.strategy == strategy)
+            net = nets[strategy] - self._taxes.get(strategy, 0)
+            yield StrategyResult(strategy, net, opened.get(strategy, 0), losses, last)
+
+    @property
+    def past(self) -> Mapping[str, E4]:
+        """What closed days made, by strategy: realised - charges."""
+        return self._past
+
+    def marks(self) -> Mapping[int, E4]:
+        """The newest prices by token."""
+        return self._marks
 
     def encode(self, *, marks: bool = True) -> bytes:
         """The whole state. Without marks it depends on the journal alone: equal journals, equal bytes."""
@@ -169,6 +207,8 @@ class Book:
             ledgers=tuple(self._ledgers[line] for line in sorted(self._ledgers, key=_order)),
             round_trips=tuple(self._round_trips),
             note=None if self._notes is None else self._notes.state(),
+            past=tuple(sorted(self._past.items())),
+            taxes=tuple(sorted(self._taxes.items())),
             marks=tuple(sorted(self._marks.items())) if marks else (),
         )
         return msgspec.json.encode(state)
@@ -188,6 +228,7 @@ class Book:
         book._ledgers = {_line(ledger): ledger for ledger in state.ledgers}
         book._round_trips = list(state.round_trips)
         book._notes = None if state.note is None else NoteBuilder.restore(state.note)
+        book._past, book._taxes = dict(state.past), dict(state.taxes)
         book._marks = dict(state.marks)
         return book
 
@@ -201,7 +242,15 @@ class Book:
         self._opening_cash, self._stated = opened.opening_cash, True
 
     def _begin(self, day: str) -> None:
-        self._notes = NoteBuilder(dt.date.fromisoformat(day))
+        notes = NoteBuilder(dt.date.fromisoformat(day))  # refuses a day before the tables, and then nothing has moved
+        shares = self._charge_shares()
+        for line, ledger in self._ledgers.items():
+            made = ledger.day_realised - shares.get(line, 0)
+            self._past[ledger.strategy] = self._past.get(ledger.strategy, 0) + made
+        for strategy, tax in self._taxes.items():
+            self._past[strategy] = self._past.get(strategy, 0) - tax
+        self._taxes = {}
+        self._notes = notes
         self._day, self._stated, self._opening_cash = day, False, 0
         self._ledgers = {line: carried(ledger) for line, ledger in self._ledgers.items() if ledger.lots}
         self._carried_cost = sum(ledger.cost for ledger in self._ledgers.values())
@@ -250,6 +299,31 @@ class Book:
             self._round_trips.append(trip)
         self._shares = None
 
+    def _adjust(self, adjusted: PositionAdjusted) -> None:
+        line: Line = (adjusted.strategy, adjusted.instrument, adjusted.product)
+        ledger = self._ledgers.get(line)
+        if ledger is None:
+            raise ValueError(f"{adjusted.kind.value}: {' '.join(map(str, line))} has no position")
+        match adjusted.kind:
+            case AdjustmentKind.CORPORATE_ACTION:
+                self._ledgers[line] = rescale(ledger, adjusted.becomes)
+                self._marks.pop(adjusted.token, None)  # the former price is of other units
+            case AdjustmentKind.CONVERSION:
+                to: Line = (adjusted.strategy, adjusted.instrument, adjusted.to_product)
+                target = self._ledgers.get(to) or Ledger(
+                    strategy=ledger.strategy,
+                    instrument=ledger.instrument,
+                    token=ledger.token,
+                    product=adjusted.to_product,
+                    multiplier=ledger.multiplier,
+                )
+                self._ledgers[line], self._ledgers[to] = converted(ledger, target, adjusted.quantity)
+            case AdjustmentKind.SETTLEMENT:
+                self._ledgers[line], trip = settled(ledger, adjusted.quantity, adjusted.price, adjusted.time)
+                self._taxes[adjusted.strategy] = self._taxes.get(adjusted.strategy, 0) + adjusted.tax
+                if trip is not None:
+                    self._round_trips.append(trip)
+
     def _price(self, ledger: Ledger) -> E4:
         return self._marks.get(ledger.token, ledger.last_trade)
 
@@ -273,6 +347,14 @@ class Book:
             charges=shares.get(_line(ledger), 0),
             round_trips=ledger.day_round_trips,
         )
+
+
+def _losing(trips: Iterable[RoundTrip]) -> tuple[int, Nanos]:
+    """Losing round trips since the last that did not lose, and when the last of them ended."""
+    losses, last = 0, 0
+    for trip in trips:
+        losses, last = (losses + 1, trip.closed) if trip.gross < 0 else (0, 0)
+    return losses, last
 
 
 def _line(ledger: Ledger) -> Line:

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from domain.messages.adjustments import AdjustmentKind, PositionAdjusted
 from domain.messages.journal import (
     DayOpened,
     DifferenceCleared,
@@ -45,6 +46,19 @@ class DayTrades(Struct):
     def net(self) -> int:
         """Signed units."""
         return self.buy_quantity - self.sell_quantity
+
+    def give(self, to: DayTrades, units: int) -> None:
+        """So many units (signed: bought or sold) become another line's, at their average, as a broker does it."""
+        if units > 0 and self.buy_quantity:
+            quantity = min(units, self.buy_quantity)
+            value = self.buy_value * quantity // self.buy_quantity
+            self.buy_quantity, self.buy_value = self.buy_quantity - quantity, self.buy_value - value
+            to.buy_quantity, to.buy_value = to.buy_quantity + quantity, to.buy_value + value
+        elif units < 0 and self.sell_quantity:
+            quantity = min(-units, self.sell_quantity)
+            value = self.sell_value * quantity // self.sell_quantity
+            self.sell_quantity, self.sell_value = self.sell_quantity - quantity, self.sell_value - value
+            to.sell_quantity, to.sell_value = to.sell_quantity + quantity, to.sell_value + value
 
 
 class Books:
@@ -89,6 +103,9 @@ class Books:
             case TradeBooked() as trade:
                 self.activity[trade.instrument] += 1
                 self._book(trade)
+            case PositionAdjusted() as adjusted:
+                self.activity[adjusted.instrument] += 1
+                self._adjust(adjusted)
             case DifferenceFound() as found:
                 self.standing[found.name, found.subject] = found
                 self.named.add((found.name, found.subject))
@@ -163,6 +180,18 @@ class Books:
         }
         self._held = {line: owners for line, owners in self._held.items() if owners}
         self._carried = {line: dict(owners) for line, owners in self._held.items()}
+
+    def _adjust(self, adjusted: PositionAdjusted) -> None:
+        """By hand: other units, another product, or the end of a contract. A conversion moves the day's trades too."""
+        for product, units in adjusted.moves():
+            owners = self._held.setdefault((adjusted.instrument, product), {})
+            owners[adjusted.strategy] = owners.get(adjusted.strategy, 0) + units
+        if adjusted.kind is not AdjustmentKind.CONVERSION:
+            return
+        day = self.today.get((adjusted.instrument, adjusted.product))
+        if day is not None:
+            to = self.today.setdefault((adjusted.instrument, adjusted.to_product), DayTrades())
+            day.give(to, adjusted.quantity)
 
     def _book(self, trade: TradeBooked) -> None:
         line = (trade.instrument, trade.product)

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from domain.messages.adjustments import PositionAdjusted
 from domain.messages.gtt import GttEvent
 from domain.messages.journal import (
     DayOpened,
@@ -121,6 +122,9 @@ class RiskBook:
                     self._change(tag, seen=max(order.seen, filled))
             case TradeBooked() as trade:
                 self._book(trade)
+            case PositionAdjusted() as adjusted:
+                for product, units in adjusted.moves():
+                    self._move((adjusted.strategy, adjusted.token, product), units)
             case OrderAdopted() as adopted:
                 self._adopt(adopted)
             case ModifyRequested() as asked:
@@ -428,12 +432,7 @@ class RiskBook:
 
     def _book(self, trade: TradeBooked) -> None:
         key: LineKey = (trade.strategy, trade.token, trade.product)
-        units = self._positions.get(key, 0) + trade.side.sign * trade.quantity
-        if units:
-            self._positions[key] = units
-        else:
-            self._positions.pop(key, None)
-        self._dirty.add(key)
+        self._move(key, trade.side.sign * trade.quantity)
         if trade.product is Product.CNC:
             bought, sold = self.delivered_today(trade.token)
             buying = trade.side is Side.BUY
@@ -445,6 +444,14 @@ class RiskBook:
         order = self._by_tag(trade.tag)
         if order is not None:
             self._change(trade.tag, booked=order.booked + trade.quantity)
+
+    def _move(self, key: LineKey, units: int) -> None:
+        after = self._positions.get(key, 0) + units
+        if after:
+            self._positions[key] = after
+        else:
+            self._positions.pop(key, None)
+        self._dirty.add(key)
 
     def _by_tag(self, tag: str) -> OpenOrder | None:
         return self._orders.get(self._ids.get(tag, ""))

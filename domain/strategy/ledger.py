@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.messages.adjustments import AdjustmentKind, PositionAdjusted
 from domain.messages.gtt import GttChanged, GttClosed, GttExpired, GttRefused, GttRequested, GttTriggered
 from domain.messages.journal import (
     FillSeen,
@@ -30,6 +31,7 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.messages.orders import OrderIntent
+from domain.portfolio.lots import Lot, rescaled
 from domain.strategy.asks import OwnGtt
 from domain.values import E4, Nanos
 
@@ -196,6 +198,8 @@ class StrategyLedger:
                 return token
             case TradeBooked(strategy=self.strategy):
                 return self._booked(event)
+            case PositionAdjusted(strategy=self.strategy):
+                return self._adjusted(event)
             case _:
                 return None
 
@@ -292,6 +296,23 @@ class StrategyLedger:
             return None
         order.quantity = quantity
         return order.token
+
+    def _adjusted(self, event: PositionAdjusted) -> int | None:
+        """Other units at the same cost, or the end of a contract; products are all one here."""
+        holding = self._holdings.get(event.token)
+        if holding is None:
+            return None
+        match event.kind:
+            case AdjustmentKind.CORPORATE_ACTION if holding.quantity:
+                lots = [Lot(quantity, price) for quantity, price in holding.lots]
+                becomes = holding.quantity + event.becomes - event.quantity
+                holding.lots = deque([lot.quantity, lot.price] for lot in rescaled(lots, becomes))
+                holding.quantity = becomes
+            case AdjustmentKind.SETTLEMENT:
+                holding.book(-event.quantity, event.price, event.time)
+            case _:
+                return None
+        return event.token
 
     def _booked(self, trade: TradeBooked) -> int:
         holding = self._holdings.setdefault(trade.token, _Holding())

@@ -8,11 +8,12 @@ import pytest
 
 from actors.folding import JournalReader
 from actors.portfolio import Portfolio
-from domain.messages.control import PortfolioSnapshot, Report
+from domain.messages.adjustments import AdjustmentKind, PeakReset, PositionAdjusted
+from domain.messages.control import Alert, PortfolioSnapshot, Report
 from domain.messages.journal import JournalAdvanced, JournalEvent, JournalRecord
 from domain.messages.market import PriceChanged
 from domain.portfolio import Book
-from domain.values import RUPEE
+from domain.values import RUPEE, Product
 from tests.actors.stage import Stage, Told, own
 from tests.domain.builders import INFY, INSTRUMENTS, buy, day_opened, sell
 
@@ -182,3 +183,58 @@ def test_a_reader_that_fails_in_the_middle_has_not_read_what_failed(stage: Stage
     reader.catch_up()
 
     assert [seq for seq in taken if seq] == [record.seq for record in records]
+
+
+def test_peaks_and_prices_outlive_a_crash_and_a_reset_by_hand_counts_once(stage: Stage) -> None:
+    desk = Desk(stage)
+    desk.tell(*stage.journal.commit([day_opened(), buy(10, 1000)]))
+
+    def at(seen: Desk, rupees: int) -> PortfolioSnapshot:
+        now = stage.clock.now
+        seen.actor.receive(PriceChanged(INFY.token, rupees * RUPEE, 0, 0, 0, now, now))
+        return published(seen)
+
+    def published(seen: Desk) -> PortfolioSnapshot:
+        seen.actor.receive(seen.timer)
+        return seen.context.of(PortfolioSnapshot)[-1]
+
+    peak = at(desk, 1050).peak
+    stage.passes(61)
+    at(desk, 1020)  # a minute later: kept
+
+    crashed = desk.again()
+    crashed.actor.receive(JournalAdvanced(seq=stage.journal.last_seq()))
+    after = published(crashed)
+    assert (after.peak, after.day_peak) == (peak, peak)
+    assert after.positions[0].last_price == 1020 * RUPEE, "not what it had cost"
+
+    stage.journal.commit([PeakReset("asha", "seen", stage.clock.now)])
+    told = crashed.again()
+    assert published(told).peak == after.total
+    assert at(told.again(), 1015).peak == after.total
+
+
+def test_a_price_from_before_a_split_is_not_taken_for_one_of_after(stage: Stage) -> None:
+    desk = Desk(stage)
+    desk.tell(*stage.journal.commit([day_opened(), buy(10, 1000)]))
+    desk.actor.receive(PriceChanged(INFY.token, 1050 * RUPEE, 0, 0, 0, 1, 1))
+    desk.actor.receive(desk.timer)
+    desk.actor.stopping()
+    mis = Product.MIS
+    stage.journal.commit(
+        [PositionAdjusted(AdjustmentKind.CORPORATE_ACTION, "s1", INFY.key, INFY.token, mis, 10, 100, mis, "a", "b", 1)]
+    )
+
+    again = desk.again()
+    again.actor.receive(again.timer)
+
+    snapshot = again.context.of(PortfolioSnapshot)[-1]
+    assert snapshot.positions[0].last_price == 100 * RUPEE
+
+
+def test_peaks_that_cannot_be_read_are_told_to_a_person(stage: Stage) -> None:
+    stage.journal.save_snapshot("portfolio.marks", 0, b"[]")
+
+    (alert,) = Desk(stage).context.of(Alert)
+
+    assert (alert.level, alert.name) == ("critical", "portfolio.peaks_lost")

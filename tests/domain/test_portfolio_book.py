@@ -233,7 +233,7 @@ def test_a_snapshot_of_another_kind_is_refused() -> None:
     with pytest.raises(SnapshotUnreadable):
         Book.decode(b"{}")
     with pytest.raises(SnapshotUnreadable, match="format 0"):
-        Book.decode(a_book().encode().replace(b'"format":1', b'"format":0'))
+        Book.decode(a_book().encode().replace(b'"format":2', b'"format":0'))
 
 
 MARKETS = [(INFY, Product.MIS), (INFY, Product.CNC), (SBIN, Product.MIS), (NIFTY_FUTURE, Product.NRML)]

@@ -11,6 +11,8 @@ from actors.routes import OPERATOR
 from adapters.store.operator import OperatorDesk
 from domain.errors import JournalUnavailable
 from domain.messages.operator import (
+    Adjust,
+    AdjustWhat,
     Cancel,
     Flatten,
     Halt,
@@ -99,6 +101,7 @@ EVERY: list[tuple[OperatorCommand, str, bool]] = [
     (Resolve("why", "PTAG"), "orders", True),
     (Resolve("why", "PTAG", "2611"), "orders", True),
     (Switch("why", "nobody", on=False), "operator", True),
+    (Adjust("why", AdjustWhat.PEAK), "risk", False),
 ]
 """Each command, who carries it out, and whether it may be told again."""
 

@@ -11,7 +11,18 @@ import pytest
 
 from adapters.store.operator import WITHDRAWN, OperatorDesk
 from domain.errors import JournalCorrupt, JournalUnavailable
-from domain.messages.operator import Cancel, Flatten, Halt, OperatorAnswered, OperatorCommand, Resolve, Resume
+from domain.messages.operator import (
+    Adjust,
+    AdjustWhat,
+    Cancel,
+    Flatten,
+    Halt,
+    OperatorAnswered,
+    OperatorCommand,
+    Resolve,
+    Resume,
+)
+from domain.values import Product
 
 
 @pytest.fixture
@@ -27,6 +38,7 @@ EVERY: list[OperatorCommand] = [
     Flatten("why", "ma"),
     Cancel("why", "PTAG", "ma", include_exits=True),
     Resolve("why", "PTAG", "2611"),
+    Adjust("why", AdjustWhat.CONVERT, "NSE:INFY", "ma", quantity=5, product=Product.MIS, to_product=Product.CNC),
 ]
 
 
