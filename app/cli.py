@@ -74,6 +74,7 @@ COMMANDS = (
     Command("strategy enable", "app.commands.strategy:enable", "Let a strategy enter positions again."),
     Command("strategy disable", "app.commands.strategy:disable", "Let a strategy only leave positions, until enabled."),
     Command("alerts test", "app.commands.alerts:say", "Say something on every channel of alerts."),
+    Command("bias", "app.commands.bias:run", "Lookahead, recursion, hidden state and luck in a backtest, by name."),
     Command("test", "app.commands.test:run", "Checks and tests, as CI runs them.", verbatim=True),
     Command("bench", "app.commands.bench:run", "Measure on this machine; without a name, list what can be measured."),
     Command("lock", "app.commands.lock:run", "Write the hashed requirements files from the .in files."),

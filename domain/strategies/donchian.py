@@ -23,13 +23,12 @@ class Row(Protocol):
     entry_low: float
     exit_high: float
     exit_low: float
-    range: float
 
 
 class Parameters(Protocol):
     """What `decide` reads of the parameters."""
 
-    stop_ranges: float
+    stop_width: float
     short: int
 
 
@@ -39,15 +38,13 @@ class Donchian(RuleStrategy, frozen=True):
     Runs on day bars or on finer ones; the channels are those of days in either case.
 
     entry, leave  days of the channels
-    ranges        days of the average range
-    stop_ranges   average ranges between entry and stop
+    stop_width    distance of the stop from the entry, as a share of the longer channel's width
     short         1: also short (not with CNC); 0: long alone
     """
 
     entry: Annotated[int, Meta(ge=2, le=200)] = 20
     leave: Annotated[int, Meta(ge=2, le=200)] = 10
-    ranges: Annotated[int, Meta(ge=2, le=100)] = 20
-    stop_ranges: Annotated[float, Meta(gt=0, le=10)] = 2.0
+    stop_width: Annotated[float, Meta(gt=0, le=2)] = 0.5
     short: Annotated[int, Meta(ge=0, le=1)] = 0
 
     def __post_init__(self) -> None:
@@ -55,13 +52,12 @@ class Donchian(RuleStrategy, frozen=True):
             raise ValueError(f"leave ({self.leave}) must not be above entry ({self.entry})")
 
     def indicators(self) -> Mapping[str, Indicator]:
-        """Two channels and the average range, all of days."""
+        """Two channels, both of days."""
         return {
             "entry_high": indicator("DONCHIAN", output="upperband", timeperiod=self.entry, interval="day"),
             "entry_low": indicator("DONCHIAN", output="lowerband", timeperiod=self.entry, interval="day"),
             "exit_high": indicator("DONCHIAN", output="upperband", timeperiod=self.leave, interval="day"),
             "exit_low": indicator("DONCHIAN", output="lowerband", timeperiod=self.leave, interval="day"),
-            "range": indicator("ATR", timeperiod=self.ranges, interval="day", convergence=10 * self.ranges),
         }
 
     @staticmethod
@@ -69,7 +65,7 @@ class Donchian(RuleStrategy, frozen=True):
         now: Row, before: Row, book: Book, session: SessionNow, state: NoState, params: Parameters
     ) -> tuple[Targets, NoState]:
         """The channel is that of the row before: on day bars the newest one would already hold this close."""
-        risk = params.stop_ranges * before.range
+        risk = params.stop_width * (before.entry_high - before.entry_low)
         if book.quantity > 0:
             return Targets(0 if now.close < before.exit_low else book.quantity, book.entry - risk), state
         if book.quantity < 0:

@@ -47,8 +47,11 @@ class ShortStraddle(EventStrategy, frozen=True):
         return _Plan()
 
     def on_price(self, view: View, price: PriceChanged) -> Sequence[IntentDraft]:
-        """A price may be a stop, or complete the prices that an entry needs."""
-        return self._step(view)
+        """A sold option that rose too far is bought back. (Everything else waits for the clock, and for all prices.)"""
+        if view.quantity(price.token) >= 0 or view.busy(price.token):
+            return ()
+        option = view.instrument(price.token)
+        return _leave(view, [option], "stop") if self._is_stopped(view, option) else ()
 
     def on_timer(self, view: View) -> Sequence[IntentDraft]:
         """Time to enter, or to leave."""

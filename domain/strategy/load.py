@@ -38,10 +38,15 @@ def load_strategy(path: str, parameters: Mapping[str, object]) -> RuleStrategy |
     """
     found = find_strategy(path)
     try:
-        return msgspec.convert(dict(parameters), found)
+        return convert(found, parameters)
     except msgspec.ValidationError as error:
         known = ", ".join(found.__struct_fields__) or "none"
         raise ValueError(f"strategy {path!r}: {_in_words(str(error))} (its parameters: {known})") from None
+
+
+def convert(found: StrategyClass, parameters: Mapping[str, object]) -> RuleStrategy | EventStrategy:
+    """The strategy of that class with these parameters. Raises ValueError (msgspec's ValidationError) as load does."""
+    return msgspec.convert(dict(parameters), found)
 
 
 def _in_words(text: str) -> str:
