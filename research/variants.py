@@ -27,6 +27,10 @@ DRAWS_MAX: Final = 200
 """Draws in a row that a strategy may refuse (its own rule about its parameters) before we give up."""
 
 
+LATE_MS: Final = 3_000
+"""One step of delay; three of them still are younger than the oldest price that the risk checks allow."""
+
+
 def varied(strategy: Strategy, values: dict[str, int | float]) -> Strategy | None:
     """The strategy with these parameters; None where its own rules or bounds refuse them."""
     parameters = msgspec.structs.asdict(strategy) | values
@@ -157,8 +161,8 @@ def stress(strategy: Strategy, series: Sequence[Candles], settings: RunSettings,
         fill = replace(settings.fill, slippage_bps=min(settings.fill.slippage_bps + (times - 1) * base_bps, 1_000))
         cases.append((f"costs ×{times}", strategy, replace(settings, fill=fill)))
     for times in (1, 2, 3):
-        fill = replace(settings.fill, latency_ms=(min(times * 5_000, interval_ms // 2),))
-        cases.append((f"{times * 5} s late", strategy, replace(settings, fill=fill)))
+        fill = replace(settings.fill, latency_ms=(min(times * LATE_MS, interval_ms // 2),))
+        cases.append((f"{times * LATE_MS // 1_000} s late", strategy, replace(settings, fill=fill)))
     cases += [(name, each, settings) for name, each in neighbours(strategy).items()]
     found = []
     for name, each, rules in cases:
