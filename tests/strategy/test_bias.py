@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 
 import numpy as np
 import pytest
@@ -212,5 +211,4 @@ def test_costs_and_delays_make_it_worse() -> None:
 
     assert found["costs ×3"] < found["costs ×2"] < found["as it is"]
     assert found["3 s late"] < found["as it is"]
-    assert sum(name.startswith(("fast", "slow")) for name in found) == 4
-    assert math.isfinite(found["fast=15"])
+    assert sum(name.startswith(("fast", "slow")) for name in found) == 2
