@@ -225,7 +225,10 @@ def evaluate(trial: optuna.Trial, task: Task, how: SearchSettings) -> float | tu
     done = backtest(made, task.series, task.settings, task.calendar, first_day=task.first_day)
     figures = measured(done)
     trial.set_user_attr("figures", figures)
-    trial.set_user_attr("violations", task.objective.violations(figures))
+    for (name, sign, bound), missed in zip(
+        task.objective.constraints, task.objective.violations(figures), strict=True
+    ):
+        trial.set_constraint(f"{name}{sign}{bound:g}", missed)
     sought = task.objective.values(figures)
     return sought if len(sought) > 1 else sought[0]
 
@@ -255,24 +258,18 @@ def _grid(space: Sequence[Bound], steps: int) -> Mapping[str, tuple[int | float,
     return {each.name: _points(each, steps) for each in space}
 
 
-def _violations(trial: optuna.trial.FrozenTrial) -> Sequence[float]:
-    missed: Sequence[float] = trial.user_attrs.get("violations", (0.0,))
-    return missed or (0.0,)
-
-
 def _study(task: Task, how: SearchSettings, name: str, storage: str | None, worker: int) -> optuna.Study:
     import optuna
 
     seed = how.seed + 1_000 * worker
-    constraints = _violations if task.objective.constraints else None
     samplers: dict[str, Callable[[], Any]] = {
         "grid": lambda: optuna.samplers.GridSampler(_grid(task.space, how.steps), seed=how.seed),
         "random": lambda: optuna.samplers.RandomSampler(seed=seed),
         "tpe": lambda: optuna.samplers.TPESampler(
-            seed=seed, constraints_func=constraints, constant_liar=how.workers > 1, n_startup_trials=min(10, how.trials)
+            seed=seed, constant_liar=how.workers > 1, n_startup_trials=min(10, how.trials)
         ),
         "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=seed),
-        "nsga2": lambda: optuna.samplers.NSGAIISampler(seed=seed, constraints_func=constraints),
+        "nsga2": lambda: optuna.samplers.NSGAIISampler(seed=seed),
     }
     return optuna.create_study(
         study_name=name,
@@ -344,6 +341,6 @@ def _trial(frozen: optuna.trial.FrozenTrial) -> Trial:
         number=frozen.number,
         parameters=dict(frozen.params),
         values=tuple(frozen.values or ()),
-        feasible=all(each <= 0 for each in _violations(frozen)),
+        feasible=all(each <= 0 for each in frozen.constraints.values()),
         figures=dict(frozen.user_attrs.get("figures", {})),
     )
