@@ -107,6 +107,7 @@ class SimBroker:
         on_sent: Callable[[], None] | None = None,
     ) -> ModifyOutcome:
         """See Broker.modify."""
+        self._watcher.modify_begins(order_id, change, self._process.running)
         self._hazard("broker.modify")
         if self._weather.strikes("unreachable"):
             return NotSent("no connection")

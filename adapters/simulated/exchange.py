@@ -231,6 +231,8 @@ class Exchange:
         order.trigger_price = change.trigger_price or order.trigger_price
         order.kind = change.kind or order.kind
         self._change(order, order.status)
+        if not self._weather.strikes("unfilled"):
+            self._after(0.05, 1.5, lambda: self._fill(order))
 
     def _change(self, order: Order, status: BrokerStatus, text: str = "") -> None:
         order.status, order.text, order.changed = status, text, self.clock.now_ns()

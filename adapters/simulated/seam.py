@@ -10,7 +10,7 @@ from random import Random
 from types import TracebackType
 from typing import Protocol
 
-from domain.messages.broker import PlaceOrder
+from domain.messages.broker import Change, PlaceOrder
 from domain.messages.journal import JournalRecord
 from domain.values import Nanos
 
@@ -110,6 +110,10 @@ class Watcher(Protocol):
 
     def cancel_begins(self, order_id: str, by: str) -> None:
         """The gate let a cancel start, on this strand."""
+        ...
+
+    def modify_begins(self, order_id: str, change: Change, by: str) -> None:
+        """The gate let a modification start, on this strand."""
         ...
 
     def bytes_left(self, order: PlaceOrder, by: str) -> None:

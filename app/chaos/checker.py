@@ -30,7 +30,7 @@ from domain.values import SECOND, Nanos
 if TYPE_CHECKING:
     from adapters.simulated.exchange import Exchange
     from adapters.simulated.market import OurClock
-    from domain.messages.broker import PlaceOrder
+    from domain.messages.broker import Change, PlaceOrder
     from domain.messages.orders import OrderIntent
 
 START_SLACK_SECONDS: Final = 1.0
@@ -68,6 +68,7 @@ class Checker:
         self._rate = rate
         self._max_position = max_position
         self._posts: dict[str, str] = {}
+        self._put: set[tuple[str, Change]] = set()
         self.on_the_way: dict[str, PlaceOrder] = {}
         self._excused: frozenset[str] = frozenset()
         self._arrived: dict[str, str] = {}
@@ -154,6 +155,14 @@ class Checker:
         """See Watcher."""
         self._note(f"cancel {order_id} by {by}")
         self._must_be_current(by, f"cancels {order_id}")
+
+    def modify_begins(self, order_id: str, change: Change, by: str) -> None:
+        """See Watcher."""
+        self._note(f"modify {order_id} by {by}")
+        self._must_be_current(by, f"modifies {order_id}")
+        if (order_id, change) in self._put:
+            self.broken("one put", f"{order_id} is modified by {by} as it was before: {change}")
+        self._put.add((order_id, change))
 
     def _must_be_current(self, by: str, does: str) -> None:
         name, _, incarnation = by.partition("#")

@@ -12,29 +12,33 @@ import functools
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.routes import RISK
 from actors.runtime.simulation import Killed
-from adapters.simulated.market import share
+from adapters.simulated.market import TICK, share
 from app.chaos.bytecodes import ORDER_PATH, Meter, Place
 from app.chaos.matrix import state_of
 from app.chaos.pulse import CrowdingPulse
 from app.chaos.scenario import cast_of
 from app.chaos.scripted import ScriptedWorld, script_plan
 from app.chaos.world import play
+from domain.messages.broker import Change
 from domain.messages.control import TradingState
-from domain.messages.journal import JournalRecord, OrderState, SendingClaimed
-from domain.messages.orders import CancelOpenOrders, OrderIntent
+from domain.messages.journal import JournalRecord, OrderState
+from domain.messages.orders import CancelIntent, CancelOpenOrders, ModifyIntent, OrderIntent
+from domain.strategy.event import IntentDraft, View
+from domain.values import SECOND, OrderKind
 
 if TYPE_CHECKING:
     from app.chaos.checker import Violation
     from app.chaos.process import Process
-    from domain.strategy.event import EventStrategy
 
 STARTS_SECONDS: Final = 6.0
 """Virtual seconds into the run: everything is up, and the strategy trades."""
@@ -42,8 +46,29 @@ STARTS_SECONDS: Final = 6.0
 ENDS_SECONDS: Final = 0.6
 """The order has ended, and its last records are read by everybody."""
 
+RESTS_SECONDS: Final = 3.0
+"""An order with a price may rest for ever: so long after a restart a person cancels what does."""
+
 WITHIN_SECONDS: Final = 60.0
 """The whole way takes no longer."""
+
+
+class LimitPulse(CrowdingPulse, frozen=True):
+    """The same decisions, at a price."""
+
+    def _beat(self, view: View, token: int) -> Sequence[IntentDraft]:
+        drafts = super()._beat(view, token)
+        return [replace(each, kind=OrderKind.LIMIT, price=each.reference_price) for each in drafts]
+
+
+class Act(Enum):
+    """What somebody does to the order on its way."""
+
+    NONE = ""
+    HALT = "a person halts trading as soon as it is claimed"
+    CANCEL = "a person cancels it as soon as it is acknowledged"
+    WITHDRAW = "its strategy does"
+    MODIFY = "its strategy changes its price"
 
 
 class Scenario(Struct, frozen=True):
@@ -52,28 +77,31 @@ class Scenario(Struct, frozen=True):
     what      in a person's words
     faults    that strike it (`faults.FAULTS`)
     exits     it is one that reduces a position, not an entry
-    cancels   a person cancels it as soon as it is acknowledged; halts: and halts as soon as it is claimed
+    limit     it has a price, and may rest: whoever comes after a death cancels it
+    freeze    the instrument's freeze quantity: what is larger is sliced; 0: none
     ends_with states that end its way; usually the final ones
     dies_at   the process dies at this edge of a port already, and the bytecodes are those of the next one's start
-    strategy  what decides; None: the simulation's own
     """
 
     name: str
     what: str
     faults: tuple[str, ...] = ()
     exits: bool = False
-    cancels: bool = False
-    halts: bool = False
+    limit: bool = False
+    freeze: int = 0
+    act: Act = Act.NONE
     ends_with: frozenset[OrderState] = frozenset(state for state in OrderState if state.final)
     dies_at: str = ""
-    strategy: EventStrategy | None = None
 
 
 SCENARIOS: Final = (
     Scenario("entry", "an entry that fills"),
     Scenario("exit", "an exit that fills", exits=True),
     Scenario("partial", "an entry that fills in two parts", ("partial_fill",)),
-    Scenario("cancel", "an entry that rests and is cancelled by a person", ("unfilled",), cancels=True),
+    Scenario("slices", "an entry in two slices", freeze=6),
+    Scenario("cancel", "an entry that rests and is cancelled by a person", ("unfilled",), act=Act.CANCEL),
+    Scenario("withdraw", "an entry that rests and is withdrawn", ("unfilled",), limit=True, act=Act.WITHDRAW),
+    Scenario("modify", "an entry that rests, is modified and fills", ("unfilled",), limit=True, act=Act.MODIFY),
     Scenario("refused", "an entry that the broker refuses at once", ("rate_limited",)),
     Scenario("rejected", "an entry that the broker takes and then refuses", ("late_rejection",)),
     Scenario("unsent", "an entry whose request does not leave", ("unreachable",)),
@@ -85,15 +113,23 @@ SCENARIOS: Final = (
         ("request_lost",),
         ends_with=frozenset({OrderState.QUARANTINED}),
     ),
-    Scenario("halt", "a person halts trading while an entry is on its way", halts=True),
+    Scenario("halt", "a person halts trading while an entry is on its way", act=Act.HALT),
     Scenario("recovery", "the start after a death between the claim and the request", dies_at="journal.claimed"),
     Scenario("recovery sent", "the start after a death when the request had left", dies_at="broker.sent"),
     Scenario(
         "recovery open",
         "the start while an order rests at the exchange",
         ("unfilled",),
+        act=Act.CANCEL,
         dies_at="broker.cancel",
-        cancels=True,
+    ),
+    Scenario(
+        "recovery modified",
+        "the start after a death when a modification had left",
+        ("unfilled",),
+        limit=True,
+        act=Act.MODIFY,
+        dies_at="broker.modified",
     ),
 )
 
@@ -127,8 +163,9 @@ class KillWorld(ScriptedWorld):
         self._awaited = False
         self._over = False
         plan = script_plan(1)
-        strategy = scenario.strategy or CrowdingPulse(period_seconds=1)
-        super().__init__(plan, folder, cast_of(plan, strategy, ((share(1),),)), verbose=verbose)
+        strategy = LimitPulse(period_seconds=1) if scenario.limit else CrowdingPulse(period_seconds=1)
+        instrument = replace(share(1), freeze_quantity=scenario.freeze)
+        super().__init__(plan, folder, cast_of(plan, strategy, ((instrument,),)), verbose=verbose)
 
     def story(self) -> None:
         """See the module."""
@@ -173,17 +210,42 @@ class KillWorld(ScriptedWorld):
         if self._over:
             return
         self.meter.phase = state.name
-        if self.scenario.cancels and state is OrderState.ACKNOWLEDGED:
-            self.kernel.after(0.1, lambda: self._say(CancelOpenOrders(include_exits=True, why="operator")))
-        if self.scenario.halts and isinstance(record.event, SendingClaimed):
+        if state is OrderState.SENDING and self.scenario.act is Act.HALT:
             self.kernel.after(0.0, lambda: self.set_state(TradingState.HALTED))
+        if state is OrderState.ACKNOWLEDGED:
+            self.kernel.after(0.1, self._act)
         if state in self.scenario.ends_with:
             self._over = True
             self.kernel.after(ENDS_SECONDS, self._end)
 
+    def _act(self) -> None:
+        intent = self.checker.intents[self.tag]
+        match self.scenario.act:
+            case Act.CANCEL:
+                self._say(CancelOpenOrders(include_exits=True, why="operator"))
+            case Act.WITHDRAW:
+                self._say(CancelIntent(strategy=intent.strategy, tag=self.tag, why="no more"))
+            case Act.MODIFY:
+                now = self.clock.now_ns()
+                modify = ModifyIntent(
+                    modify_id=f"{intent.intent_id}:1",
+                    strategy=intent.strategy,
+                    tag=self.tag,
+                    change=Change(price=intent.price + TICK),
+                    reference_price=intent.reference_price,
+                    valid_until=now + 30 * SECOND,
+                    event_time=now,
+                    decided_time=now,
+                )
+                self._say(modify)
+            case _:
+                pass
+
     def process_is_up(self, process: Process) -> None:
         """The second one's start is over where that is what is measured."""
         super().process_is_up(process)
+        if self.scenario.limit and process.number > 1:
+            self.kernel.after(RESTS_SECONDS, lambda: self._say(CancelOpenOrders(include_exits=True, why="operator")))
         if self.scenario.dies_at and process.number == 2 and not self._over:
             self._over = True
             self.kernel.after(ENDS_SECONDS, self._end)

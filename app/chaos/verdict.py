@@ -37,6 +37,9 @@ def check_orders(checker: Checker, exchange: Exchange, records: Iterable[OrderRe
             if record.order_id or record.state in (OrderState.COMPLETE, OrderState.CANCELLED):
                 checker.broken("orders", f"{tag} is {record.state.name}, and the exchange never had it")
             continue
+        if record.order.quantity != order.quantity or (order.price and record.order.price != order.price):
+            text = f"{tag} stands as {record.order.quantity} at {record.order.price}, the exchange has "
+            checker.broken("orders", f"{text}{order.quantity} at {order.price}")
         wanted = _ENDS[order.status] if order.status.terminal else None
         if record.state is not wanted or record.booked != order.filled:
             text = f"{tag} is {record.state.name} with {record.booked} booked, the exchange has "
