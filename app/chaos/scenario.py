@@ -39,6 +39,7 @@ _SETS: Final = (
     "risk.orders_per_minute=300",
     "risk.orders_per_day=100000",
     "risk.stale_price_seconds=20",
+    "risk.slices_max=4",
     "feed.backoff_max_seconds=5",
     "drills.drop_feed_at=null",
     "drills.crash_strategy_at=null",
