@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _NS = 1_000_000_000
 
 # One log line per event: its level and its fixed name.
-_LOGGED: dict[type, tuple[str, str]] = {
+LOGGED: dict[type, tuple[str, str]] = {
     ChildStarted: ("debug", "child.started"),
     ChildReady: ("debug", "child.ready"),
     ChildCrashed: ("error", "child.crashed"),
@@ -197,7 +197,7 @@ class Engine:
 
     def emit(self, event: LifecycleEvent) -> None:
         """Log the event and tell the listener. Neither can hurt the engine."""
-        level, name = _LOGGED[type(event)]
+        level, name = LOGGED[type(event)]
         self._guard(partial(self.log, level, name, **msgspec.structs.asdict(event)))
         self._guard(partial(self._listener, event))
 
