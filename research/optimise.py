@@ -225,9 +225,7 @@ def evaluate(trial: optuna.Trial, task: Task, how: SearchSettings) -> float | tu
     done = backtest(made, task.series, task.settings, task.calendar, first_day=task.first_day)
     figures = measured(done)
     trial.set_user_attr("figures", figures)
-    for (name, sign, bound), missed in zip(
-        task.objective.constraints, task.objective.violations(figures), strict=True
-    ):
+    for (name, sign, bound), missed in zip(task.objective.constraints, task.objective.violations(figures), strict=True):
         trial.set_constraint(f"{name}{sign}{bound:g}", missed)
     sought = task.objective.values(figures)
     return sought if len(sought) > 1 else sought[0]
