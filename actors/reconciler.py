@@ -316,9 +316,10 @@ class Reconciler(Actor):
         if read.holdings is not None:
             found = compare_holdings(self._books, read.holdings, moving)
             events += self._weigh(HOLDINGS_AREA, found, HOLDING_NAMES, now, in_motion).events
-        if read.funds is not None and not open_records and not moving:
-            found = compare_funds(self._books, read.funds, tolerances)
-            tellable = balance_tellable(self._books)
+        if read.funds is not None:
+            quiet = not open_records and not moving
+            found = compare_funds(self._books, read.funds, tolerances, quiet=quiet)
+            tellable = quiet and balance_tellable(self._books)
             events += self._weigh(
                 FUNDS_AREA, found, FUNDS_NAMES, now, lambda standing: standing.subject == BALANCE and not tellable
             ).events

@@ -179,6 +179,20 @@ class History(Fault, frozen=True, kw_only=True):
     share: Share = 0.1
 
 
+class Rewrite(Fault, frozen=True, kw_only=True):
+    """Books that are wrong: every object of a JSON reply that has these values gets others, or is left out.
+
+    rows    fields that an object must have with these values; empty: every object of the list in `data`
+    put     fields and what they are instead
+    remove  it is not there at all
+    """
+
+    alters: ClassVar[bool] = True
+    rows: dict[str, str | int | float | None] = {}
+    put: dict[str, str | int | float | None] = {}
+    remove: bool = False
+
+
 class LoseUpdate(Fault, frozen=True, kw_only=True):
     """An order update that never comes."""
 
@@ -221,6 +235,7 @@ AnyFault = (
     | RevokeToken
     | ClockSkew
     | History
+    | Rewrite
     | LoseUpdate
     | DuplicateUpdate
     | ReorderUpdate
@@ -243,6 +258,7 @@ KINDS: tuple[type[Fault], ...] = (
     RevokeToken,
     ClockSkew,
     History,
+    Rewrite,
     LoseUpdate,
     DuplicateUpdate,
     ReorderUpdate,

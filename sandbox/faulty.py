@@ -42,6 +42,7 @@ from sandbox.faults import (
     RateLimit,
     ReorderUpdate,
     RevokeToken,
+    Rewrite,
     TimedOut,
     Truncate,
 )
@@ -158,6 +159,8 @@ class Mischief:
                 return _truncated(reply, keep)
             case History() if _succeeded(reply):
                 return _with(reply, _spoilt(reply.body, armed.fault, armed))
+            case Rewrite() if _succeeded(reply) and reply.content_type == JSON_TYPE:
+                return _with(reply, _rewritten(reply.body, armed.fault))
             case LateRow(milliseconds=milliseconds) if _succeeded(reply):
                 shown = time.monotonic() + milliseconds / 1000
                 self._late_rows.update(dict.fromkeys(_order_ids(reply.body), shown))
@@ -365,6 +368,25 @@ def _skewed(body: bytes, seconds: int) -> bytes:
         return f'"{moment.strftime(form)}"'.encode()
 
     return _STAMP.sub(moved, body)
+
+
+def _rewritten(body: bytes, fault: Rewrite) -> bytes:
+    """The reply with what the fault means changed or left out."""
+
+    def meant(value: object) -> bool:
+        return isinstance(value, dict) and all(name in value and value[name] == is_ for name, is_ in fault.rows.items())
+
+    def again(value: object) -> object:
+        if isinstance(value, list):
+            return [again(each) for each in value if not (fault.remove and meant(each))]
+        if isinstance(value, dict):
+            changed = {name: again(each) for name, each in value.items()}
+            return {**changed, **fault.put} if fault.put and meant(value) else changed
+        return value
+
+    reply = msgspec.json.decode(body)
+    reply["data"] = again(reply["data"])
+    return msgspec.json.encode(reply)
 
 
 def _spoilt(body: bytes, fault: History, armed: Armed) -> bytes:

@@ -76,13 +76,13 @@ def compare_holdings(books: Books, rows: Iterable[BrokerHolding], moving: Abstra
     return found
 
 
-def compare_funds(books: Books, funds: Funds, tolerances: Tolerances) -> list[Finding]:
-    """The opening figure always; what is left where that can be told."""
+def compare_funds(books: Books, funds: Funds, tolerances: Tolerances, *, quiet: bool) -> list[Finding]:
+    """The opening figure always; what is left where that can be told, and no order is under way (`quiet`)."""
     found: list[Finding] = []
     if abs(funds.cash - books.opening_cash) > tolerances.funds:
         found.append(_money("opening cash", books.opening_cash, funds.cash))
     flow = books.cash_flow
-    if flow is not None and books.flat and abs(funds.live_balance - funds.cash - flow) > tolerances.funds:
+    if quiet and flow is not None and books.flat and abs(funds.live_balance - funds.cash - flow) > tolerances.funds:
         found.append(_money(BALANCE, funds.cash + flow, funds.live_balance))
     return found
 
