@@ -142,6 +142,7 @@ class Reconciler(Actor):
         self._commit_until: Nanos = 0
         self._untold: dict[str, _Untold] = {}
         self._told: dict[str, int] = {}
+        self._moving: set[str] = set()
         self._spared: dict[str, Nanos] = {}
         self._rounds = 0
         self._is_ready = False
@@ -182,6 +183,7 @@ class Reconciler(Actor):
                     "rounds": self._rounds,
                     "standing": tuple(self._books.standing.values()),
                     "doubtful": sum(map(len, self._doubtful.values())),
+                    "moving": tuple(sorted(self._moving)),
                 }
         return None
 
@@ -300,6 +302,8 @@ class Reconciler(Actor):
             for instrument, count in self._books.activity.items()
             if count != self._activity.get(instrument, 0)
         }
+
+        self._moving = moving
 
         def in_motion(standing: DifferenceFound) -> bool:
             return standing.instrument in moving

@@ -292,6 +292,7 @@ class Book:
                 price=trade.price,
                 strategy=trade.strategy,
                 multiplier=ledger.multiplier,
+                squared_off_by_broker=trade.squared_off_by_broker,
             )
         )
         self._ledgers[line], trip = traded(ledger, trade)

@@ -6,137 +6,16 @@ buy once and hold.
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from kiteconnect import KiteConnect
-from msgspec import Struct
 
-from actors.routes import RISK
-from domain.messages.journal import DifferenceCleared, DifferenceFound, TradeBooked
-from domain.messages.orders import OrderIntent
+from domain.messages.journal import TradeBooked
 from domain.reconcile.names import Policy
-from domain.values import SECOND, OrderKind, Product, Side
+from domain.values import OrderKind
+from tests.reconcile.person import QUICK, SECONDS, Plant, a_person
 from tests.support.waiting import eventually
-from tests.system.plant import STRESS, Exchange, Trader, an_exchange
-
-SECONDS = 30.0
-QUICK = (
-    "reconcile.positions_seconds=0.5",
-    "reconcile.funds_seconds=0.5",
-    "reconcile.confirm_seconds=0.25",
-    "reconcile.update_grace_seconds=0.5",
-    "orders.reconcile_seconds=0.5",
-)
-
-
-class Plant(Struct):
-    """An exchange, a trader on it, and a person at the official client."""
-
-    exchange: Exchange
-    trader: Trader
-    person: Any
-    sizes: Iterator[int] = itertools.cycle(range(1, 60))
-
-    def found(self, name: str, instrument: str) -> list[DifferenceFound]:
-        return [
-            e for e in self.events() if isinstance(e, DifferenceFound) and (e.name, e.instrument) == (name, instrument)
-        ]
-
-    def cleared(self, name: str, subject: str) -> list[DifferenceCleared]:
-        return [e for e in self.events() if isinstance(e, DifferenceCleared) and (e.name, e.subject) == (name, subject)]
-
-    def events(self) -> list[object]:
-        return [record.event for record in self.trader.world.journal.read(0)]
-
-    def wait_found(self, name: str, instrument: str, policy: Policy) -> DifferenceFound:
-        (difference,) = eventually(lambda: self.found(name, instrument), SECONDS, f"{name} in {instrument}")
-        assert difference.policy is policy
-        return difference
-
-    def wait_cleared(self, difference: DifferenceFound) -> None:
-        eventually(lambda: self.cleared(difference.name, difference.subject), SECONDS, f"{difference.name} cleared")
-
-    def by_hand(self, symbol: str, side: str, quantity: int, tag: str | None = None) -> str:
-        """A person's order in Kite, filled."""
-        order_id = self.person.place_order(
-            "regular", "NSE", symbol, side, quantity, "MIS", "MARKET", market_protection=-1, tag=tag
-        )
-        eventually(lambda: self.person.order_history(order_id)[-1]["status"] == "COMPLETE", SECONDS, "filled")
-        return str(order_id)
-
-    def decide(self, strategy: str, number: str, **changes: Any) -> None:
-        """A decision of that strategy in its own instrument."""
-        (mine,) = [each for each in self.trader.cast.strategies if each.id == strategy]
-        (instrument,) = mine.instruments
-        now = self.trader.world.clock.now_ns()
-        plain: dict[str, Any] = {
-            "intent_id": f"{strategy}:{number}",
-            "strategy": strategy,
-            "token": instrument.token,
-            "instrument": instrument.key,
-            "side": Side.BUY,
-            "quantity": 1,
-            "product": Product.MIS,
-            "kind": OrderKind.MARKET,
-            "reference_price": self.price(instrument.key),
-            "valid_until": now + 600 * SECOND,
-            "event_time": now,
-            "decided_time": now,
-        }
-        self.trader.tell(RISK, OrderIntent(**(plain | changes)))
-
-    def price(self, key: str) -> int:
-        return round(float(self.person.ltp(key)[key]["last_price"]) * 100) * 100
-
-    def denied(self, strategy: str, number: str) -> str:
-        """Why the gate denied a decision; empty where it approved it."""
-
-        def fate() -> str | None:
-            for row in self.trader.events("risk.denied"):
-                if row["intent"] == f"{strategy}:{number}":
-                    return str(row["reason"])
-            approved = (row["intent"] for row in self.trader.events("order.intent"))
-            return "approved" if f"{strategy}:{number}" in approved else None
-
-        return eventually(fate, SECONDS, "a verdict") or ""
-
-    def refuses(self, strategy: str, number: str) -> str:
-        """The verdict on an entry that is decided now; each of another size, so that none repeats another."""
-        self.decide(strategy, number, quantity=next(self.sizes))
-        return self.denied(strategy, number)
-
-    def open(self, strategy: str) -> None:
-        """Make it hold something: what it decided by itself may have come before the first price."""
-        while not self.trader.trades(strategy):
-            number = f"open{next(self.sizes)}"
-            if self.refuses(strategy, number) == "approved":
-                eventually(lambda: self.trader.trades(strategy), SECONDS, f"{strategy} holds something")
-
-    @contextmanager
-    def broken(self, *faults: Mapping[str, object]) -> Iterator[None]:
-        """These faults for the block, beside what other rows have."""
-        for each in faults:
-            self.exchange.call("POST", "/_sandbox/faults", _json(each))
-        try:
-            yield
-        finally:
-            self.exchange.set_faults(())
-
-
-def _json(fault: Mapping[str, object]) -> bytes:
-    return json.dumps(fault).encode()
-
-
-def a_person(exchange: Exchange) -> Any:
-    details = exchange.running.details
-    person = KiteConnect(details.api_key, root=details.rest)
-    person.set_access_token(details.access_token)
-    return person
+from tests.system.plant import STRESS, Trader, an_exchange
 
 
 @pytest.fixture(scope="module")
