@@ -42,7 +42,9 @@ def state_of(trader: Trader) -> TradingState:
 def test_trading_stops_for_a_lost_session_and_goes_on_with_a_new_login(tmp_path: Path) -> None:
     with an_exchange(speed=60) as exchange:
         a_login(exchange, tmp_path).close()
-        with Trader(tmp_path, *exchange.sets, *PERSONAL) as trader:
+        # So long a wait that only the news of the login can end it in time.
+        patient = ("feed.backoff_min_seconds=300", "feed.backoff_max_seconds=300")
+        with Trader(tmp_path, *exchange.sets, *PERSONAL, *patient) as trader:
             trader.trading()
             trader.trade_on()
             lost = trader.world.account.tokens.current()
@@ -56,6 +58,7 @@ def test_trading_stops_for_a_lost_session_and_goes_on_with_a_new_login(tmp_path:
 
             new = a_login(exchange, tmp_path)
             eventually(lambda: state_of(trader) is TradingState.ACTIVE, 10, "trading again")
+            eventually(lambda: len(trader.events("feed.connected")) == 2, 10, "the ticker is back at once")
             trader.trade_on(2, seconds=20)
             new.close()
 
