@@ -216,3 +216,19 @@ def test_at_night_no_price_is_missed(context: DetachedContext) -> None:
     actor.receive(due)
 
     assert [each for each in context.told_to(FEED) if isinstance(each, DropFeed)] == []
+
+
+def test_a_tick_within_the_patience_is_enough(context: DetachedContext) -> None:
+    market, wall = MarketTime(OPENS * SECOND), context.runtime.monotonic
+    assert isinstance(wall, MarketTime)
+    actor = an_actor(context, market)
+    due = next(timer.message for timer in context.timers)
+    actor.receive(FeedConnected(1, 0))
+    for second in (20, 40):
+        wall.now, market.now = second * SECOND, (OPENS + second) * SECOND
+        actor.receive(batch(packets([Print(second, 1_000, 5)])))
+        actor.receive(due)
+    wall.now, market.now = 69 * SECOND, (OPENS + 69) * SECOND
+    actor.receive(due)
+
+    assert [each for each in context.told_to(FEED) if isinstance(each, DropFeed)] == []
