@@ -18,19 +18,34 @@ from domain.messages.control import (
     StrategyFrozen,
     TradingStateChanged,
 )
+from domain.messages.gtt import (
+    ApprovedGtt,
+    ApprovedGttModify,
+    GttChangePosted,
+    GttDeletePosted,
+    GttIntent,
+    GttPosted,
+    ModifyGttIntent,
+)
 from domain.messages.journal import JournalAdvanced, JournalEvent, JournalRecord
 from domain.messages.operator import Cancel, Flatten, OperatorAnswered, OperatorRequest, Resolve, Switch
 from domain.messages.orders import (
     ApprovedIntent,
+    ApprovedModify,
+    CancelIntent,
     CancelOpenOrders,
     CancelOrder,
     CancelPosted,
     Denied,
     IntentVoided,
+    ModifyIntent,
+    ModifyOrder,
+    ModifyPosted,
     OrderIntent,
     OrderPosted,
     OrderUpdateReceived,
 )
+from domain.orders.gtt import gtt_tag
 from domain.orders.tags import is_ours, tag_for
 from domain.orders.telling import EVENT_NAMES
 from domain.orders.transitions import strategy_of, tag_of
@@ -68,6 +83,18 @@ Told: TypeAlias = (
     | CancelOpenOrders
     | CancelOrder
     | CancelPosted
+    | ModifyIntent
+    | CancelIntent
+    | ApprovedModify
+    | ModifyOrder
+    | ModifyPosted
+    | GttIntent
+    | ModifyGttIntent
+    | ApprovedGtt
+    | ApprovedGttModify
+    | GttPosted
+    | GttChangePosted
+    | GttDeletePosted
     | OrderUpdateReceived
     | TradingStateChanged
     | FreezeStrategy
@@ -94,6 +121,18 @@ KINDS: Final[dict[type, str]] = {
     CancelOpenOrders: "order.cancel_open",
     CancelOrder: "order.cancelling",
     CancelPosted: "order.cancel_answered",
+    ModifyIntent: "strategy.modify",
+    CancelIntent: "strategy.cancel",
+    ApprovedModify: "risk.modify_approved",
+    ModifyOrder: "order.modifying",
+    ModifyPosted: "order.modify_answered",
+    GttIntent: "strategy.gtt",
+    ModifyGttIntent: "strategy.gtt_modify",
+    ApprovedGtt: "risk.gtt_approved",
+    ApprovedGttModify: "risk.gtt_modify_approved",
+    GttPosted: "gtt.posted",
+    GttChangePosted: "gtt.modify_answered",
+    GttDeletePosted: "gtt.delete_answered",
     OrderUpdateReceived: "order.update",
     TradingStateChanged: "risk.state",
     FreezeStrategy: "risk.freeze",
@@ -169,7 +208,7 @@ def own_draft(body: OwnEntry) -> Draft:
     return Draft(KINDS[type(body)], body)
 
 
-def draft(message: Told) -> Draft:
+def draft(message: Told) -> Draft:  # noqa: C901, PLR0912 - one case per message whose keys are not its own fields
     """What is kept of a message. The tag follows from the intent's id before anything is journaled."""
     kind = KINDS[type(message)]
     match message:
@@ -181,8 +220,12 @@ def draft(message: Told) -> Draft:
             return Draft(kind, message, tag_for(intent_id), "", strategy)
         case OrderPosted(tag=tag, outcome=outcome):
             return Draft(kind, message, tag, getattr(outcome, "order_id", ""))
-        case CancelOrder(tag=tag, order_id=order_id) | CancelPosted(tag=tag, order_id=order_id):
-            return Draft(kind, message, tag, order_id)
+        case GttIntent(intent_id=intent_id, strategy=strategy):
+            return Draft(kind, message, gtt_tag(intent_id), "", strategy)
+        case ApprovedGtt(intent=protection):
+            return Draft(kind, message, gtt_tag(protection.intent_id), "", protection.strategy)
+        case ApprovedModify(intent=change) | ApprovedGttModify(intent=change):
+            return Draft(kind, message, change.tag, "", change.strategy)
         case OrderUpdateReceived(order=order):
             return Draft(kind, message, next(filter(is_ours, order.tags), ""), order.order_id)
         case OperatorRequest(command=Resolve(tag=tag, order_id=order_id)):
@@ -193,9 +236,6 @@ def draft(message: Told) -> Draft:
             return Draft(kind, message, "", "", strategy)
         case OperatorAnswered(tags=(tag,)):
             return Draft(kind, message, tag)
-        case (
-            CancelOpenOrders(strategy=strategy) | FreezeStrategy(strategy=strategy) | StrategyFrozen(strategy=strategy)
-        ):
-            return Draft(kind, message, "", "", strategy)
         case _:
-            return Draft(kind, message)
+            tag, order_id = getattr(message, "tag", ""), getattr(message, "order_id", "")
+            return Draft(kind, message, tag, order_id, getattr(message, "strategy", ""))

@@ -11,11 +11,21 @@ from msgspec.structs import replace
 from domain.audit.entries import Entry, body_of
 from domain.messages.broker import Accepted
 from domain.messages.journal import (
+    CancelRefused,
+    CancelRequested,
     FillSeen,
     IntentAccepted,
     IntentExpired,
+    JournalEvent,
+    ModifyClaimed,
+    ModifyDropped,
+    ModifyRefused,
+    ModifyRequested,
+    ModifyUnresolved,
     OrderAcknowledged,
+    OrderAdopted,
     OrderClosed,
+    OrderModified,
     OrderQuarantined,
     OrderRejected,
     OrderResolved,
@@ -25,14 +35,19 @@ from domain.messages.journal import (
 from domain.messages.operator import Cancel, OperatorAnswered, OperatorRequest, Resolve
 from domain.messages.orders import (
     ApprovedIntent,
+    ApprovedModify,
+    CancelIntent,
     CancelOrder,
     CancelPosted,
     Denied,
     IntentVoided,
+    ModifyIntent,
+    ModifyPosted,
     OrderIntent,
     OrderPosted,
     OrderUpdateReceived,
 )
+from domain.orders.telling import change_words, log_keys
 from domain.values import E4, Nanos, Side, rupees
 
 
@@ -169,6 +184,36 @@ def _with(story: Story, entry: Entry) -> Story:  # noqa: C901, PLR0912, PLR0915 
         case OrderUpdateReceived(order=row):
             time = row.received_time
             text = f"{row.status_word}: {row.filled} filled, {row.pending} pending {row.text}".strip()
+        case ModifyIntent():
+            time, text = body.decided_time, f"{change_words(body.change)}: {body.why}"
+        case CancelIntent():
+            text = body.why
+        case ApprovedModify():
+            time, text = body.approved_time, f"margin {rupees(body.margin_held)} held, risk epoch {body.risk_epoch}"
+        case ModifyRequested():
+            kind = "placed anew after a cancel: " if body.replacing else ""
+            time, text = body.time, f"modification {body.number}: {kind}{change_words(body.change)}"
+        case ModifyClaimed():
+            time, text = body.time, f"modification {body.number} claimed: from here on it may be at the broker"
+        case ModifyPosted():
+            outcome = body.outcome
+            said = "taken" if isinstance(outcome, Accepted) else outcome.text
+            text = f"modification {body.number}: {type(outcome).__name__.lower()}, {said}"
+        case OrderModified():
+            time, story = body.time, replace(story, quantity=body.quantity)
+            text = f"{body.quantity} at {rupees(body.price)}, trigger {rupees(body.trigger_price)}, by {body.found_by}"
+        case ModifyRefused() | ModifyUnresolved():
+            time, text = body.time, f"modification {body.number}: {body.text}"
+        case ModifyDropped():
+            time, text = body.time, f"modification {body.number} was not sent: {body.why}"
+        case CancelRequested():
+            time, text = body.time, body.why
+        case CancelRefused():
+            time, text = body.time, body.text
+        case OrderAdopted():
+            time, times = body.time, replace(times, acknowledged=body.time)
+            story = replace(_of_intent(story, body.intent, "acknowledged"), order_id=body.order_id)
+            text = f"order {body.order_id}, made by the broker from {body.parent}"
         case CancelOrder():
             text = f"cancel asked for order {body.order_id}"
         case CancelPosted():
@@ -178,7 +223,10 @@ def _with(story: Story, entry: Entry) -> Story:  # noqa: C901, PLR0912, PLR0915 
         case OperatorAnswered():
             text = body.text
         case _:
-            pass
+            # What has no words of its own (GTTs, plans) says what its log line says.
+            if isinstance(body, JournalEvent):
+                time = getattr(body, "time", time)
+                text = ", ".join(f"{name} {value}" for name, value in log_keys(body).items() if name != "tag")
     step = Step(seq=entry.seq, time=time, kind=entry.kind, text=text)
     return replace(story, times=times, steps=(*story.steps, step))
 

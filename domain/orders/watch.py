@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from domain.messages.broker import BrokerStatus
 from domain.messages.journal import OrderRecord, OrderState
-from domain.values import Nanos, OrderKind
+from domain.values import Nanos, OrderKind, Variety
 
 
 def overdue_intents(records: Iterable[OrderRecord], now: Nanos) -> list[OrderRecord]:
@@ -32,5 +33,6 @@ def stuck_market_orders(records: Iterable[OrderRecord], updated_before: Nanos) -
         if r.state is OrderState.ACKNOWLEDGED
         and r.intent.kind is OrderKind.MARKET
         and not r.seen_status.terminal
+        and not (r.order.variety is Variety.AMO and r.seen_status is BrokerStatus.IN_FLIGHT)  # it waits for the session
         and r.updated < updated_before
     ]
