@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.costs.kinds import charge_kind
 from domain.costs.rates import fees_on, rates_on
@@ -123,7 +124,10 @@ def prepare(
     arrays = bar_arrays(candles, market)
     names = strategy.indicators()
     columns = tuple(column(each, arrays, candles.interval_seconds, drive) for each in names.values())
-    module = load_kernel(strategy)
+    try:
+        module = load_kernel(strategy)
+    except NotCompilable as error:
+        raise CompiledUnfit(str(error)) from None
     prepared = Prepared(
         module=module,
         market=market,
@@ -144,11 +148,9 @@ def compile_now(prepared: Prepared) -> None:
 
     nothing = prepared.market._replace(number=prepared.market.number[:0])
     try:
-        msgspec_replace(prepared, market=nothing).numbers()
+        replace(prepared, market=nothing).numbers()
     except NumbaError as error:
         raise CompiledUnfit(f"numba cannot compile it: {_first_line(error)}") from None
-    except NotCompilable as error:
-        raise CompiledUnfit(str(error)) from None
 
 
 def refuse(strategy: RuleStrategy, series: Sequence[Candles], settings: RunSettings) -> None:
@@ -341,10 +343,3 @@ def _static(candles: Candles, limits: RiskLimits, product: Product) -> tuple[int
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in lines if not line.startswith("Failed in")), "")[:200]
-
-
-def msgspec_replace(prepared: Prepared, market: Market) -> Prepared:
-    """The same run over another market."""
-    from msgspec.structs import replace
-
-    return replace(prepared, market=market)

@@ -189,6 +189,7 @@ class EventEngine:
         """Orders of the day lapse, what MIS has left is closed at the last price, and the day is written down."""
         if self._sessions:
             now = max(received for _, received in self._price.values())
+            self._advance(NEVER)
             self._runner.square_off(tuple(self._instruments), now)
             if self._settings.product is Product.MIS:
                 self._force(now)

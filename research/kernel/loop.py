@@ -54,6 +54,7 @@ DAY = 86_400 * SECOND
 IST = 19_800 * SECOND
 CANCELLED = 4
 ENDS_KEPT = 4_096
+NEVER = 1 << 62
 
 
 @compiled
@@ -364,6 +365,9 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
         if rules.sessions:
             last = market.first[day + 1] - 1
             end = starts[last] + rules.interval
+            if rules.mis and not stopped and square_off < NEVER:
+                account[FLATTENING] = 1
+                flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
             stopped = True
             if rules.mis:
                 if account[PENDING] != 0 and account[PENDING_REDUCES]:

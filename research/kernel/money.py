@@ -432,7 +432,7 @@ def flatten(account: Ints, recent: Ints, orders: Ints, rules: Rules, now: int, r
         orders[account[PENDING_ORDER], 5] = CANCELLED
         account[PENDING] = 0
     left = account[POSITION] + account[PENDING] + account[CLOSING]
-    if left == 0:
+    if left == 0 or not rules.mis:
         return
     largest = rules.freeze_slice if rules.freeze_slice > 0 else rules.lot
     if abs(left) > largest or account[CLOSING] != 0:
