@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from app.options import ConfigFile, Env, Json
+from app.options import ConfigFile, Env, Json, load_settings
 from app.output import DONE, UsageError, complain, print_json, print_table
 from app.research_run import (
     Adjust,
+    Asked,
     Capital,
     Cash,
     ChargesWord,
@@ -38,6 +40,8 @@ from research.backtest import Backtest, EngineName, backtest, figures
 from research.document import document
 from research.records import DENIALS, Outcome
 
+Out = Annotated[Path | None, Parameter(name="--out", help="Folder of the page; without it <reports_dir>/backtest.")]
+NoPage = Annotated[bool, Parameter(name="--no-page", negative=(), show_default=False, help="Write no HTML page.")]
 Engine = Annotated[EngineName, Parameter(name="--engine", help="auto: compiled where it can do it, else event.")]
 
 
@@ -64,6 +68,8 @@ def run(
     session: Hours = None,
     adjust: Adjust = None,
     without_limits: NoLimits = False,
+    out: Out = None,
+    no_page: NoPage = False,
     env: Env = "sandbox",
     config: ConfigFile = None,
     as_json: Json = False,
@@ -110,11 +116,23 @@ def run(
         raise UsageError(f"--charges: {error}; --tariff YYYY-MM-DD charges that day's on every day") from None
     except ValueError as error:
         raise UsageError(str(error)) from None
+    page = None if no_page else _page(done, asked, out or load_settings(env, config).reports_path() / "backtest")
     if as_json:
-        print_json(document(done, asked.loaded, None))
+        print_json(document(done, asked.loaded, page))
         return DONE
     _show(done)
+    if page is not None:
+        print(f"\npage: {page}")
     return DONE
+
+
+def _page(done: Backtest, asked: Asked, folder: Path) -> Path:
+    from app.backtest_page import write_page
+
+    try:
+        return write_page(folder, done, asked.series)
+    except OSError as error:
+        raise UsageError(f"--out: {folder}: cannot be written: {error.strerror or error}") from None
 
 
 def _warn(key: str, bad: int, twice: int, outside: int) -> None:
