@@ -484,7 +484,8 @@ class OrderSupervisor(Actor):
         for record in self._journal.open_records():
             wanted = not command.strategy or record.intent.strategy == command.strategy
             wanted = wanted and command.instrument in ("", record.intent.instrument)
-            if wanted and (command.include_exits or not record.intent.reduce_only):
+            stays = record.intent.reduce_only and (record.intent.protective or not command.include_exits)
+            if wanted and not stays:
                 self._changing.cancel(record, command.why)
 
     # -- commit, then tell -----------------------------------------------------------------------------------------

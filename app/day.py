@@ -49,7 +49,7 @@ from domain.messages.control import (
     TradingState,
     WriteReport,
 )
-from domain.messages.journal import OrderState
+from domain.messages.journal import OrderRecord, OrderState
 from domain.messages.orders import CancelOpenOrders
 from domain.report.eod import EodReport
 from domain.values import Nanos, ist, rupees
@@ -350,7 +350,7 @@ class TradingDay:
             self._hear_from(name, min(0.2, deadline - time.monotonic()))
         cancel = self._world.settings.orders.cancel_open_on_stop
         while self._moving(cancel) and time.monotonic() < deadline:
-            if cancel and any(each.state is OrderState.ACKNOWLEDGED for each in self._world.journal.open_records()):
+            if cancel and any(each.state is OrderState.ACKNOWLEDGED for each in self._open()):
                 self._routes.publish(teller, CancelOpenOrders(include_exits=True, why="stopping"))
             self._gave_up.wait(0.05)
         # From here on nobody listens to what comes of a request: nothing is sent any more, exits included.
@@ -361,7 +361,15 @@ class TradingDay:
 
     def _moving(self, resting: bool) -> bool:
         """Whether an order is on its way, or (where that counts too) rests at the broker."""
-        return any(resting or each.state is not OrderState.ACKNOWLEDGED for each in self._world.journal.open_records())
+        return any(resting or each.state is not OrderState.ACKNOWLEDGED for each in self._open())
+
+    def _open(self) -> list[OrderRecord]:
+        """Open orders, without what rests to protect a position: that is to outlive us."""
+        return [
+            each
+            for each in self._world.journal.open_records()
+            if not (each.intent.protective and each.state is OrderState.ACKNOWLEDGED)
+        ]
 
     def _hear_from(self, name: str, seconds: float) -> None:
         try:

@@ -357,7 +357,7 @@ class IntentVoided(Struct, frozen=True, tag=True):
 
 
 class CancelOpenOrders(Struct, frozen=True, tag=True):
-    """Command to the order supervisor: cancel what rests; exits stay unless asked.
+    """Command to the order supervisor: cancel what rests; exits stay unless asked, and what protects always stays.
 
     strategy, instrument  of these alone; empty means all
     """

@@ -27,15 +27,9 @@ class Buyer(EventStrategy, frozen=True):
         """Prices."""
         return Needs(bars=False, prices=True)
 
-    def remember(self) -> object:
-        """Where it has been in."""
-        return set()
-
     def on_price(self, view: View, price: PriceChanged) -> Sequence[IntentDraft]:
         """In once; out where that was wanted."""
         session = view.session(price.token, view.now)
-        been = view.memory
-        assert isinstance(been, set)
         if session is None or view.busy(price.token):
             return ()
         held = view.quantity(price.token)
@@ -44,11 +38,10 @@ class Buyer(EventStrategy, frozen=True):
             return [
                 IntentDraft(price.token, side, abs(held), view.now // MINUTE, price.last_price, "out", reduce_only=True)
             ]
-        if held or price.token in been or not self.minute <= session.minutes_open < self.minute + 5:
+        if held or session.minutes_open < self.minute:
             return ()
-        been.add(price.token)
         side = Side.SELL if self.short else Side.BUY
         units = view.size(price.token, price.last_price)
         levels = ExitLevels(stop=round(self.stop * 10_000))
-        # One decision for ever, in every life of the process.
+        # One decision for ever, in every life of the process: asked for again it is known, and not ordered.
         return [IntentDraft(price.token, side, units, 0, price.last_price, "in", levels=levels)]
