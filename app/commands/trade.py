@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from app import logs
 from app.account import require_account
+from app.checks_kept import require_checks
 from app.options import ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, FAILED, GAVE_UP, USAGE, complain
 from app.world import World, folders
@@ -94,6 +95,7 @@ def _trade(
         world.open_session()
         cast = cast_of(loaded, world.catalog())
         if env == "live":
+            require_checks(loaded, cast)
             _announce(loaded, cast)
         return _run_day(world, cast, log, stop_at, stop, as_json=as_json)
     finally:

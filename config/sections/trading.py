@@ -174,6 +174,8 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     quantity    units per entry
     exits       how its positions are protected; None: the strategy itself sees to its exits
     execution   how its decisions become orders; None: one order at once
+    checks      what `bias` must have found in order, with this code and these parameters, before it may trade live
+    checks_data fingerprint of the data on which it must have; None: on any
     """
 
     kind: ClassPath
@@ -186,6 +188,8 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
     exits: ExitSettings | None = None
     execution: ExecutionSettings | None = None
+    checks: tuple[Literal["lookahead", "recursive", "hidden state", "overfit"], ...] = ()
+    checks_data: str | None = None
 
 
 class DrillSettings(Struct, frozen=True, forbid_unknown_fields=True):
