@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from actors.routes import Topology
 from adapters.kite.instruments import Catalog
+from app.sizing import sizing_of
 from config.errors import ConfigError
 from config.loader import Loaded
 from config.sections.managed import ExecutionSettings, ExitSettings
@@ -18,12 +19,12 @@ from config.sections.trading import StrategySettings
 from domain.execution.values import ExecutionRule, Style
 from domain.exits.values import ExitRule, Hold
 from domain.market.buckets import INTERVAL_SECONDS
+from domain.risk.sizing import bars_needed
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
 from domain.strategy.load import find_strategy
 from domain.strategy.rule import RuleStrategy
 from domain.strategy.runner import RunnerSettings
-from domain.strategy.sizing import FixedQuantity
 from domain.values import Instrument, InstrumentKind, Product, SessionClass
 
 TRADED_CLASSES: Final = (
@@ -168,6 +169,11 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
             f"allowed: {len(legs)}, one for each leg ({', '.join(legs)})"
         )
     product = Product(each.product)
+    sizing = sizing_of(name, loaded.settings.strategies)
+    ranged = bars_needed(sizing)
+    if ranged:
+        interval = INTERVAL_SECONDS[each.interval]
+        loads = {**loads, interval: max(loads.get(interval, 0), ranged)}
     return Configured(
         id=name,
         strategy=strategy,
@@ -175,7 +181,7 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
         runner=RunnerSettings(
             interval_seconds=INTERVAL_SECONDS[each.interval],
             product=product,
-            sizing=FixedQuantity(each.quantity),
+            sizing=sizing,
             intent_valid_seconds=loaded.settings.orders.intent_valid_seconds,
             capital=each.capital,
             managed_exits=each.exits is not None,
@@ -183,7 +189,7 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
         quantity=each.quantity,
         product=product,
         decides_on_bars=needs.bars,
-        warm_up_bars=needs.decides_after(INTERVAL_SECONDS[each.interval]),
+        warm_up_bars=max(needs.decides_after(INTERVAL_SECONDS[each.interval]), ranged),
         loads=loads,
         exits=None if each.exits is None else exit_rule(each.exits),
         execution=None if each.execution is None else execution_rule(each.execution),

@@ -166,12 +166,35 @@ class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     session_expiry: time
 
 
+class SizingSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many units an entry has; `domain.risk.sizing` says what each way does and which keys it reads.
+
+    kind          quantity, value, equity, volatility, risk, kelly or equal-risk
+    value         rupees: of value
+    percent       percent of the equity: of equity, volatility, risk and equal-risk
+    bars          bars that the range is averaged over: of volatility and equal-risk
+    stop_percent  percent of the price to the stop: of risk
+    win_rate, payoff, fraction, cap_percent  of kelly
+    """
+
+    kind: Literal["quantity", "value", "equity", "volatility", "risk", "kelly", "equal-risk"]
+    value: Rupees | None = None
+    percent: Annotated[float, Meta(gt=0, le=100)] | None = None
+    bars: Annotated[int, Meta(ge=1, le=500)] = 14
+    stop_percent: Annotated[float, Meta(gt=0, le=100)] | None = None
+    win_rate: Share | None = None
+    payoff: Seconds | None = None
+    fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    cap_percent: Annotated[float, Meta(gt=0, le=100)] = 20
+
+
 class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One strategy: which code, on what, with how much.
 
     kind        the class; its own fields are checked against `parameters`
     capital     what it may have in the market at once, 1/10,000 rupee
-    quantity    units per entry
+    quantity    units per entry, where `sizing` says nothing else
+    sizing      another way to size; None: the quantity
     exits       how its positions are protected; None: the strategy itself sees to its exits
     execution   how its decisions become orders; None: one order at once
     checks      what `bias` must have found in order, with this code and these parameters, before it may trade live
@@ -186,6 +209,7 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     parameters: dict[str, ParameterValue] = {}
     product: Literal["MIS", "CNC", "NRML"] = "MIS"
     enabled: bool = True
+    sizing: SizingSettings | None = None
     exits: ExitSettings | None = None
     execution: ExecutionSettings | None = None
     checks: tuple[Literal["lookahead", "recursive", "hidden state", "overfit"], ...] = ()

@@ -71,11 +71,12 @@ class _Order(Struct):
 class _Holding:
     """One instrument: signed quantity and the open lots, first in first out."""
 
-    __slots__ = ("lots", "opened", "past", "provisional", "quantity")
+    __slots__ = ("lots", "opened", "past", "provisional", "quantity", "realised")
 
     def __init__(self) -> None:
         self.quantity = 0
         self.provisional = 0  # filled beyond what is booked, signed
+        self.realised: E4 = 0  # without multiplier
         self.lots: deque[list[int]] = deque()  # [signed units, price]
         self.opened: Nanos = 0
         self.past: list[tuple[Nanos, Held]] = []
@@ -97,6 +98,7 @@ class _Holding:
             taken = min(abs(lot[0]), abs(left)) * (1 if left > 0 else -1)
             lot[0] += taken
             left -= taken
+            self.realised -= taken * (price - lot[1])
             if lot[0] == 0:
                 self.lots.popleft()
         if left:
@@ -229,6 +231,11 @@ class StrategyLedger:
         return any(each.token == token for each in self._emitted.values()) or any(
             self._orders[tag].token == token for tag in self._open.values()
         )
+
+    def realised(self, token: int) -> E4:
+        """What closed units made, before charges and without the multiplier."""
+        holding = self._holdings.get(token)
+        return 0 if holding is None else holding.realised
 
     def entry(self, token: int) -> float:
         """Average price of the open lots, 1/10,000 rupee; 0 where none is booked."""

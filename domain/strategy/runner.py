@@ -21,6 +21,7 @@ from domain.messages.journal import JournalEvent
 from domain.messages.market import BarsBackfilled, PriceChanged
 from domain.messages.orders import CancelIntent, ModifyIntent, OrderIntent
 from domain.messages.plans import MoveExit
+from domain.risk.sizing import AverageRange, FixedQuantity, Situation, Sizing, bars_needed, size
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.asks import Ask, Asked, CancelDraft, GttDraft, ModifyDraft, ModifyGttDraft, OwnGtt
 from domain.strategy.chain import Chain, chain_of
@@ -28,7 +29,6 @@ from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, OwnOr
 from domain.strategy.ledger import Held, StrategyLedger
 from domain.strategy.rows import Rows
 from domain.strategy.rule import Row, RuleStrategy, SessionNow
-from domain.strategy.sizing import Sizing, size
 from domain.values import E4, RUPEE, SECOND, Instrument, Nanos, Product
 
 _DAY = 86_400 * SECOND
@@ -59,6 +59,15 @@ class RunnerSettings(Struct, frozen=True):
     managed_exits: bool = False
 
 
+def loads_of(needs: Needs, settings: RunnerSettings) -> dict[int, int]:
+    """Bars of history to load, by interval: what the strategy needs, and what its sizing does."""
+    loads = {seconds: bars for seconds, bars in needs.loads(settings.interval_seconds).items() if bars}
+    ranged = bars_needed(settings.sizing)
+    if ranged:
+        loads[settings.interval_seconds] = max(loads.get(settings.interval_seconds, 0), ranged)
+    return loads
+
+
 class _Series:
     """One instrument's bars on their way to the strategy: held back until the history of every interval is here.
 
@@ -66,9 +75,10 @@ class _Series:
     history  of coarser intervals, what came ahead of the own
     """
 
-    __slots__ = ("awaited", "buffer", "history", "last_start", "rows")
+    __slots__ = ("awaited", "buffer", "history", "last_start", "range", "rows")
 
-    def __init__(self, awaited: Iterable[int], rows: Rows) -> None:
+    def __init__(self, awaited: Iterable[int], rows: Rows, range_bars: int) -> None:
+        self.range = AverageRange(range_bars)
         self.awaited = set(awaited)
         self.buffer: list[Bar] = []
         self.history: list[Bar] = []
@@ -113,10 +123,15 @@ class StrategyRunner:
         if legs and len(legs) != len(self._instruments):
             count = len(self._instruments)
             raise ValueError(f"strategy {strategy_id}: trades {', '.join(legs)} together and has {count} instruments")
-        self._loads = {seconds: bars for seconds, bars in self._needs.loads(settings.interval_seconds).items() if bars}
-        self._warm_up = self._needs.decides_after(settings.interval_seconds)
+        self._loads = loads_of(self._needs, settings)
+        self._warm_up = max(self._needs.decides_after(settings.interval_seconds), bars_needed(settings.sizing))
+        self._sized: dict[int, tuple[int, str]] = {}
         self._series = {
-            token: _Series(self._loads, Rows(self._needs.indicators, settings.interval_seconds, self._needs.keep_bars))
+            token: _Series(
+                self._loads,
+                Rows(self._needs.indicators, settings.interval_seconds, self._needs.keep_bars),
+                bars_needed(settings.sizing),
+            )
             for token in self._instruments
         }
         self._prices: dict[int, PriceChanged] = {}
@@ -241,6 +256,7 @@ class StrategyRunner:
             return []
         series.last_start = bar.start
         view = self._view.at(now)
+        series.range.push(bar)
         series.rows.push(bar, view.hours(bar.token, bar.start))
         decidable = (
             bar.complete
@@ -265,6 +281,10 @@ class StrategyRunner:
         if self.ledger.quantity(token) and levels is not None and levels != self._levels.get(token):
             self._levels[token] = levels
             self._moves.append(MoveExit(self.strategy_id, token, levels, now))
+
+    def _realised(self) -> E4:
+        """What the strategy has made with what it has closed, before charges."""
+        return sum(self.ledger.realised(token) * each.multiplier for token, each in self._instruments.items())
 
     def _may_decide(self, token: int, now: Nanos) -> bool:
         return now >= self.quiet_until and token in self._instruments and not self._is_stopped(token, now)
@@ -326,6 +346,13 @@ class StrategyRunner:
                 asked = ModifyGttIntent(unique, self.strategy_id, tag, legs, price, until, now, why=reason)
                 self._asked.append(asked)
 
+    def _explained(self, draft: IntentDraft) -> str:
+        """The decision's reason, and how its size came about where the sizing gave it: both stay with the order."""
+        units, why = self._sized.get(draft.token, (0, ""))
+        if draft.reduce_only or units != draft.quantity or isinstance(self._settings.sizing, FixedQuantity):
+            return draft.reason
+        return f"{draft.reason} [{why}]".strip()
+
     def _emit(self, drafts: Sequence[IntentDraft | Ask], now: Nanos) -> list[OrderIntent]:
         intents = []
         for draft in drafts:
@@ -364,7 +391,7 @@ class StrategyRunner:
                 reduce_only=draft.reduce_only,
                 price=draft.price,
                 trigger_price=draft.trigger_price,
-                reason=draft.reason,
+                reason=self._explained(draft),
                 config_version=self._settings.config_version,
                 levels=draft.levels,
                 validity=draft.validity,
@@ -421,8 +448,19 @@ class _View:
         return self._runner.ledger.opened(token)
 
     def size(self, token: int, price: E4) -> int:
-        settings = self._runner._settings  # noqa: SLF001 - as above
-        return size(settings.sizing, price, self.instrument(token).lot_size, settings.capital)
+        runner, listed = self._runner, self.instrument(token)
+        settings = runner._settings  # noqa: SLF001 - as above
+        now = Situation(
+            price=price,
+            lot_size=listed.lot_size,
+            multiplier=listed.multiplier,
+            capital=settings.capital,
+            equity=settings.capital + runner._realised(),  # noqa: SLF001 - as above
+            range=runner._series[token].range.value if token in runner._series else 0,  # noqa: SLF001 - as above
+        )
+        sized = size(settings.sizing, now)
+        runner._sized[token] = sized.units, sized.why  # noqa: SLF001 - as above
+        return sized.units
 
     def fresh(self, decided: Nanos) -> bool:
         return self._runner.fresh(decided, self.now)
