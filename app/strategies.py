@@ -171,6 +171,10 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
     product = Product(each.product)
     sizing = sizing_of(name, loaded.settings.strategies)
     ranged = bars_needed(sizing)
+    if ranged and not needs.bars:
+        place = _place(loaded, name, "sizing")
+        allowed = "a kind that needs no bars, since this strategy is told none"
+        raise ConfigError(f"{place}strategies.{name}.sizing.kind: found one by the range of bars; allowed: {allowed}")
     if ranged:
         interval = INTERVAL_SECONDS[each.interval]
         loads = {**loads, interval: max(loads.get(interval, 0), ranged)}

@@ -19,8 +19,9 @@ from domain.risk.sizing import (
     Sizing,
     VolatilityTarget,
 )
+from domain.strategies.ma_crossover import MaCrossover
 from domain.strategies.pulse import Pulse
-from domain.values import RUPEE
+from domain.values import RUPEE, e4
 from tests.market.making import INFY
 from tests.strategy.playing import SETTINGS, a_bar, a_price, a_runner, at, filled, warmed
 
@@ -85,7 +86,21 @@ def test_the_order_has_the_size_and_says_why() -> None:
 
 
 def test_the_range_is_that_of_the_bars() -> None:
-    assert first_order(VolatilityTarget(0.01)).quantity == 1_000  # 100 rupees over 10 paise
+    settings = replace(SETTINGS, sizing=VolatilityTarget(0.01, bars=5), capital=TEN_LAKH)
+    runner = warmed(a_runner(MaCrossover(fast=2, slow=3), settings=settings))
+    made: list[OrderIntent] = []
+    for minute, close in enumerate([100, 100, 99, 98, 97, 96, 95, 97, 99, 101, 103, 105]):
+        made += runner.bar(a_bar(minute, close), at(60 * (minute + 1)))
+
+    # 100 rupees over the mean true range of the last five bars, their gaps included.
+    assert made, "it decided"
+    assert made[0].quantity == 100 * RUPEE // average_of_five(made[0])
+    assert "over an average range of" in made[0].reason
+
+
+def average_of_five(intent: OrderIntent) -> int:
+    """The range that the explanation names, in 1/10,000 rupee."""
+    return e4(intent.reason.split("average range of ")[1].split(":")[0])
 
 
 def test_a_fixed_quantity_needs_no_explanation() -> None:
