@@ -73,6 +73,8 @@ COMMANDS = (
     Command("strategy check", "app.commands.strategy:check", "Parameters, warm-up, purity and speed of a strategy."),
     Command("strategy enable", "app.commands.strategy:enable", "Let a strategy enter positions again."),
     Command("strategy disable", "app.commands.strategy:disable", "Let a strategy only leave positions, until enabled."),
+    Command("backup", "app.commands.backup:run", "Copy an environment's stores into one file, also while it trades."),
+    Command("restore", "app.commands.backup:put_back", "Put a backup where nothing is yet, and prove it whole."),
     Command("alerts test", "app.commands.alerts:say", "Say something on every channel of alerts."),
     Command("optimise", "app.commands.optimise:run", "Search a strategy's bounds, on all cores or many machines."),
     Command("walk-forward", "app.commands.optimise:walk", "Choose on some days, trade the next, go on."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -33,6 +34,7 @@ from adapters.schedule import MarketScheduler
 from app.latch import keep_halt, latch_halt
 from app.logs import EventLog
 from app.recording import begin_recording
+from app.service import ServiceManager
 from app.status import StatusWriter
 from app.strategies import Cast
 from app.threads import ThreadDumps
@@ -187,6 +189,7 @@ class TradingDay:
             on_give_up=self._give_up,
         )
         self._status = StatusWriter(world, self._system, log)
+        self._manager = ServiceManager(os.environ, world.monotonic)
 
     @property
     def report(self) -> EodReport | None:
@@ -273,6 +276,7 @@ class TradingDay:
         self._tell(RISK, active, Lane.CONTROL)
         self._release_clock()
         self._trading = True
+        self._manager.ready()
         self._log("info", "day.trading", at=ist(self._world.clock.now_ns()).isoformat(timespec="seconds"))
         return True
 
@@ -313,6 +317,8 @@ class TradingDay:
             if self._writer.count > written and self._until is None:
                 return "end of day"
             self._status.look(trading=True)
+            # The look has read the live tree: supervision is not stuck.
+            self._manager.alive()
             now = time.monotonic()
             if now - shown >= 1.0:
                 shown = now
@@ -328,6 +334,7 @@ class TradingDay:
     def _finish(self, why: str) -> ReportWritten | None:
         """No new entries, cancel what rests, write the report of the day so far."""
         self._trading = False
+        self._manager.stopping(why)
         if why == "gave up":
             return None
         if why != "end of day":

@@ -65,8 +65,7 @@ def run(
     require_account(loaded)
     where = folders(loaded)
     log = logs.setup(loaded.settings.logs, where.logs)
-    if env != "sandbox":  # the sandbox's credentials are public words, which would be cut out of honest sentences
-        logs.redactor.add(*loaded.secrets())
+    logs.redactor.add(*loaded.secrets())
     from app.day import StopRequest
 
     stop = StopRequest(interrupting=True)
