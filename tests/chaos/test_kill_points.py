@@ -9,7 +9,7 @@ from app.chaos.killpoints import SCENARIOS, Point, deaths_unheard, die_at, sampl
 from app.chaos.pool import mutant_named
 from app.options import ROOT
 
-DEATHS = 16
+DEATHS = 12
 """Of each way here; thousands of them by `python run.py chaos --kill-points 5000`."""
 
 
