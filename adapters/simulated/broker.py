@@ -87,16 +87,7 @@ class SimBroker:
             return NotSent("no connection")
         self._latency()
         self._watcher.bytes_left(order, by)
-        fault = self._struck()
-        answer: list[str] = []
-        if fault == "":
-            self._arrive(order, 0.003, 0.05, answer)
-        else:
-            self._lose(order, fault)
-        if on_sent is not None:
-            on_sent()
-        self._hazard("broker.sent")
-        return self._outcome(fault, answer)
+        return self._sent(lambda: self._exchange.place(order), order.tag, on_sent)
 
     def modify(
         self,
@@ -124,20 +115,26 @@ class SimBroker:
         return self._asked(order_id, lambda: self._exchange.cancel(order_id), "cancelled")
 
     def place_gtt(self, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
-        """Refused: this exchange keeps none."""
-        return Rejected(400, "GTTs are not kept here")
+        """See Broker.place_gtt."""
+        self._hazard("broker.gtt")
+        if self._weather.strikes("unreachable"):
+            return NotSent("no connection")
+        self._latency()
+        return self._sent(lambda: self._exchange.triggers.place(gtt), "a GTT", on_sent)
 
     def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
-        """See `place_gtt`."""
-        return Rejected(400, "GTTs are not kept here")
+        """See Broker.modify_gtt."""
+        self._hazard("broker.gtt")
+        return self._asked(trigger_id, lambda: self._exchange.triggers.modify(trigger_id, gtt), "modified", on_sent)
 
     def delete_gtt(self, trigger_id: str) -> PostOutcome:
-        """See `place_gtt`."""
-        return Rejected(400, "GTTs are not kept here")
+        """See Broker.delete_gtt."""
+        self._hazard("broker.gtt")
+        return self._asked(trigger_id, lambda: self._exchange.triggers.delete(trigger_id), "deleted")
 
     def gtts(self) -> Sequence[BrokerGtt]:
-        """None."""
-        return ()
+        """See Broker.gtts."""
+        return self._read(self._exchange.triggers.rows)
 
     def orders(self) -> Sequence[BrokerOrder]:
         """See Broker.orders."""
@@ -188,19 +185,31 @@ class SimBroker:
                 return fault
         return ""
 
-    def _arrive(self, order: PlaceOrder, least: float, most: float, answer: list[str]) -> None:
-        seconds = least + (most - least) * self._weather.random.random()
-        self._time.after(seconds, lambda: answer.append(self._exchange.place(order)))
+    def _sent(self, place: Callable[[], str], tag: str, on_sent: Callable[[], None] | None) -> PostOutcome:
+        fault = self._struck()
+        answer: list[str] = []
+        if fault == "":
+            self._arrive(place, 0.003, 0.05, answer)
+        else:
+            self._lose(place, tag, fault)
+        if on_sent is not None:
+            on_sent()
+        self._hazard("broker.sent")
+        return self._outcome(fault, answer)
 
-    def _lose(self, order: PlaceOrder, fault: str) -> None:
+    def _arrive(self, place: Callable[[], str], least: float, most: float, answer: list[str]) -> None:
+        seconds = least + (most - least) * self._weather.random.random()
+        self._time.after(seconds, lambda: answer.append(place()))
+
+    def _lose(self, place: Callable[[], str], tag: str, fault: str) -> None:
         random = self._weather.random.random
         if fault == "late_order":
             # Later than anybody would wait: 83 s has been seen (kite-facts), quarantine is 120 s of market time.
-            self._arrive(order, 5.0, 60.0 if random() < 0.5 else 20.0, [])
+            self._arrive(place, 5.0, 60.0 if random() < 0.5 else 20.0, [])
         elif fault == "reply_lost" or (fault not in _NEVER_PLACED and fault != "request_lost" and random() < 0.5):
-            self._arrive(order, 0.003, 2.0, [])
+            self._arrive(place, 0.003, 2.0, [])
         else:
-            self._watcher.never_arrives(order.tag)
+            self._watcher.never_arrives(tag)
 
     def _outcome(self, fault: str, answer: list[str]) -> PostOutcome:
         if fault in ("request_lost", "reply_lost", "late_order"):

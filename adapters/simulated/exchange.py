@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from adapters.simulated.market import ExchangeClock, Tape
 from adapters.simulated.seam import Time, Watcher, Weather
+from adapters.simulated.triggers import Triggers
 from domain.messages.broker import BrokerOrder, BrokerPosition, BrokerStatus, BrokerTrade, Change, Funds, PlaceOrder
 from domain.values import E4, RUPEE, SECOND, Nanos, OrderKind, Product, Side
 
@@ -67,7 +68,7 @@ class Trade(Struct, frozen=True, eq=False):
 class Exchange:
     """See the module.
 
-    orders     in order of arrival; logged_in: whether our access token is good
+    orders     in order of arrival; logged_in: whether our access token is good; triggers: the GTTs
     """
 
     def __init__(self, time: Time, clock: ExchangeClock, tape: Tape, weather: Weather, watcher: Watcher) -> None:
@@ -81,6 +82,7 @@ class Exchange:
         self._watcher = watcher
         self._tokens = {each.symbol: each.token for each in tape.instruments}
         self._by_id: dict[str, Order] = {}
+        self.triggers = Triggers(clock.now_ns)
         self._listeners: list[OrderListener] = []
         self._last_trade_visible = 0
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ORDER_PATH: Final = (
     "actors/orders.py",
+    "actors/desk.py",
+    "actors/changing.py",
+    "actors/gtts.py",
     "actors/gateway.py",
     "actors/risk.py",
     "actors/folding.py",

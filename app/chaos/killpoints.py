@@ -12,7 +12,6 @@ import functools
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.routes import RISK
+from actors.routes import ORDERS, RISK
 from actors.runtime.simulation import Killed
 from adapters.simulated.market import TICK, share
 from app.chaos.bytecodes import ORDER_PATH, Meter, Place
@@ -28,17 +27,38 @@ from app.chaos.matrix import state_of
 from app.chaos.pulse import CrowdingPulse
 from app.chaos.scenario import cast_of
 from app.chaos.scripted import ScriptedWorld, script_plan
+from app.chaos.ways import Act, LimitPulse, Scenario, scenario_named
 from app.chaos.world import play
 from domain.messages.broker import Change
 from domain.messages.control import TradingState
+from domain.messages.gtt import (
+    ApprovedGtt,
+    GttClaimed,
+    GttExpired,
+    GttIntent,
+    GttLeg,
+    GttPlaced,
+    GttRefused,
+    GttRequested,
+    GttState,
+    GttUnresolved,
+)
 from domain.messages.journal import JournalRecord, OrderState
 from domain.messages.orders import CancelIntent, CancelOpenOrders, ModifyIntent, OrderIntent
-from domain.strategy.event import IntentDraft, View
-from domain.values import SECOND, OrderKind
+from domain.values import RUPEE, SECOND, Product, Side
 
 if TYPE_CHECKING:
     from app.chaos.checker import Violation
     from app.chaos.process import Process
+
+_GTT_STATES: Final = {
+    GttRequested: GttState.REQUESTED,
+    GttClaimed: GttState.SENDING,
+    GttPlaced: GttState.PLACED,
+    GttUnresolved: GttState.UNRESOLVED,
+    GttRefused: GttState.REFUSED,
+    GttExpired: GttState.EXPIRED,
+}
 
 STARTS_SECONDS: Final = 6.0
 """Virtual seconds into the run: everything is up, and the strategy trades."""
@@ -51,87 +71,6 @@ RESTS_SECONDS: Final = 3.0
 
 WITHIN_SECONDS: Final = 60.0
 """The whole way takes no longer."""
-
-
-class LimitPulse(CrowdingPulse, frozen=True):
-    """The same decisions, at a price."""
-
-    def _beat(self, view: View, token: int) -> Sequence[IntentDraft]:
-        drafts = super()._beat(view, token)
-        return [replace(each, kind=OrderKind.LIMIT, price=each.reference_price) for each in drafts]
-
-
-class Act(Enum):
-    """What somebody does to the order on its way."""
-
-    NONE = ""
-    HALT = "a person halts trading as soon as it is claimed"
-    CANCEL = "a person cancels it as soon as it is acknowledged"
-    WITHDRAW = "its strategy does"
-    MODIFY = "its strategy changes its price"
-
-
-class Scenario(Struct, frozen=True):
-    """One way that an order goes.
-
-    what      in a person's words
-    faults    that strike it (`faults.FAULTS`)
-    exits     it is one that reduces a position, not an entry
-    limit     it has a price, and may rest: whoever comes after a death cancels it
-    freeze    the instrument's freeze quantity: what is larger is sliced; 0: none
-    ends_with states that end its way; usually the final ones
-    dies_at   the process dies at this edge of a port already, and the bytecodes are those of the next one's start
-    """
-
-    name: str
-    what: str
-    faults: tuple[str, ...] = ()
-    exits: bool = False
-    limit: bool = False
-    freeze: int = 0
-    act: Act = Act.NONE
-    ends_with: frozenset[OrderState] = frozenset(state for state in OrderState if state.final)
-    dies_at: str = ""
-
-
-SCENARIOS: Final = (
-    Scenario("entry", "an entry that fills"),
-    Scenario("exit", "an exit that fills", exits=True),
-    Scenario("partial", "an entry that fills in two parts", ("partial_fill",)),
-    Scenario("slices", "an entry in two slices", freeze=6),
-    Scenario("cancel", "an entry that rests and is cancelled by a person", ("unfilled",), act=Act.CANCEL),
-    Scenario("withdraw", "an entry that rests and is withdrawn", ("unfilled",), limit=True, act=Act.WITHDRAW),
-    Scenario("modify", "an entry that rests, is modified and fills", ("unfilled",), limit=True, act=Act.MODIFY),
-    Scenario("refused", "an entry that the broker refuses at once", ("rate_limited",)),
-    Scenario("rejected", "an entry that the broker takes and then refuses", ("late_rejection",)),
-    Scenario("unsent", "an entry whose request does not leave", ("unreachable",)),
-    Scenario("found", "an entry whose reply is lost, found by its tag", ("reply_lost",)),
-    Scenario("late", "an entry that is quarantined and found later", ("late_order",)),
-    Scenario(
-        "lost",
-        "an entry whose request is lost on the way: it waits for a person",
-        ("request_lost",),
-        ends_with=frozenset({OrderState.QUARANTINED}),
-    ),
-    Scenario("halt", "a person halts trading while an entry is on its way", act=Act.HALT),
-    Scenario("recovery", "the start after a death between the claim and the request", dies_at="journal.claimed"),
-    Scenario("recovery sent", "the start after a death when the request had left", dies_at="broker.sent"),
-    Scenario(
-        "recovery open",
-        "the start while an order rests at the exchange",
-        ("unfilled",),
-        act=Act.CANCEL,
-        dies_at="broker.cancel",
-    ),
-    Scenario(
-        "recovery modified",
-        "the start after a death when a modification had left",
-        ("unfilled",),
-        limit=True,
-        act=Act.MODIFY,
-        dies_at="broker.modified",
-    ),
-)
 
 
 class Point(Struct, frozen=True):
@@ -159,7 +98,7 @@ class KillWorld(ScriptedWorld):
         self.scenario = scenario
         self.meter = Meter(ORDER_PATH, stop_at, self._die, keep=keep)
         self.tag = ""
-        self._last: OrderState | None = None
+        self._last: OrderState | GttState | None = None
         self._awaited = False
         self._over = False
         plan = script_plan(1)
@@ -182,7 +121,32 @@ class KillWorld(ScriptedWorld):
         return self._last.name if self._last is not None else "none"
 
     def _begin(self) -> None:
-        self._awaited = True
+        if self.scenario.act is Act.GTT:
+            self.script.order(*self.scenario.faults)
+            self.meter.phase = "decided"
+            self.meter.open(self.process.runtime)
+            self.process.do("operator", lambda: self.process.tell(ORDERS, self._gtt()))
+        else:
+            self._awaited = True
+
+    def _gtt(self) -> ApprovedGtt:
+        """As if the gate had approved it: of what stays overnight, which nothing here holds."""
+        instrument, now = next(iter(self.cast.instruments.values())), self.clock.now_ns()
+        price = 80 * RUPEE
+        intent = GttIntent(
+            intent_id="s1:gtt",
+            strategy="s1",
+            token=instrument.token,
+            instrument=instrument.key,
+            product=Product.CNC,
+            legs=(GttLeg(trigger=price, side=Side.SELL, quantity=10, price=price),),
+            reference_price=100 * RUPEE,
+            valid_until=now + 30 * SECOND,
+            event_time=now,
+            decided_time=now,
+        )
+        epoch = int(self.process.ports.journal.flag("risk_epoch") or 0)
+        return ApprovedGtt(intent=intent, risk_epoch=epoch, approved_time=now)
 
     def told(self, name: str, to: str, message: object) -> None:
         """The decision that all is about."""
@@ -198,7 +162,7 @@ class KillWorld(ScriptedWorld):
 
     def recorded(self, record: JournalRecord) -> None:
         """The order goes its way."""
-        state = state_of(record)
+        state = _GTT_STATES.get(type(record.event)) if self.scenario.act is Act.GTT else state_of(record)
         if not self.meter.phase or state is None:
             return
         tag = getattr(record.event, "tag", "")
@@ -279,11 +243,6 @@ class KillWorld(ScriptedWorld):
         if not self._over:
             self.checker.broken("kill point", f"the order's way had no end: {self.meter.phase}")
             self.kernel.stop()
-
-
-def scenario_named(name: str) -> Scenario:
-    """Raises KeyError."""
-    return {each.name: each for each in SCENARIOS}[name]
 
 
 @functools.cache

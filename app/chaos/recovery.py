@@ -10,9 +10,10 @@ from actors.risk import RiskGate
 from actors.routes import PORTFOLIO, RISK, strategy_name
 from actors.runtime import RuntimeFault, TreeNode
 from actors.strategy import StrategyActor
-from app.chaos.verdict import check_books, check_orders, check_risk, check_trades, unresolved_lines
+from app.chaos.verdict import check_books, check_gtts, check_orders, check_risk, check_trades, unresolved_lines
 from app.wiring import STRATEGY_SUPERVISOR
 from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report, TradingState
+from domain.messages.gtt import GttState
 from domain.messages.journal import OrderState, TradeBooked
 from domain.orders.transitions import strategy_of
 from domain.risk.state import why_not_resume
@@ -129,7 +130,11 @@ class Recovery:
             old = now - record.updated > ORDER_AGE_SECONDS * SECOND * world.plan.rate
             if record.state is not OrderState.QUARANTINED and old:
                 return f"{record.tag} is {record.state.name} for too long"
-        return ""
+        gtts = process.ports.journal.gtts()
+        known = {record.trigger_id for record in gtts}
+        if any(row.trigger_id not in known for row in world.exchange.triggers.rows()):
+            return "a GTT is at the exchange and not found"
+        return next((f"GTT {each.tag} is being sent" for each in gtts if each.state is GttState.SENDING), "")
 
     def _idle(self, process: Process) -> str:
         """Whether trading goes on: an order since the calm began, unless every line has a reason not to."""
@@ -187,6 +192,7 @@ class Recovery:
         world, journal = self._world, process.ports.journal
         world.trace.note("verdict")
         check_orders(world.checker, world.exchange, journal.records())
+        check_gtts(world.checker, world.exchange, journal.gtts())
         check_trades(world.checker, world.exchange, journal.read(0))
         try:
             snapshot = process.system.address(PORTFOLIO).ask(Report(), timeout=10.0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.chaos.checker import FINAL_OR_WAITING, Checker
 from domain.messages.broker import BrokerStatus
+from domain.messages.gtt import GttState, GttStatus
 from domain.messages.journal import OrderState, TradeBooked
 from domain.values import Side
 from sandbox.charges import ExecutedOrder, note_charges
@@ -14,6 +15,7 @@ from sandbox.charges import ExecutedOrder, note_charges
 if TYPE_CHECKING:
     from adapters.simulated.exchange import Exchange, Order
     from domain.messages.control import PortfolioSnapshot
+    from domain.messages.gtt import GttRecord
     from domain.messages.journal import JournalRecord, OrderRecord
     from domain.ports import Journal
     from domain.risk import RiskBook
@@ -46,6 +48,22 @@ def check_orders(checker: Checker, exchange: Exchange, records: Iterable[OrderRe
             checker.broken("orders", f"{text}{order.status.name} with {order.filled}")
     for tag in theirs.keys() - ours.keys():
         checker.broken("journaled", f"order {theirs[tag].order_id} ({tag}) is not in the journal")
+
+
+def check_gtts(checker: Checker, exchange: Exchange, records: Iterable[GttRecord]) -> None:
+    """Every GTT of ours stands as the exchange has it; every GTT of the exchange is ours, once."""
+    ours = {record.trigger_id: record for record in records if record.trigger_id}
+    theirs = {row.trigger_id: row for row in exchange.triggers.rows()}
+    for trigger_id, row in theirs.items():
+        record = ours.get(trigger_id)
+        if record is None:
+            checker.broken("journaled", f"GTT {trigger_id} is not in the journal, or twice at the exchange")
+        elif (record.state is GttState.PLACED) is not (row.status is GttStatus.ACTIVE):
+            checker.broken(
+                "gtts", f"{record.tag} is {record.state.name}, {trigger_id} at the exchange {row.status.name}"
+            )
+    for trigger_id in ours.keys() - theirs.keys():
+        checker.broken("gtts", f"{ours[trigger_id].tag} names {trigger_id}, which never was")
 
 
 def check_trades(checker: Checker, exchange: Exchange, records: Iterable[JournalRecord]) -> None:

@@ -73,8 +73,9 @@ def _times(struck: Sequence[Struck]) -> str:
 
 def show_kill_points(count: int, scenario: str, workers: int, *, as_json: bool) -> int:
     """Deaths at bytecodes of an order's way."""
-    from app.chaos.killpoints import SCENARIOS, Point, sample, survey
+    from app.chaos.killpoints import Point, sample, survey
     from app.chaos.pool import run_kill_points
+    from app.chaos.ways import SCENARIOS
 
     names = [each.name for each in SCENARIOS if scenario in ("", each.name)]
     if not names or count < 0:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from actors import gtts
 from app.chaos.bytecodes import ORDER_PATH, Place
-from app.chaos.killpoints import SCENARIOS, Point, deaths_unheard, die_at, sample, survey
+from app.chaos.killpoints import Point, deaths_unheard, die_at, sample, survey
 from app.chaos.pool import mutant_named
+from app.chaos.ways import SCENARIOS
 from app.options import ROOT
+from domain.messages.gtt import GttExpired, GttRecord
+from domain.messages.journal import JournalEvent
+from domain.values import Nanos
 
 DEATHS = 12
 """Of each way here; thousands of them by `python run.py chaos --kill-points 5000`."""
@@ -39,6 +44,18 @@ def test_a_breakage_that_only_a_death_between_two_bytecodes_shows_is_caught() ->
         places = survey("found")
         sent = [n for n, place in enumerate(places, start=1) if place.phase == "SENDING"]
         assert any(die_at(Point("found", number)).violations for number in sent[::40])
+
+
+def test_a_gtt_that_a_restart_takes_for_unsent_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget(record: GttRecord, now: Nanos) -> list[JournalEvent]:
+        return [] if record.state.final else [GttExpired(record.tag, record.intent.strategy, "restart", now)]
+
+    monkeypatch.setattr(gtts, "after_restart_gtt", forget)
+    places = survey("gtt")
+    sent = [n for n, place in enumerate(places, start=1) if place.phase == "SENDING"]
+
+    with deaths_unheard():
+        assert any(die_at(Point("gtt", number)).violations for number in sent[::60])
 
 
 def test_a_sample_takes_every_place_once_before_any_twice() -> None:
