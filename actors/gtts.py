@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from actors.desk import Desk
 from domain.errors import DuplicateIntent, JournalUnavailable, StaleApproval
-from domain.messages.broker import BrokerOrder, Unresolved
+from domain.messages.broker import BrokerOrder, Rejected, Unresolved
 from domain.messages.gtt import (
     ApprovedGtt,
     ApprovedGttModify,
@@ -148,6 +148,8 @@ class Gtts:
             desk.context.after(1.0, posted)
             return
         self._sent.pop(posted.tag, None)
+        if isinstance(posted.outcome, Rejected):
+            desk.alert("gtt.refused", f"a GTT of {record.intent.strategy} was refused: {posted.outcome.text}")
         if isinstance(posted.outcome, Unresolved):
             text = f"a GTT of {record.intent.strategy} is unresolved: {posted.outcome.text}"
             desk.alert("gtt.unresolved", text)

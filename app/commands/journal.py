@@ -6,7 +6,8 @@ from app.options import ConfigFile, Env, Json, Sets
 from app.output import DONE, print_json, print_table
 from app.stores import stored_journal
 from domain.messages.journal import OrderRecord
-from domain.values import ist
+from domain.orders.telling import change_words
+from domain.values import ist, rupees
 
 
 def run(*, env: Env = "sandbox", config: ConfigFile = None, sets: Sets = (), as_json: Json = False) -> int:
@@ -33,9 +34,18 @@ def intent_row(record: OrderRecord) -> dict[str, object]:
         "intent_id": intent.intent_id,
         "instrument": intent.instrument,
         "side": intent.side.value,
-        "quantity": intent.quantity,
+        "quantity": record.order.quantity,
         "product": intent.product.value,
-        "kind": intent.kind.value,
+        "kind": record.order.kind.value,
+        "variety": record.order.variety.value,
+        "validity": record.order.validity.value,
+        "price": rupees(record.order.price) if record.order.price else None,
+        "trigger_price": rupees(record.order.trigger_price) if record.order.trigger_price else None,
+        "modifications": record.modifications,
+        "modifying": None if record.modifying is None else change_words(record.modifying.change),
+        "cancel_asked": record.cancel_why or None,
+        "parent": record.parent or None,
+        "slice_of": intent.slice_of or None,
         "reduce_only": intent.reduce_only,
         "filled": max(record.filled_seen, record.booked),  # trades may be read before the update that shows them
         "booked": record.booked,
