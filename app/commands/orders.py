@@ -23,8 +23,8 @@ def run(*, env: Env = "sandbox", config: ConfigFile = None, sets: Sets = (), as_
     if as_json:
         print_json({"day": day.isoformat() if day else None, "orders": at_broker})
     else:
-        columns = ("time", "order_id", "state", "strategy", "instrument", "side", "quantity", "filled", "kind", "price")
-        columns = (*columns, "trigger_price", "text")
+        who = ("time", "order_id", "state", "strategy", "instrument", "side")
+        columns = (*who, "quantity", "filled", "kind", "price", "trigger_price", "text")
         print_table(
             f"Orders of {day}" if day else "Orders", columns, [[row[column] for column in columns] for row in at_broker]
         )
