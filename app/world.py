@@ -27,6 +27,7 @@ from adapters.paper.feed import PaperFeed
 from adapters.paper.store import PaperStore
 from adapters.standing_in import market_clock_at, sandbox_at
 from adapters.store.audit import AuditTrail
+from adapters.store.enduring import EnduringJournal
 from adapters.store.journal import SqliteJournal
 from adapters.store.live import LiveFile
 from adapters.store.lock import AccountLock
@@ -142,7 +143,11 @@ class World:
             # The books on paper are of one file: a journal of another would know orders that it does not.
             account = f"paper {self.settings.kite.user_id or ''} {self._open_paper()}"
         halt = self._set_aside_foreign_journal(account)
-        self.journal = SqliteJournal(self.folders.journal, threading.Lock)
+        self.journal = EnduringJournal(
+            self.folders.journal,
+            threading.Lock,
+            told=lambda event, kept: self.log("error", event, events=kept),
+        )
         stack.callback(self.journal.close)
         self.journal.set_flag(ACCOUNT_FLAG, account)
         if halt is not None:

@@ -128,13 +128,9 @@ class SqliteJournal:
             if record is None:
                 return None
             event = SendingClaimed(tag=tag, time=now)
-            with self._transaction():
-                self._db.execute(
-                    "UPDATE orders SET state = 'S' WHERE tag = ? AND state = 'I' AND valid_until > ?", (tag, now)
-                )
-                if self._db.changes() != 1:
-                    return None
-                seq = self._insert(event, record.intent.strategy)
+            seq = self._write_claim(record, event)
+            if seq is None:
+                return None
             folded = fold(record, event)
             assert folded is not None, "a claim concerns an order"
             self._orders[tag] = folded
@@ -150,7 +146,7 @@ class SqliteJournal:
             if wanted.state is not ModifyState.REQUESTED or wanted.replacing or record.cancel_why:
                 return None
             event = ModifyClaimed(tag=tag, number=number, time=now)
-            seq = self._insert_claim(f"{tag}/{number}", event, record.intent.strategy)
+            seq = self._insert_claim(f"{tag}/{number}", event, record.intent.strategy, exit_of=wanted.reduce_only)
             if seq is None:
                 return None
             folded = fold(record, event)
@@ -165,7 +161,7 @@ class SqliteJournal:
             if record is None or record.state is not GttState.REQUESTED or now >= record.intent.valid_until:
                 return None
             event = GttClaimed(tag=tag, time=now)
-            seq = self._insert_claim(tag, event, record.intent.strategy)
+            seq = self._insert_claim(tag, event, record.intent.strategy, exit_of=True)
             if seq is None:
                 return None
             self._gtts[tag] = fold_gtt(record, event)
@@ -184,17 +180,12 @@ class SqliteJournal:
         """See Journal.read."""
         last = upto if upto is not None else (1 << 62)
         with self._lock:
-            rows = self._db.execute(
-                "SELECT seq, body FROM events WHERE seq > ? AND seq <= ? ORDER BY seq", (after, last)
-            ).fetchall()
-        return [JournalRecord(seq=int(str(seq)), event=self._decode(int(str(seq)), body)) for seq, body in rows]
+            return self._between(after, last)
 
     def last_seq(self) -> int:
         """See Journal.last_seq."""
         with self._lock:
-            value = self._db.execute("SELECT coalesce(max(seq), 0) FROM events").get
-        assert isinstance(value, int), "coalesce of an integer"
-        return value
+            return self._newest()
 
     def record(self, tag: str) -> OrderRecord | None:
         """See Journal.record."""
@@ -282,6 +273,17 @@ class SqliteJournal:
             raise JournalUnavailable(f"{path}: cannot be opened: {error}") from error
         return db
 
+    def _newest(self) -> int:
+        value = self._db.execute("SELECT coalesce(max(seq), 0) FROM events").get
+        assert isinstance(value, int), "coalesce of an integer"
+        return value
+
+    def _between(self, after: int, last: int) -> list[JournalRecord]:
+        rows = self._db.execute(
+            "SELECT seq, body FROM events WHERE seq > ? AND seq <= ? ORDER BY seq", (after, last)
+        ).fetchall()
+        return [JournalRecord(seq=int(str(seq)), event=self._decode(int(str(seq)), body)) for seq, body in rows]
+
     def _replay(self) -> None:
         for record in self.read(0):
             event = record.event
@@ -336,20 +338,29 @@ class SqliteJournal:
         if risk_epoch < int(str(stored)):
             raise StaleApproval(f"approved under risk epoch {risk_epoch}; it is {stored} now")
 
-    def _insert(self, event: JournalEvent, strategy: str) -> int:
+    def _insert(self, event: JournalEvent, strategy: str, seq: int | None = None) -> int:
+        """seq: where it is a given one."""
         self._db.execute(
-            "INSERT INTO events (kind, tag, strategy, body) VALUES (?, ?, ?, ?)",
-            (type(event).__name__, tag_of(event), strategy, _encoder.encode(event)),
+            "INSERT INTO events (seq, kind, tag, strategy, body) VALUES (?, ?, ?, ?, ?)",
+            (seq, type(event).__name__, tag_of(event), strategy, _encoder.encode(event)),
         )
         return self._db.last_insert_rowid()
 
-    def _insert_claim(self, key: str, event: ModifyClaimed | GttClaimed, strategy: str) -> int | None:
-        """One claim for each key, ever: its seq, or None where there was one."""
+    def _write_claim(self, record: OrderRecord, event: SendingClaimed) -> int | None:
+        """I -> S, once: the claim's seq, or None where it may not be."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE orders SET state = 'S' WHERE tag = ? AND state = 'I' AND valid_until > ?",
+                (record.tag, event.time),
+            )
+            return self._insert(event, record.intent.strategy) if self._db.changes() == 1 else None
+
+    def _insert_claim(self, key: str, event: ModifyClaimed | GttClaimed, strategy: str, *, exit_of: bool) -> int | None:
+        """One claim for each key, ever: its seq, or None where there was one. exit_of: it makes a position smaller."""
+        del exit_of
         with self._transaction():
             self._db.execute("INSERT OR IGNORE INTO claims VALUES (?)", (key,))
-            if self._db.changes() != 1:
-                return None
-            return self._insert(event, strategy)
+            return self._insert(event, strategy) if self._db.changes() == 1 else None
 
     def _insert_order(self, event: IntentAccepted | OrderAdopted) -> None:
         intent = event.intent
