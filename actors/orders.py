@@ -170,7 +170,7 @@ class OrderSupervisor(Actor):
             case OrderUpdateReceived(order=order):
                 # It came past the routes, straight from the socket's thread.
                 self._routes.note(self.context, message)
-                self._updated(order, "update")
+                self._updated(order, "update" if message.source == "socket" else message.source)
             case TradesRead():
                 self._trades_read(message)
             case OrderBookRead():
@@ -285,7 +285,7 @@ class OrderSupervisor(Actor):
         if record is None:
             self._gtts.unknown_order(row)
             return  # not ours: the reconciler sees to it
-        if found_by == "update" and row.filled:
+        if found_by in ("update", "postback") and row.filled:
             self._routes.publish(self.context, UpdateHeard(tag=record.tag, filled=row.filled))
         record = self._changing.row(record, row, found_by, request)
         try:

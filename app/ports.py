@@ -10,7 +10,18 @@ from actors.operator import RequestDesk
 from actors.publisher import LiveStore
 from config.schema import Settings
 from domain.alerting import ChannelRules
-from domain.ports import Broker, Calendar, Clock, EventLog, FeedPort, History, Journal, Notifier, SessionPort
+from domain.ports import (
+    Broker,
+    Calendar,
+    Clock,
+    EventLog,
+    FeedPort,
+    History,
+    Journal,
+    Notifier,
+    PostbackPort,
+    SessionPort,
+)
 
 
 class Channel(NamedTuple):
@@ -109,4 +120,8 @@ class Ports(Protocol):
 
     def feed(self) -> FeedPort:
         """The ticker."""
+        ...
+
+    def postbacks(self) -> PostbackPort | None:
+        """The receiver of postbacks, not listening yet; None where none is wanted."""
         ...

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
 import msgspec
 
-from actors.routes import AUDIT, OPERATOR, PUBLISHER
+from actors.routes import AUDIT, OPERATOR, POSTBACKS, PUBLISHER
 from actors.runtime import (
     Actor,
     ChildSpec,
@@ -47,7 +47,7 @@ from app.strategies import Cast
 from config.render import plain
 from config.schema import Settings
 from domain.messages import control, journal, market, orders, reconcile
-from domain.ports import Broker, FeedPort, History
+from domain.ports import Broker, FeedPort, History, PostbackPort
 from domain.strategy.messages import WarmUpRequested
 from domain.values import ist
 
@@ -61,9 +61,9 @@ FOLDER: Final = "recordings"
 SECRETS: Final = ("api_secret", "password", "totp", "access_token")
 REPLY_BYTES_MAX: Final = 1024 * 1024
 
-PERSONS: Final = frozenset({AUDIT, OPERATOR, PUBLISHER})
-"""Actors that stand for people, or show them things: what they tell is on the tape where it is taken, and in a replay
-they are not there."""
+PERSONS: Final = frozenset({AUDIT, OPERATOR, POSTBACKS, PUBLISHER})
+"""Actors that stand for people or the world, or show them things: what they tell is on the tape where it is taken, and
+in a replay they are not there."""
 
 DERIVED: Final = frozenset(
     {
@@ -263,6 +263,10 @@ class _RecordedPorts:
     def feed(self) -> FeedPort:
         """See Ports."""
         return RecordedFeed(self._world.feed(), self._recorder)
+
+    def postbacks(self) -> PostbackPort | None:
+        """See Ports: what it hears is on the tape where it is taken."""
+        return self._world.postbacks()
 
 
 class _RecordedRandom(Random):

@@ -57,7 +57,7 @@ from domain.values import Instrument
 
 if TYPE_CHECKING:
     from adapters.recorder.entries import Header
-    from domain.ports import Broker, FeedPort, History
+    from domain.ports import Broker, FeedPort, History, PostbackPort
     from domain.report.eod import EodReport
 
 _WAITING: Final = ""
@@ -218,6 +218,10 @@ class _Day:
     def feed(self) -> FeedPort:
         """See Ports."""
         return ReplayFeed(self.ask, self._received)
+
+    def postbacks(self) -> PostbackPort | None:
+        """See Ports: none, since what was heard is on the tape."""
+        return None
 
     # -- what strands call -------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ root (one_for_one)
 ├── portfolio        the account's books
 ├── risk             the gate
 ├── orders           the order supervisor: ready when it follows the broker's book, and the day is open
+├── postbacks        order updates that the broker posts, where they are wanted
 ├── reconciler       ready when orders, trades, positions, holdings and funds have been compared with the broker's
 ├── market (rest_for_one), once for each socket that the instruments need
 │   ├── market       market data
@@ -34,6 +35,7 @@ from actors.market_data import MarketData, MarketDataSettings
 from actors.operator import Operator, OperatorSettings
 from actors.orders import OrderSettings, OrderSupervisor
 from actors.portfolio import Portfolio
+from actors.postbacks import Postbacks
 from actors.publisher import Publisher
 from actors.reconciler import Reconciler, ReconcilerSettings
 from actors.reporter import Reporter, ReporterSettings, ReportWriter
@@ -48,6 +50,7 @@ from actors.routes import (
     OPERATOR,
     ORDERS,
     PORTFOLIO,
+    POSTBACKS,
     PUBLISHER,
     RECONCILER,
     REPORTER,
@@ -120,6 +123,7 @@ def build_tree(
             _risk(ports, routes, cast),
             _orders(ports, routes, cast),
             _reconciler(ports, routes, cast),
+            *_postbacks(ports, routes),
             *_exits(ports, routes, cast),
             _reporter(ports, routes, cast, writer),
             _alerts(ports, operations),
@@ -337,6 +341,19 @@ def _exits(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
         in_flight=InFlight.REDELIVER_ONCE,
         mailbox=MailboxSpec(overflow=Overflow.GROW),
         heartbeat_seconds=10.0,
+        backoff=QUICK,
+    )
+    return (spec,)
+
+
+def _postbacks(ports: Ports, routes: Routes) -> tuple[ChildSpec, ...]:
+    port = ports.postbacks()
+    if port is None:
+        return ()
+    spec = ChildSpec(
+        id=POSTBACKS,
+        factory=lambda context: Postbacks(context, routes, port, ports.clock),
+        heartbeat_seconds=15.0,
         backoff=QUICK,
     )
     return (spec,)

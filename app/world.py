@@ -19,6 +19,7 @@ from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMa
 from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.instruments import Catalog
 from adapters.kite.pacing import Endpoint, Priority
+from adapters.kite.postback import PostbackReceiver
 from adapters.kite.second_feed import SecondFeed
 from adapters.notify.live import LiveNotifier
 from adapters.paper.broker import PaperBroker
@@ -46,7 +47,7 @@ from domain.values import SECOND, ist
 if TYPE_CHECKING:
     from config.schema import Settings
     from domain.messages.broker import SessionFacts
-    from domain.ports import Broker, FeedPort, History
+    from domain.ports import Broker, FeedPort, History, PostbackPort
 
 ACCOUNT_FLAG: Final = "account"
 """Journal flag: which account (at the sandbox: which of its lives) the journal belongs to."""
@@ -179,6 +180,20 @@ class World:
         self._feeds += 1
         self._stack.callback(feed.close)
         return feed
+
+    def postbacks(self) -> PostbackPort | None:
+        """The receiver of postbacks, closed with this world; none on paper, whose orders nobody else knows."""
+        settings = self.settings.postbacks
+        if not settings.enabled or self.paper is not None:
+            return None
+        secret = self.settings.kite.api_secret
+        if secret is None:
+            raise ConfigError(
+                "kite.api_secret: found nothing; allowed: the app's secret, which postbacks are sealed with"
+            )
+        receiver = PostbackReceiver(settings.host, settings.port, settings.path, secret.reveal(), self.clock, self.log)
+        self._stack.callback(receiver.close)
+        return receiver
 
     def refresh_clock(self) -> bool:
         """Follow the sandbox's clock again; whether there is anything to follow. Raises BrokerUnavailable."""

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from config.sections.connection import FeedSettings, KiteSettings, SandboxSettings
 from config.sections.output import AdminSettings, AlertSettings, LogSettings, RecorderSettings, ReportSettings
-from config.sections.reconcile import ReconcileSettings
+from config.sections.reconcile import PostbackSettings, ReconcileSettings
 from config.sections.trading import (
     DrillSettings,
     MarketSettings,
@@ -29,6 +29,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     risk: RiskSettings
     orders: OrderSettings
     reconcile: ReconcileSettings
+    postbacks: PostbackSettings
     portfolio: PortfolioSettings
     schedule: ScheduleSettings
     strategies: dict[StrategyId, StrategySettings]

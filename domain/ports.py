@@ -162,6 +162,21 @@ class FeedListener(Protocol):
         ...
 
 
+class PostbackPort(Protocol):
+    """Order updates that the broker posts to us."""
+
+    def listen(self, heard: Callable[[BrokerOrder], None]) -> None:
+        """Begin to listen; each believed update is told to `heard`, on a thread of the receiver's: it only enqueues.
+
+        Raises BrokerUnavailable where the port cannot be listened on.
+        """
+        ...
+
+    def close(self) -> None:
+        """Listen no more. Idempotent."""
+        ...
+
+
 class FeedPort(Protocol):
     """One WebSocket to the broker at a time. Every call returns at once; results come to the listener."""
 

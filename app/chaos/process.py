@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from app.chaos.checker import Checker
     from app.chaos.world import World
     from config.schema import Settings
-    from domain.ports import Broker, FeedPort, History
+    from domain.ports import Broker, FeedPort, History, PostbackPort
     from domain.report.eod import EodReport
 
 DOMINOES: Final = (RISK, RISK, ORDERS, ORDERS, PORTFOLIO, MARKET, FEED, GATEWAY_READ, gateway_entry(0))
@@ -105,6 +105,10 @@ class SimPorts:
         """See Ports."""
         world = self._world
         return SimFeed(world.kernel, self._runtime, world.exchange, world.clock, world.storm)
+
+    def postbacks(self) -> PostbackPort | None:
+        """See Ports: none."""
+        return None
 
 
 class Process:

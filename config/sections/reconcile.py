@@ -1,8 +1,8 @@
 """How our books are held against the broker's, and what is done about each difference."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from config.types import Rupees, Seconds
 from domain.reconcile.names import Difference, Policy
@@ -31,6 +31,18 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True):
     def by_name(self) -> dict[Difference, Policy]:
         """As the domain knows them."""
         return {each: Policy(getattr(self, each.name.lower())) for each in Difference}
+
+
+class PostbackSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Order updates posted by the broker to an address of ours.
+
+    path  what the app's postback URL ends with
+    """
+
+    enabled: bool
+    host: str
+    port: Annotated[int, Meta(ge=0, le=65_535)]
+    path: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9/_-]*$")]
 
 
 class ReconcileSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from config.sections.trading import RiskSettings
 from tests.support.projects import ROOT, a_project, line_of
 
 RISK_KEYS = ", ".join(field.name for field in fields(RiskSettings))
-TOP_KEYS = "data_dir, reports_dir, kite, sandbox, market, feed, risk, orders, reconcile, portfolio, schedule, strategies, drills, logs, reports, recorder, admin, alerts"
+TOP_KEYS = "data_dir, reports_dir, kite, sandbox, market, feed, risk, orders, reconcile, postbacks, portfolio, schedule, strategies, drills, logs, reports, recorder, admin, alerts"
 STRATEGY = "strategies:\n  mine:\n    kind: a.b:C\n    instruments: [NSE:INFY]\n    interval: minute\n    capital: 1\n"
 
 

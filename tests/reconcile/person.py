@@ -15,6 +15,7 @@ from actors.routes import RECONCILER, RISK
 from domain.messages.journal import DifferenceCleared, DifferenceFound
 from domain.messages.orders import OrderIntent
 from domain.reconcile.names import Policy
+from domain.strategy.event import EventStrategy, Needs
 from domain.values import SECOND, OrderKind, Product, Side
 from tests.support.waiting import eventually
 from tests.system.plant import Exchange, Trader
@@ -27,6 +28,17 @@ QUICK: Final = (
     "reconcile.update_grace_seconds=0.5",
     "orders.reconcile_seconds=0.5",
 )
+
+
+IDLE: Final = "tests.reconcile.person:Idle"
+
+
+class Idle(EventStrategy, frozen=True):
+    """Decides nothing: what it holds, a test has decided for it."""
+
+    def needs(self) -> Needs:
+        """Prices, so that its instruments are subscribed."""
+        return Needs(bars=False, prices=True)
 
 
 class Plant(Struct):
@@ -123,7 +135,7 @@ class Plant(Struct):
         return self.denied(strategy, number)
 
     def open(self, strategy: str) -> None:
-        """Make it hold something: what it decided by itself may have come before the first price."""
+        """Make it hold something, as soon as there is a price."""
         while not self.trader.trades(strategy):
             number = f"open{next(self.sizes)}"
             if self.refuses(strategy, number) == "approved":

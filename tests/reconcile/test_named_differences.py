@@ -13,7 +13,7 @@ import pytest
 from domain.messages.journal import TradeBooked
 from domain.reconcile.names import Policy
 from domain.values import OrderKind
-from tests.reconcile.person import QUICK, SECONDS, Plant, a_person
+from tests.reconcile.person import IDLE, QUICK, SECONDS, Plant, a_person
 from tests.support.waiting import eventually
 from tests.system.plant import STRESS, Trader, an_exchange
 
@@ -22,7 +22,11 @@ from tests.system.plant import STRESS, Trader, an_exchange
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     folder = tmp_path_factory.mktemp("named")
     config = folder / "holding.yaml"
-    config.write_text(STRESS.read_text(encoding="utf-8").replace("period_seconds: 4", "period_seconds: 36000"))
+    config.write_text(
+        STRESS.read_text(encoding="utf-8")
+        .replace("domain.strategies.pulse:Pulse", IDLE)
+        .replace("period_seconds: 4", "")
+    )
     with an_exchange(speed=1, extra=("--faults", "on")) as exchange:
         sets = (*exchange.sets, *QUICK, "orders.market_order_patience_seconds=600")
         with Trader(folder, *sets, config=config) as trader:

@@ -23,8 +23,8 @@ risk: {stale_price_seconds: 3600, max_value_per_order: 1000000, max_position_val
 strategies:
   ma_crossover: {enabled: false}
   rsi_reversion: {enabled: false}
-  three: {kind: "domain.strategies.pulse:Pulse", instruments: ["NSE:INFY"], interval: minute, capital: 100000, quantity: 3, parameters: {period_seconds: 36000}}
-  two: {kind: "domain.strategies.pulse:Pulse", instruments: ["NSE:INFY"], interval: minute, capital: 100000, quantity: 2, parameters: {period_seconds: 36000}}
+  three: {kind: "tests.reconcile.person:Idle", instruments: ["NSE:INFY"], interval: minute, capital: 100000, quantity: 3}
+  two: {kind: "tests.reconcile.person:Idle", instruments: ["NSE:INFY"], interval: minute, capital: 100000, quantity: 2}
 drills: {drop_feed_at: null, crash_strategy_at: null}
 """
 
