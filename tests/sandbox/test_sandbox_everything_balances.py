@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sandbox.gtt import GttOrder, GttRequest
 from sandbox.instruments import Instrument
+from sandbox.orders import Order
 from sandbox.refusal import Refusal
 from sandbox.rules import parse_place
 from sandbox.trading_days import is_trading_day
@@ -96,10 +97,23 @@ def assert_consistent(desk: Desk) -> None:
     for (exchange, symbol), holding in desk.exchange.portfolio.holdings.items():
         key = (exchange, symbol, "CNC")
         held[key] = held.get(key, 0) + holding.quantity + holding.t1_quantity
+    assert_parts(list(desk.engine.orders.values()))
     for order in desk.engine.orders.values():
         assert_life(json.loads(b"[" + b",".join(order.rows) + b"]"))
     booked = {key: account.quantity for key, account in desk.exchange.ledger.accounts.items() if account.quantity}
     assert booked == {key: quantity for key, quantity in held.items() if quantity}
+
+
+def assert_parts(orders: list[Order]) -> None:
+    """The stops of a cover order cover what was filled of it; the legs of an iceberg are parts of one whole."""
+    for order in orders:
+        if order.cover_trigger:
+            stops = [each.quantity for each in orders if each.parent_order_id == order.order_id]
+            assert sum(stops) == order.filled
+        if order.iceberg is not None:
+            part = order.iceberg
+            assert 1 <= part.leg <= part.legs
+            assert order.quantity + part.remaining + (part.leg - 1) * part.leg_quantity == part.total
 
 
 def assert_life(rows: list[dict[str, Any]]) -> None:
@@ -130,6 +144,8 @@ def do(desk: Desk, step: tuple[Any, ...], placed: list[str]) -> None:
     price = max(desk.last(key) + ticks * one.tick, one.tick)
     lasting = "NRML" if one.is_derivative else "MTF" if term == "funded" else "CNC"
     quantity = size * one.lot * (1 if one.is_derivative else 10)
+    if action == "co" and not one.is_derivative:
+        quantity *= 300  # more than the book shows at once: its stop grows fill by fill
     sign = 1 if side == "BUY" else -1
     if action in CHANGES:
         change(desk, one, action, sign * quantity, price, placed)
