@@ -27,6 +27,7 @@ from typing import Final
 from actors.alert_channel import AlertChannel, Heartbeat
 from actors.alerts import CHANNEL_PREFIX, Alerts
 from actors.audit import Audit
+from actors.execution import Execution, ExecutionSettings
 from actors.exits import Exits, ExitsSettings
 from actors.feed import Feed, FeedSettings
 from actors.gateway import OrderWorker, ReadWorker
@@ -43,6 +44,7 @@ from actors.risk import RiskGate, RiskSettings
 from actors.routes import (
     ALERTS,
     AUDIT,
+    EXECUTION,
     EXITS,
     GATEWAY_EXIT,
     GATEWAY_READ,
@@ -125,6 +127,7 @@ def build_tree(
             _reconciler(ports, routes, cast),
             *_postbacks(ports, routes),
             *_exits(ports, routes, cast),
+            *_execution(ports, routes, cast),
             _reporter(ports, routes, cast, writer),
             _alerts(ports, operations),
             *_channels(ports, operations),
@@ -354,6 +357,23 @@ def _postbacks(ports: Ports, routes: Routes) -> tuple[ChildSpec, ...]:
         id=POSTBACKS,
         factory=lambda context: Postbacks(context, routes, port, ports.clock),
         heartbeat_seconds=15.0,
+        backoff=QUICK,
+    )
+    return (spec,)
+
+
+def _execution(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
+    rules = {each.id: each.execution for each in cast.strategies if each.execution is not None}
+    if not rules:
+        return ()
+    settings = ExecutionSettings(rules=rules, intent_valid_seconds=ports.settings.orders.intent_valid_seconds)
+    spec = ChildSpec(
+        id=EXECUTION,
+        factory=lambda context: Execution(context, routes, ports.journal, ports.clock, cast.instruments, settings),
+        in_flight=InFlight.REDELIVER_ONCE,
+        # Decisions travel in the lane of data, which would make way where there is no room: here nothing does.
+        mailbox=MailboxSpec(overflow=Overflow.GROW),
+        heartbeat_seconds=10.0,
         backoff=QUICK,
     )
     return (spec,)

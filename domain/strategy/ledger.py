@@ -5,7 +5,7 @@ larger of the two counts, so neither order of arrival counts anything twice.
 
 An intent is pending from the moment it is emitted. Where the journal takes it over (IntentAccepted), it is pending
 until the journal ends it; where nobody ever journals it, until it may no longer be sent. An intent that is denied,
-expired or rejected is over.
+expired or rejected is over. A stop that rests to protect a position is no order under way: it may rest for hours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import bisect
 from collections import deque
 from typing import Final, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from domain.messages.adjustments import AdjustmentKind, PositionAdjusted
@@ -31,6 +31,7 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.messages.orders import OrderIntent
+from domain.messages.plans import ExecutionEnded, ExecutionStarted
 from domain.portfolio.lots import Lot, rescaled
 from domain.strategy.asks import OwnGtt
 from domain.values import E4, Nanos
@@ -118,6 +119,14 @@ class _Holding:
         return self.past[index - 1][1] if index else FLAT
 
 
+class _Errand(Struct):
+    """A decision that is carried out in parts. filled: units of those of its orders that are over."""
+
+    intent: OrderIntent
+    filled: int = 0
+    tags: set[str] = field(default_factory=set)
+
+
 class StrategyLedger:
     """Folds events of one strategy. The caller sees to it that each is applied once, in order of seq."""
 
@@ -127,6 +136,7 @@ class StrategyLedger:
         self._open: dict[str, str] = {}  # intent id -> tag, while the order is not over
         self._known: set[str] = set()  # intent ids ever journaled
         self._emitted: dict[str, OrderIntent] = {}  # ours, not journaled yet
+        self._errands: dict[str, _Errand] = {}  # by intent id, while it is carried out in parts
         self._holdings: dict[int, _Holding] = {}
         self._gtts: dict[str, OwnGtt] = {}
 
@@ -161,13 +171,24 @@ class StrategyLedger:
             case IntentAccepted(tag=tag, intent=intent) if intent.strategy == self.strategy:
                 self._journaled(intent)
                 self._orders[tag] = _Order(intent.token, intent.side.sign, intent.quantity)
-                self._open[intent.intent_id] = tag
+                if intent.parent in self._errands:
+                    self._errands[intent.parent].tags.add(tag)
+                if not intent.protective:
+                    self._open[intent.intent_id] = tag
                 return intent.token
             case OrderAdopted(tag=tag, intent=intent, strategy=self.strategy):
                 self._known.add(intent.intent_id)
                 self._orders[tag] = _Order(intent.token, intent.side.sign, intent.quantity)
-                self._open[intent.intent_id] = tag
+                if not intent.protective:
+                    self._open[intent.intent_id] = tag
                 return intent.token
+            case ExecutionStarted(intent=intent) if intent.strategy == self.strategy:
+                self._journaled(intent)
+                self._errands[intent.intent_id] = _Errand(intent)
+                return intent.token
+            case ExecutionEnded(intent_id=intent_id, token=of_errand, strategy=self.strategy):
+                self._errands.pop(intent_id, None)
+                return of_errand
             case OrderModified(tag=tag, strategy=self.strategy, quantity=quantity):
                 return self._resized(tag, quantity)
             case GttRequested(tag=tag, strategy=self.strategy, intent=asked):
@@ -196,6 +217,7 @@ class StrategyLedger:
                 token = self._over(tag)
                 order = self._orders.get(tag)
                 if order is not None and order.booked >= order.filled:
+                    self._part_done(tag, order.filled)
                     del self._orders[tag]  # all is booked: nothing more can come but what would be booked as it is
                 return token
             case TradeBooked(strategy=self.strategy):
@@ -220,16 +242,23 @@ class StrategyLedger:
     def pending(self, token: int) -> int:
         """Signed units of orders under way, unjournaled intents included."""
         total = sum(each.side.sign * each.quantity for each in self._emitted.values() if each.token == token)
+        parts = {tag for errand in self._errands.values() for tag in errand.tags}
         for tag in self._open.values():
             order = self._orders[tag]
-            if order.token == token:
+            if order.token == token and tag not in parts:
                 total += order.sign * order.remaining
-        return total
+        return total + sum(
+            errand.intent.side.sign * self._left(errand)
+            for errand in self._errands.values()
+            if errand.intent.token == token
+        )
 
     def busy(self, token: int) -> bool:
         """An order is under way, or may be."""
-        return any(each.token == token for each in self._emitted.values()) or any(
-            self._orders[tag].token == token for tag in self._open.values()
+        return (
+            any(each.token == token for each in self._emitted.values())
+            or any(self._orders[tag].token == token for tag in self._open.values())
+            or any(errand.intent.token == token for errand in self._errands.values())
         )
 
     def realised(self, token: int) -> E4:
@@ -296,6 +325,17 @@ class StrategyLedger:
         holding = self._holdings.setdefault(order.token, _Holding())
         holding.provisional += order.sign * (order.filled - before)
         return order.token
+
+    def _left(self, errand: _Errand) -> int:
+        """Units of a decision that is carried out in parts which its orders have not filled."""
+        filled = errand.filled + sum(self._orders[tag].filled for tag in errand.tags if tag in self._orders)
+        return max(errand.intent.quantity - filled, 0)
+
+    def _part_done(self, tag: str, filled: int) -> None:
+        for errand in self._errands.values():
+            if tag in errand.tags:
+                errand.tags.discard(tag)
+                errand.filled += filled
 
     def _resized(self, tag: str, quantity: int) -> int | None:
         order = self._orders.get(tag)

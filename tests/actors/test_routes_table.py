@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from actors import routes
 from actors.alerts import Alerts, as_alert
+from actors.execution import Execution
 from actors.exits import Exits
 from actors.feed import Feed
 from actors.gateway import OrderWorker, ReadWorker
@@ -47,7 +48,7 @@ from domain.ticks import TICK_DTYPE
 from tests.actors.stage import Stage
 
 STRATEGY = "s1"
-TOPOLOGY = Topology(strategies=(STRATEGY,), by_token={1: (STRATEGY,)}, guarded=(STRATEGY,))
+TOPOLOGY = Topology(strategies=(STRATEGY,), by_token={1: (STRATEGY,)}, guarded=(STRATEGY,), executed=(STRATEGY,))
 
 ACTORS: Mapping[str, type[Actor]] = {
     routes.SESSION: Session,
@@ -56,6 +57,7 @@ ACTORS: Mapping[str, type[Actor]] = {
     routes.RISK: RiskGate,
     routes.ORDERS: OrderSupervisor,
     routes.EXITS: Exits,
+    routes.EXECUTION: Execution,
     routes.gateway_entry(0): OrderWorker,
     routes.GATEWAY_EXIT: OrderWorker,
     routes.GATEWAY_READ: ReadWorker,
@@ -229,12 +231,12 @@ def test_a_forgotten_route_receiver_or_case_is_found() -> None:
 @pytest.mark.parametrize(
     ("message", "receivers"),
     [
-        (PriceChanged(1, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "strategy.s1", "exits")),
-        (PriceChanged(2, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "exits")),
-        (orders.Denied("i", "s1", orders.DenyReason.HALTED, "", 1), ("strategy.s1", "reporter", "exits")),
-        (orders.Denied("i", "gone", orders.DenyReason.HALTED, "", 1), ("reporter", "exits")),
-        (orders.IntentVoided("i", "gone", ""), ("risk", "exits")),
-        (journal.JournalAdvanced(1), ("risk", "portfolio", "strategy.s1", "exits", "reconciler")),
+        (PriceChanged(1, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "strategy.s1", "exits", "execution")),
+        (PriceChanged(2, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "exits", "execution")),
+        (orders.Denied("i", "s1", orders.DenyReason.HALTED, "", 1), ("strategy.s1", "reporter", "exits", "execution")),
+        (orders.Denied("i", "gone", orders.DenyReason.HALTED, "", 1), ("reporter", "exits", "execution")),
+        (orders.IntentVoided("i", "gone", ""), ("risk", "exits", "execution")),
+        (journal.JournalAdvanced(1), ("risk", "portfolio", "strategy.s1", "exits", "execution", "reconciler")),
         (JobDue(JobKind.SQUARE_OFF, "equity", 1, 1), ("risk",)),
         (JobDue(JobKind.DRILL_CRASH_STRATEGY, "s1", 1, 1), ("strategy.s1", "alerts", "reporter")),
     ],
