@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -110,7 +110,8 @@ def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
         if not each.enabled:
             continue
         instruments = []
-        for number, key in enumerate((*each.instruments, *more.get(name, ()))):
+        further = [(len(each.instruments) + at, key) for at, key in enumerate(more.get(name, ()))]
+        for number, key in (*_expanded(loaded, name, each.instruments, catalog), *further):
             instrument = catalog.by_key.get(key)
             where = f"strategies.{name}.instruments[{number}]"
             if instrument is None:
@@ -132,6 +133,35 @@ def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
     if not strategies:
         raise ConfigError("strategies: none is enabled; name at least one, as config/sandbox.yaml does")
     return Cast(strategies=tuple(strategies), instruments=known)
+
+
+ALL_OPTIONS: Final = "@options"
+"""`NFO:NIFTY@options` means every option of the nearest expiry of that name."""
+
+
+def _expanded(loaded: Loaded, name: str, keys: Iterable[str], catalog: Catalog) -> list[tuple[int, str]]:
+    """The keys with their places in the list; the options of an underlying in place of its `@options`, by strike."""
+    found: list[tuple[int, str]] = []
+    for number, key in enumerate(keys):
+        if not key.endswith(ALL_OPTIONS):
+            found.append((number, key))
+            continue
+        exchange, _, underlying = key.removesuffix(ALL_OPTIONS).partition(":")
+        options = [
+            each
+            for each in catalog
+            if each.exchange == exchange and each.name == underlying and each.expiry is not None
+            if each.kind in {InstrumentKind.CALL, InstrumentKind.PUT}
+        ]
+        if not options:
+            place = _place(loaded, name, "instruments")
+            raise ConfigError(
+                f"{place}strategies.{name}.instruments[{number}]: {underlying} has no options on {exchange}"
+            )
+        nearest = min(each.expiry for each in options if each.expiry is not None)
+        chosen = sorted((each for each in options if each.expiry == nearest), key=lambda each: (each.strike, each.key))
+        found += [(number, each.key) for each in chosen]
+    return found
 
 
 def _further_shares(

@@ -80,6 +80,9 @@ def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None, lots: Lot
     strategies = []
     for number, shares in enumerate(lots):
         made = strategy or CrowdingPulse(period_seconds=4 * plan.rate, turn=number)
+        legs = made.legs if isinstance(made, RuleStrategy) else ()
+        if legs and len(legs) != len(shares):
+            shares = SHARES[: len(legs)]  # noqa: PLW2901 - a rule with legs trades as many shares, whatever its lot
         needs = (made if isinstance(made, EventStrategy) else RuleEvents(made)).needs()
         runner = RunnerSettings(
             interval_seconds=60,

@@ -14,7 +14,7 @@ from msgspec import Meta
 from domain.bars import Bar
 from domain.indicators.declaration import indicator
 from domain.strategy.event import EventStrategy, IntentDraft, Needs, View
-from domain.values import Nanos, Side, ist
+from domain.values import Side, ist
 
 
 class MomentumRotation(EventStrategy, frozen=True):
@@ -47,8 +47,9 @@ class MomentumRotation(EventStrategy, frozen=True):
     def on_bar(self, view: View, bar: Bar) -> Sequence[IntentDraft]:
         """Once a day: out of what was not chosen, into what was. What is refused today is wanted again tomorrow."""
         choice = self._choose(view, bar)
-        if choice is None or choice.wanted is None:
+        if choice is None or choice.wanted is None or choice.acted == _day(bar):
             return ()
+        choice.acted = _day(bar)
         drafts = []
         for each in view.instruments:
             newest = view.newest(each.token)
@@ -68,38 +69,33 @@ class MomentumRotation(EventStrategy, frozen=True):
         return sorted(drafts, key=lambda draft: not draft.reduce_only)
 
     def _choose(self, view: View, bar: Bar) -> _Choice | None:
-        """The choice, where this bar is the day's first that all have; None otherwise."""
+        """The choice, where this bar is one that all have; None otherwise. It is made on the month's first such bar."""
         choice = view.memory
         assert isinstance(choice, _Choice)
         newest = [view.newest(each.token) for each in view.instruments]
         if any(each is None or each.end != bar.end for each in newest):
             return None
-        day = ist(bar.start).date()
-        if not choice.is_new(day.toordinal()):
-            return None
-        if choice.month != day.month:
+        month = ist(bar.start).date().month
+        if choice.month != month:
             strengths = {each.token: _strength(view, each.token) for each in view.instruments}
             if all(value == value for value in strengths.values()):  # noqa: PLR0124 - NaN alone differs from itself
                 rising = [token for token, value in strengths.items() if value > 0]
                 best = sorted(rising, key=lambda token: (-strengths[token], token))
-                choice.month, choice.wanted = day.month, frozenset(best[: self.hold])
+                choice.month, choice.wanted = month, frozenset(best[: self.hold])
         return choice
 
 
 class _Choice:
-    """month: the one that `wanted` (tokens) was chosen in."""
+    """month: the one that `wanted` (tokens) was chosen in. acted: the day on which it was last ordered by."""
 
     def __init__(self) -> None:
-        self.day: Nanos = 0
+        self.acted = 0
         self.month = 0
         self.wanted: frozenset[int] | None = None
 
-    def is_new(self, day: int) -> bool:
-        """The first look on that day."""
-        if day == self.day:
-            return False
-        self.day = day
-        return True
+
+def _day(bar: Bar) -> int:
+    return ist(bar.start).date().toordinal()
 
 
 def _strength(view: View, token: int) -> float:
