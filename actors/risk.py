@@ -133,6 +133,7 @@ class RiskGate(Actor):
             applied=self._applied,
         )
         self._reader = self._projection.reader
+        self._best: dict[int, tuple[int, int]] = {}
         self._world = World(instruments, calendar, settings.mis_cutoff, settings.market_protection)
         self._flags = Flags(journal, settings.run, self._alarm)
         self._epoch = 0
@@ -172,8 +173,9 @@ class RiskGate(Actor):
                 self._decide_change(message)
             case GttIntent() | ModifyGttIntent():
                 self._decide_gtt(message)
-            case PriceChanged(token=token, last_price=price, received_time=received):
+            case PriceChanged(token=token, last_price=price, received_time=received, bid=bid, ask=ask):
                 self._world.price(token, price, received)
+                self._best[token] = bid, ask
                 self._book.mark(token, price)
             case JournalRecord():
                 self._projection.feed(message)
@@ -230,7 +232,14 @@ class RiskGate(Actor):
         self._book.hold(intent, verdict.margin, now)
         self._routes.publish(
             self.context,
-            ApprovedIntent(intent=intent, risk_epoch=self._epoch, margin_held=verdict.margin, approved_time=now),
+            ApprovedIntent(
+                intent=intent,
+                risk_epoch=self._epoch,
+                margin_held=verdict.margin,
+                approved_time=now,
+                bid=self._best.get(intent.token, (0, 0))[0],
+                ask=self._best.get(intent.token, (0, 0))[1],
+            ),
         )
         return None
 

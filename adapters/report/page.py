@@ -11,6 +11,7 @@ from typing import Final
 from adapters.report.chart import equity_chart
 from adapters.report.text import clock, inr, long_date, minute, percent, signed, words
 from domain.messages.control import PositionView
+from domain.quality import together
 from domain.report.eod import EXTERNAL, EodReport, StrategyRow
 from domain.values import E4
 
@@ -212,7 +213,7 @@ def _system(report: EodReport) -> str:
         ("Orders", f"{report.orders}", states),
         ("Trades", f"{report.trades}", ""),
         ("Intents denied", f"{sum(count for _, count in report.denied)}", denied),
-        ("Slippage", inr(report.slippage), "against the prices decided at"),
+        ("Slippage", inr(report.slippage), _slippage_hint(report)),
         ("Actors restarted", f"{report.restarts}", ""),
         ("Feed reconnects", f"{report.reconnects}", ""),
         ("Starts of the trader", f"{report.runs}", ""),
@@ -220,6 +221,18 @@ def _system(report: EodReport) -> str:
     ]
     cells = [(name + (f'<p class="hint">{escape(hint)}</p>' if hint else ""), value) for name, value, hint in rows]
     return f'<section class="card"><h2>Orders and system</h2>{_table(("", "#"), cells, raw=True)}</section>'
+
+
+def _slippage_hint(report: EodReport) -> str:
+    execution = together(row.quality for row in report.order_list)
+    said = ["against the prices decided at"]
+    if execution.slippage_bps is not None:
+        said.append(f"{float(execution.slippage_bps):.2f} bps of them")
+    if execution.arrival_bps is not None:
+        said.append(f"{float(execution.arrival_bps):.2f} bps of the middle of bid and ask on arrival")
+    if execution.decided_to_sent is not None:
+        said.append(f"a decision was sent after {execution.decided_to_sent / 1e9:.3f} s (median, market time)")
+    return ", ".join(said)
 
 
 def _positions(report: EodReport) -> str:
@@ -256,7 +269,18 @@ def _events(report: EodReport) -> str:
 
 
 def _orders(report: EodReport) -> str:
-    heads = ("Time", "Strategy*", "Instrument", "Side", "#Filled", "#Average", "#Slippage*", "State", "Order id*")
+    heads = (
+        "Time",
+        "Strategy*",
+        "Instrument",
+        "Side",
+        "#Filled",
+        "#Average",
+        "#Slippage*",
+        "#Bps*",
+        "State",
+        "Order id*",
+    )
     rows = [
         (
             clock(row.time),
@@ -266,6 +290,7 @@ def _orders(report: EodReport) -> str:
             f"{row.filled}/{row.quantity}",
             inr(round(row.value / row.filled / 100) * 100) if row.filled else "–",
             inr(row.slippage),
+            "–" if row.quality.slippage_bps is None else f"{float(row.quality.slippage_bps):+.2f}".replace("-", "−"),
             words(row.state.name.lower()) + (f": {row.text}" if row.text else ""),
             row.order_id or "–",
         )

@@ -133,6 +133,8 @@ def _summary(story: Story) -> Iterator[str]:
         line = f"filled    {story.filled} for {rupees(story.value)}, {_rupees(average)} each"
         if story.slippage is not None and story.slippage_bps is not None:
             line += f"; slippage {_rupees(story.slippage)} each, {float(story.slippage_bps):.2f} bps"
+        if story.arrival_bps is not None:
+            line += f", {float(story.arrival_bps):.2f} bps against bid and ask on arrival"
         yield line
     took = "" if story.request_ns is None else f"; the request took {story.request_ns / 1e6:.1f} ms of wall time"
     yield f"took      {', '.join(_spans(story)) or 'nothing that was noted'}{took}"
@@ -171,6 +173,7 @@ def _document(story: Story) -> dict[str, object]:
         "filled": story.filled,
         "value": rupees(story.value),
         "slippage_bps": None if story.slippage_bps is None else round(float(story.slippage_bps), 4),
+        "arrival_bps": None if story.arrival_bps is None else round(float(story.arrival_bps), 4),
         "request_milliseconds": None if story.request_ns is None else story.request_ns / 1e6,
         "times": times,
         "steps": steps,

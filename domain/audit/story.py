@@ -48,6 +48,7 @@ from domain.messages.orders import (
     OrderUpdateReceived,
 )
 from domain.orders.telling import change_words, log_keys
+from domain.quality import Quality
 from domain.values import E4, Nanos, Side, rupees
 
 
@@ -64,6 +65,7 @@ class Times(Struct, frozen=True):
     """Market times of an order's life, nanoseconds UTC; None where it did not come to that.
 
     claimed  from here on the request may have left; answered: the broker's reply was here
+    exchange  what the first update says; whole seconds
     """
 
     decided: Nanos | None = None
@@ -72,6 +74,7 @@ class Times(Struct, frozen=True):
     claimed: Nanos | None = None
     answered: Nanos | None = None
     acknowledged: Nanos | None = None
+    exchange: Nanos | None = None
     first_fill: Nanos | None = None
     last_fill: Nanos | None = None
     closed: Nanos | None = None
@@ -84,6 +87,7 @@ class Story(Struct, frozen=True):
     filled, value    units, and what they were traded for: the average is value / filled
     reference_price  what the decision was made at; 0: unknown
     request_ns       wall time that the request took; None where none was answered
+    bid, ask         the best prices at the approval; 0: unknown
     """
 
     tag: str
@@ -98,6 +102,8 @@ class Story(Struct, frozen=True):
     reference_price: E4
     times: Times
     request_ns: int | None
+    bid: E4
+    ask: E4
     steps: tuple[Step, ...]
 
     @property
@@ -113,10 +119,18 @@ class Story(Struct, frozen=True):
         """The same in 1/100 percent of the decision's price."""
         return None if self.slippage is None else self.slippage * 10_000 / self.reference_price
 
+    @property
+    def arrival_bps(self) -> Fraction | None:
+        """What a unit cost more than the middle of bid and ask at the approval, in 1/100 percent of it."""
+        if not self.filled or not (self.bid and self.ask):
+            return None
+        quality = Quality(Side(self.side), 0, self.bid, self.ask, filled=self.filled, value=self.value)
+        return quality.arrival_bps
+
 
 def tell(tag: str, entries: Iterable[Entry]) -> Story | None:
     """The story of that tag, from its entries in order; None where there are none."""
-    story = Story(tag, "", "", "", "", 0, "unknown", 0, 0, 0, Times(), None, ())
+    story = Story(tag, "", "", "", "", 0, "unknown", 0, 0, 0, Times(), None, 0, 0, ())
     for entry in entries:
         story = _with(story, entry)
     return story if story.steps else None
@@ -132,7 +146,7 @@ def _with(story: Story, entry: Entry) -> Story:  # noqa: C901, PLR0912, PLR0915 
             text = f"{body.side.value} {body.quantity} {body.instrument} {body.kind.value.lower()}: {body.reason}"
         case ApprovedIntent():
             time, times = body.approved_time, replace(times, approved=body.approved_time)
-            story = _of_intent(story, body.intent, "approved")
+            story = replace(_of_intent(story, body.intent, "approved"), bid=body.bid, ask=body.ask)
             text = f"margin {rupees(body.margin_held)} held, risk epoch {body.risk_epoch}"
         case Denied():
             time = body.decided_time
@@ -143,7 +157,7 @@ def _with(story: Story, entry: Entry) -> Story:  # noqa: C901, PLR0912, PLR0915 
             story, text = replace(story, state="voided"), body.why
         case IntentAccepted():
             time, times = body.time, replace(times, decided=body.intent.decided_time, journaled=body.time)
-            story = _of_intent(story, body.intent, "intent")
+            story = replace(_of_intent(story, body.intent, "intent"), bid=body.bid, ask=body.ask)
             text = f"{body.order.side.value} {body.order.quantity} {body.order.exchange}:{body.order.symbol}"
         case IntentExpired():
             time, times = body.time, replace(times, closed=body.time)
@@ -171,6 +185,8 @@ def _with(story: Story, entry: Entry) -> Story:  # noqa: C901, PLR0912, PLR0915 
             time = body.time
             text = f"{body.who} says {f'order {body.order_id}' if body.order_id else 'absent'}: {body.why}"
         case FillSeen():
+            if body.event_time:
+                times = replace(times, exchange=min(times.exchange or body.event_time, body.event_time))
             time, text = body.time, f"{body.filled} filled, {body.status.value.lower()}"
         case TradeBooked():
             time = body.event_time

@@ -158,6 +158,9 @@ def _accepted(
         risk_epoch=approved.risk_epoch,
         margin_held=-(-approved.margin_held * intent.quantity // approved.intent.quantity),
         time=now,
+        approved_time=approved.approved_time,
+        bid=approved.bid,
+        ask=approved.ask,
     )
 
 

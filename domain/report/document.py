@@ -8,12 +8,14 @@ that want to add them up. Times are ISO 8601 with the IST offset.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Final
 
 import msgspec
 
 from domain.messages.control import PositionView
 from domain.messages.journal import TradeBooked
+from domain.quality import STATIONS, together
 from domain.report.books import TOTAL, Difference, ExchangeBooks
 from domain.report.eod import EXTERNAL, DayEvent, EodReport, StrategyRow
 from domain.report.orders import OrderRow
@@ -49,6 +51,7 @@ def document(report: EodReport) -> dict[str, Value]:
         "charge_components": _amounts(report.charge_components),
         "turnover": _money(report.turnover),
         "slippage": _money(report.slippage),
+        "execution": _execution(report),
         "drawdown_max": _money(report.drawdown_max),
         "round_trips": report.round_trips,
         "orders": report.orders,
@@ -145,6 +148,9 @@ def _order(row: OrderRow) -> dict[str, Value]:
         "value": _money(row.value),
         "reference_price": _money(row.reference),
         "slippage": _money(row.slippage),
+        "slippage_bps": _points(row.quality.slippage_bps),
+        "arrival_bps": _points(row.quality.arrival_bps),
+        "times": {name: _moment(getattr(row.quality, name)) for name in STATIONS},
         "state": row.state.name.lower(),
         "reason": row.reason,
         "text": row.text,
@@ -180,6 +186,31 @@ def _amounts(amounts: Iterable[tuple[str, E4]]) -> dict[str, Value]:
 
 def _money(amount: E4) -> msgspec.Raw:
     return msgspec.Raw(rupees(amount).encode())
+
+
+def _execution(report: EodReport) -> dict[str, Value]:
+    """Market milliseconds; in the sandbox they run with its clock."""
+    all_of_it = together(row.quality for row in report.order_list)
+    return {
+        "orders_filled": all_of_it.filled,
+        "slippage_bps": _points(all_of_it.slippage_bps),
+        "arrival_bps": _points(all_of_it.arrival_bps),
+        "decided_to_sent_ms": _milliseconds(all_of_it.decided_to_sent),
+        "sent_to_acknowledged_ms": _milliseconds(all_of_it.sent_to_acknowledged),
+        "decided_to_filled_ms": _milliseconds(all_of_it.decided_to_filled),
+    }
+
+
+def _milliseconds(span: Nanos | None) -> Value:
+    return None if span is None else span // 1_000_000
+
+
+def _points(bps: Fraction | None) -> Value:
+    return None if bps is None else msgspec.Raw(f"{float(bps):.4f}".encode())
+
+
+def _moment(instant: Nanos) -> str | None:
+    return ist(instant).isoformat(timespec="milliseconds") if instant else None
 
 
 def _time(instant: Nanos) -> str:

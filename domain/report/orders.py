@@ -17,6 +17,7 @@ from domain.messages.journal import (
 )
 from domain.messages.orders import OrderIntent
 from domain.orders.transitions import fold, tag_of
+from domain.quality import Quality, follow
 from domain.values import E4, Nanos, Side
 
 
@@ -26,6 +27,7 @@ class OrderRow(Struct, frozen=True):
     filled, value  booked quantity, and its value (sum of quantity times price, without contract multipliers)
     reference      the price the decision was made at
     slippage       what the fills cost beyond that price; negative where they were better
+    quality        when each station was reached, and slippage in 1/100 percent
     """
 
     tag: str
@@ -42,6 +44,7 @@ class OrderRow(Struct, frozen=True):
     state: OrderState
     reason: str
     text: str
+    quality: Quality
 
 
 class OrderFacts:
@@ -57,6 +60,7 @@ class OrderFacts:
         self.day_seq = 0
         """The seq of the record that opened the day: folding from here on gives the same facts again."""
         self._records: dict[str, OrderRecord] = {}
+        self._qualities: dict[str, Quality] = {}
         self._trades: list[TradeBooked] = []
 
     def apply(self, record: JournalRecord) -> bool:
@@ -97,7 +101,18 @@ class OrderFacts:
         trades: dict[str, list[TradeBooked]] = defaultdict(list)
         for trade in self._trades:
             trades[trade.tag].append(trade)
-        return tuple(_row(record, trades.get(record.tag, [])) for record in self._records.values())
+        return tuple(
+            _row(record, trades.get(record.tag, []), self._quality(record)) for record in self._records.values()
+        )
+
+    def qualities(self, strategy: str | None = None) -> tuple[Quality, ...]:
+        """How each order was carried out, of one strategy or of all."""
+        mine = (each for each in self._records.values() if strategy in (None, each.intent.strategy))
+        return tuple(self._quality(record) for record in mine)
+
+    def _quality(self, record: OrderRecord) -> Quality:
+        found = self._qualities.get(record.tag)
+        return Quality(record.order.side, record.intent.reference_price) if found is None else found
 
     def slippage(self, strategy: str | None = None) -> E4:
         """What fills cost beyond the prices decided at, of one strategy or of all."""
@@ -111,6 +126,7 @@ class OrderFacts:
         if isinstance(event, DayOpened):
             if event.day != self.day:
                 self.day, self.day_seq, self._records, self._trades = event.day, seq, {}, []
+                self._qualities = {}
             return
         if isinstance(event, TradeBooked):
             self._trades.append(event)
@@ -119,6 +135,9 @@ class OrderFacts:
             folded = fold(self._records.get(tag), event)
             if folded is not None:
                 self._records[tag] = folded
+            quality = follow(self._qualities.get(tag), event)
+            if quality is not None:
+                self._qualities[tag] = quality
 
 
 def _opens(event: JournalEvent) -> bool:
@@ -126,7 +145,7 @@ def _opens(event: JournalEvent) -> bool:
     return isinstance(event, IntentAccepted)
 
 
-def _row(record: OrderRecord, trades: list[TradeBooked]) -> OrderRow:
+def _row(record: OrderRecord, trades: list[TradeBooked], quality: Quality) -> OrderRow:
     intent = record.intent
     return OrderRow(
         tag=record.tag,
@@ -143,6 +162,7 @@ def _row(record: OrderRecord, trades: list[TradeBooked]) -> OrderRow:
         state=record.state,
         reason=intent.reason,
         text=record.text,
+        quality=quality,
     )
 
 

@@ -37,11 +37,11 @@ def a_life(intent_id: str = "ma:1", order_id: str = ORDER_ID) -> Iterator[Told |
     intent, tag, half = an_intent(intent_id), tag_for(intent_id), SECOND // 2
     yield intent
     yield ApprovedIntent(intent, risk_epoch=1, margin_held=e4("3000"), approved_time=NOW + half)
-    yield replace(an_accepted(intent), time=NOW + 2 * half)
+    yield replace(an_accepted(intent), time=NOW + 2 * half, bid=e4("1499.95"), ask=e4("1500.05"))
     yield SendingClaimed(tag, NOW + 3 * half)
     yield OrderPosted(tag, Accepted(order_id), 2, 5_000_000, 47_000_000, NOW + 4 * half)
     yield OrderAcknowledged(tag, order_id, "ma", NOW + 5 * half)
-    yield FillSeen(tag, order_id, "ma", 10, BrokerStatus.COMPLETE, NOW + 6 * half)
+    yield FillSeen(tag, order_id, "ma", 10, BrokerStatus.COMPLETE, NOW + 6 * half, event_time=NOW + 6 * half)
     for number, quantity, price in ((1, 4, "1500.50"), (2, 6, "1501")):
         yield TradeBooked(
             f"t{number}", order_id, tag, "ma", intent.token, intent.instrument, intent.side, intent.product,

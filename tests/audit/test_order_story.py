@@ -40,7 +40,8 @@ def test_a_filled_order_from_decision_to_close() -> None:
     assert (story.filled, story.value) == (10, 4 * e4("1500.50") + 6 * e4("1501"))
     half = SECOND // 2
     times = [None if at is None else (at - NOW) // half for at in msgspec.structs.astuple(story.times)]
-    assert times == [0, 1, 2, 3, 4, 5, 6, 7, 10]
+    assert times == [0, 1, 2, 3, 4, 5, 6, 6, 7, 10]
+    assert story.arrival_bps == (Fraction(story.value, 10) - e4("1500")) * 10_000 / e4("1500")
     assert story.request_ns == 42_000_000
     assert [step.kind for step in story.steps] == [
         "strategy.decided", "risk.approved", "order.intent", "order.sending", "order.posted", "order.acknowledged",
