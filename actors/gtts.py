@@ -12,6 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from actors.desk import Desk
+from actors.trades import ANSWER_PATIENCE_SECONDS
 from domain.errors import DuplicateIntent, JournalUnavailable, StaleApproval
 from domain.messages.broker import BrokerOrder, Rejected, Unresolved
 from domain.messages.gtt import (
@@ -43,7 +44,6 @@ READ_SECONDS: Final = 10.0
 OPEN_SECONDS: Final = 2.0
 """And while one is unresolved, being changed or deleted, or an order without a tag has appeared."""
 
-ANSWER_PATIENCE_SECONDS: Final = 100.0
 SEND_DEADLINE_SECONDS: Final = 15.0
 
 

@@ -7,7 +7,6 @@ and look where an answer is missing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from msgspec import Struct
 
@@ -15,10 +14,12 @@ from actors.by_hand import ByHand, Hands
 from actors.changing import Changing
 from actors.desk import Desk
 from actors.gtts import Gtts
-from actors.routes import GATEWAY_EXIT, Routes, gateway_entry
+from actors.placing import Placing
+from actors.routes import Routes
 from actors.runtime import Actor, Context
-from domain.errors import DuplicateIntent, IllegalTransition, JournalUnavailable, StaleApproval
-from domain.messages.broker import BrokerOrder, BrokerTrade, NotSent
+from actors.trades import ANSWER_PATIENCE_SECONDS, Trades
+from domain.errors import DuplicateIntent, IllegalTransition, JournalUnavailable
+from domain.messages.broker import BrokerOrder, NotSent
 from domain.messages.control import Alert, Report, TradingState, TradingStateChanged
 from domain.messages.gtt import (
     ApprovedGtt,
@@ -30,13 +31,11 @@ from domain.messages.gtt import (
 )
 from domain.messages.journal import (
     IntentAccepted,
-    IntentExpired,
     JournalAdvanced,
     JournalEvent,
     JournalRecord,
     OrderQuarantined,
     OrderRecord,
-    OrderRejected,
     OrderState,
 )
 from domain.messages.market import FeedConnected
@@ -48,30 +47,24 @@ from domain.messages.orders import (
     CancelIntent,
     CancelOpenOrders,
     CancelPosted,
-    IntentVoided,
     ModifyPosted,
     OrderBookRead,
     OrderPosted,
     OrderUpdateReceived,
     ReadAccount,
     ReadOrderBook,
-    ReadTrades,
-    SubmitOrder,
     TradesRead,
 )
 from domain.messages.plans import KeepPlan
 from domain.messages.reconcile import DifferencesTaken, JournalDifferences, UpdateHeard
 from domain.orders.account import day_opening
 from domain.orders.changing import after_restart_modify, with_replacement
-from domain.orders.placing import PlacingSettings, accepted, adopted_stop, is_slice_last, siblings
+from domain.orders.placing import PlacingSettings, adopted_stop
 from domain.orders.telling import EVENT_NAMES, log_keys
-from domain.orders.updates import after_post, after_restart, after_trades, after_update, needs_trades, order_ids
-from domain.orders.watch import overdue_intents, overdue_sends, stuck_market_orders
+from domain.orders.updates import after_post, after_restart, after_update, needs_trades
+from domain.orders.watch import stuck_market_orders
 from domain.ports import Clock, Journal
 from domain.values import SECOND, Instrument, Nanos, ist
-
-ANSWER_PATIENCE_SECONDS: Final = 100.0
-"""A read without an answer for so long was lost with its worker (which is given up on after two of its deadlines)."""
 
 
 class OrderSettings(Struct, frozen=True):
@@ -121,27 +114,22 @@ class OrderSupervisor(Actor):
         self._journal = journal
         self._clock = clock
         self._settings = settings
-        self._placing = PlacingSettings(
-            market_protection=settings.market_protection,
-            market_as_limit=settings.market_as_limit,
-            instruments=settings.instruments,
-        )
-        self._next_worker = 0
         # Numbers of its own for each life: an answer to a former one's question is no answer to this one's.
         self._request = context.incarnation * 1_000_000
         self._account_request = 0
         self._book_awaited_until: Nanos = 0
         self._book_due: Nanos = 0
-        self._trades_due: dict[str, Nanos] = {}
-        self._sent_mono: dict[str, Nanos] = {}
         self._reconciled = False
         self._account_read = False
         self._day = ""
         desk = Desk(context, routes, journal, clock, self._commit, self._alert, self._read_book_soon)
         quarantine = int(settings.quarantine_seconds * SECOND)
+        how = PlacingSettings(settings.market_protection, settings.market_as_limit, settings.instruments)
+        self._placing = Placing(desk, how, settings.entry_workers, settings.send_deadline_seconds, self._tell)
+        self._trades = Trades(desk, settings.trades_retry_seconds, self._conclude)
         self._changing = Changing(desk, quarantine)
         self._gtts = Gtts(desk, quarantine, self._tell)
-        hands = Hands(self._commit, self._changing.cancel, self._expire, self._read_book_at_once, self._updated)
+        hands = Hands(self._commit, self._changing.cancel, self._placing.expire, self._read_book_at_once, self._updated)
         self._by_hand = ByHand(context, routes, journal, clock, quarantine, hands)
 
     def started(self) -> None:
@@ -150,10 +138,10 @@ class OrderSupervisor(Actor):
         for record in self._journal.open_records():
             if self.context.incarnation == 1:
                 if not self._commit([*after_restart(record, now), *after_restart_modify(record, now)]):
-                    self._sent_mono[record.tag] = 0  # overdue: concluded as soon as the disk allows
+                    self._placing.may_be_out(record.tag, 0)  # overdue: concluded as soon as the disk allows
             else:
                 # The workers live on: one of them may hold this order, and its outcome is still to come.
-                self._sent_mono[record.tag] = mono
+                self._placing.may_be_out(record.tag, mono)
         self._gtts.started()
         # What an earlier incarnation committed but did not live to tell is read from the journal by its readers.
         self._routes.publish(self.context, JournalAdvanced(seq=self._journal.last_seq()))
@@ -164,7 +152,7 @@ class OrderSupervisor(Actor):
         """Commands, facts from the broker, and the own timers."""
         match message:
             case ApprovedIntent():
-                self._accept(message)
+                self._placing.accept(message)
             case OrderPosted():
                 self._posted(message)
             case OrderUpdateReceived(order=order):
@@ -172,7 +160,7 @@ class OrderSupervisor(Actor):
                 self._routes.note(self.context, message)
                 self._updated(order, "update" if message.source == "socket" else message.source)
             case TradesRead():
-                self._trades_read(message)
+                self._trades.read(message)
             case OrderBookRead():
                 self._book_read(message)
             case AccountRead():
@@ -208,53 +196,6 @@ class OrderSupervisor(Actor):
                 self._read_account()
         return None
 
-    # -- from an approval to a worker ------------------------------------------------------------------------------
-
-    def _accept(self, approved: ApprovedIntent) -> None:
-        intent, now = approved.intent, self._clock.now_ns()
-        try:
-            orders = accepted(approved, self._placing, now)
-        except ValueError as error:
-            self._void(intent.intent_id, intent.strategy, str(error), "order.no_limit_price")
-            return
-        try:
-            self._tell(self._journal.commit(orders, risk_epoch=approved.risk_epoch))
-        except DuplicateIntent as error:
-            self.context.log("info", "order.duplicate_intent", intent=intent.intent_id, why=str(error))
-            return
-        except StaleApproval as error:
-            why = str(error)
-            self._commit(
-                [IntentExpired(tag="", intent_id=intent.intent_id, strategy=intent.strategy, why=why, time=now)]
-            )
-            return
-        except JournalUnavailable as error:
-            self._void(intent.intent_id, intent.strategy, str(error), "journal.unavailable")
-            return
-        for each in reversed(orders):
-            self._submit(each)
-
-    def _submit(self, accepted: IntentAccepted) -> None:
-        intent = accepted.intent
-        submit = SubmitOrder(
-            order=accepted.order,
-            strategy=intent.strategy,
-            reduce_only_proof=intent.reduce_only,
-            valid_until=intent.valid_until,
-        )
-        # Exits have a worker of their own, which never waits behind entries. Slices stay in their order.
-        if intent.reduce_only:
-            self.context.tell(GATEWAY_EXIT, submit)
-        else:
-            self.context.tell(gateway_entry(self._next_worker), submit)
-            if is_slice_last(intent):
-                self._next_worker = (self._next_worker + 1) % self._settings.entry_workers
-        self._sent_mono[accepted.tag] = self.context.runtime.monotonic.now_ns()
-
-    def _void(self, intent_id: str, strategy: str, why: str, alert: str) -> None:
-        self._routes.publish(self.context, IntentVoided(intent_id=intent_id, strategy=strategy, why=why))
-        self._alert(alert, why)
-
     # -- facts -----------------------------------------------------------------------------------------------------
 
     def _posted(self, posted: OrderPosted) -> None:
@@ -267,8 +208,7 @@ class OrderSupervisor(Actor):
             # A refusal is told this once and stands in no order book: keep it until it can be made durable.
             self.context.after(1.0, posted)
             return
-        self._sent_mono.pop(posted.tag, None)
-        self._stop_slices(events)
+        self._placing.heard(posted.tag, events)
         self.context.log(
             "debug" if not isinstance(posted.outcome, NotSent) else "info",
             "order.posted",
@@ -296,7 +236,7 @@ class OrderSupervisor(Actor):
             return
         after = self._journal.record(record.tag)
         if after is not None and needs_trades(after):
-            self._want_trades((after,))
+            self._trades.want((after,))
 
     def _conclude(self, record: OrderRecord, events: Sequence[JournalEvent]) -> None:
         """Commit what an update or a trade proves, and go on where it ends an order that others wait for."""
@@ -305,20 +245,8 @@ class OrderSupervisor(Actor):
             return
         for event in events:
             if isinstance(event, IntentAccepted):
-                self._submit(event)
-        self._stop_slices(events)
-
-    def _stop_slices(self, events: Sequence[JournalEvent]) -> None:
-        """An entry whose slice was refused or is unresolved goes no further: its other slices would fare no better."""
-        for event in events:
-            if not isinstance(event, OrderRejected | OrderQuarantined):
-                continue
-            record = self._journal.record(event.tag)
-            if record is None or not record.intent.slice_of or record.intent.reduce_only:
-                continue
-            for other in siblings(record, tuple(self._journal.open_records())):
-                if other.state is OrderState.INTENT:
-                    self._expire(other, self._clock.now_ns(), f"slice {event.tag} of it was not taken")
+                self._placing.submit(event)
+        self._placing.stop_slices(events)
 
     def _adopted(self, row: BrokerOrder) -> OrderRecord | None:
         """The stop of a cover order of ours, which the broker made."""
@@ -337,36 +265,6 @@ class OrderSupervisor(Actor):
             if record is not None and record.order.side is row.side and record.order.symbol == row.symbol:
                 return record
         return None
-
-    def _trades_read(self, read: TradesRead) -> None:
-        if read.error:
-            self.context.log("warning", "order.trades_unread", why=read.error)
-        self._book_trades(read.trades)
-        again = self._mono_after(self._settings.trades_retry_seconds)
-        for order_id in read.order_ids:
-            record = self._journal.record_of(order_id)
-            if record is not None and needs_trades(record):
-                self._trades_due[order_id] = again
-            else:
-                self._trades_due.pop(order_id, None)
-
-    def _book_trades(self, trades: Sequence[BrokerTrade]) -> None:
-        by_order: dict[str, list[BrokerTrade]] = {}
-        for trade in trades:
-            by_order.setdefault(trade.order_id, []).append(trade)
-        now = self._clock.now_ns()
-        for order_id, of_order in by_order.items():
-            record = self._journal.record_of(order_id)
-            if record is not None:
-                booked = self._journal.trade_ids(record.tag)
-                self._conclude(record, after_trades(record, of_order, booked, now))
-
-    def _want_trades(self, records: Sequence[OrderRecord]) -> None:
-        wanted = tuple(each for record in records for each in order_ids(record) if each not in self._trades_due)
-        if not wanted:
-            return
-        self._trades_due.update(dict.fromkeys(wanted, self._mono_after(ANSWER_PATIENCE_SECONDS)))
-        self._routes.publish(self.context, ReadTrades(order_ids=wanted))
 
     # -- reconciliation --------------------------------------------------------------------------------------------
 
@@ -395,7 +293,7 @@ class OrderSupervisor(Actor):
             return
         for row in read.orders:
             self._updated(row, "order book", read.request)
-        self._book_trades(read.trades)
+        self._trades.book(read.trades)
         self._by_hand.judge(read)
         if self._unresolved():
             self._read_book_soon(self._settings.unresolved_poll_seconds)
@@ -440,45 +338,14 @@ class OrderSupervisor(Actor):
         mono, now = self.context.runtime.monotonic.now_ns(), self._clock.now_ns()
         if mono >= self._book_due:
             self._read_book()
-        due = [order_id for order_id, at in self._trades_due.items() if at <= mono]
-        for order_id in due:
-            del self._trades_due[order_id]
-        self._want_trades([r for r in map(self._journal.record_of, due) if r is not None and needs_trades(r)])
+        self._trades.look()
         open_records = self._journal.open_records()
-        for record in overdue_intents(open_records, now):
-            self._expire(record, now, "not sent while the decision was valid")
-        deadline = mono - int(self._settings.send_deadline_seconds * SECOND)
-        for record in overdue_sends(open_records, self._sent_mono, deadline):
-            self._quarantine(record, now)
+        self._placing.look(open_records)
         patience = int(self._settings.market_order_patience_seconds * SECOND)
         for record in stuck_market_orders(open_records, now - patience):
             self._changing.cancel(record, "a market order was left unfilled")
         self._changing.look(open_records)
         self._gtts.look()
-
-    def _expire(self, record: OrderRecord, now: Nanos, why: str) -> None:
-        """Where the journal takes this, the intent can no longer be claimed; where it was claimed, this is refused."""
-        intent = record.intent
-        expired = IntentExpired(
-            tag=record.tag,
-            intent_id=intent.intent_id,
-            strategy=intent.strategy,
-            why=why,
-            time=now,
-            # A worker may claim it while this waits for the disk: then it is on its way to the broker.
-            was=OrderState.INTENT,
-        )
-        self._commit([expired])
-        after = self._journal.record(record.tag)
-        if after is None or after.state is not OrderState.SENDING:
-            self._sent_mono.pop(record.tag, None)
-
-    def _quarantine(self, record: OrderRecord, now: Nanos) -> None:
-        text = "no outcome of the request became known"
-        if self._commit([OrderQuarantined(tag=record.tag, strategy=record.intent.strategy, text=text, time=now)]):
-            # Only then: on a full disk it stays overdue, and is tried again.
-            self._sent_mono.pop(record.tag, None)
-        self._read_book_soon(0.0)
 
     def _cancel_open(self, command: CancelOpenOrders) -> None:
         for record in self._journal.open_records():

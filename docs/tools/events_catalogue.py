@@ -136,6 +136,7 @@ WORDS: Final[dict[str, Words]] = {
     "reconcile.account_unread": Words("The broker's books could not be read; it is tried again."),
     "strategy.started": Words("A strategy's life began, with what the journal says it holds."),
     "strategy.decided": Words("A decision, on its way to the risk gate."),
+    "strategy.asked": Words("A change, a cancel or a trigger was asked for."),
     "strategy.denied": Words("The risk gate refused it."),
     "strategy.voided": Words("It was approved and could not be journaled.", "Look at the disk."),
     "strategy.squared_off": Words("It decides nothing more in these instruments today."),

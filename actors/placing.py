@@ -1,0 +1,151 @@
+"""The order supervisor's part for orders on their way: an approval becomes orders, each goes to a worker once, or ends.
+
+The thinking is in domain/orders/placing. What is handed out and not heard of again is quarantined after its deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from actors.desk import Desk
+from actors.routes import GATEWAY_EXIT, gateway_entry
+from domain.errors import DuplicateIntent, JournalUnavailable, StaleApproval
+from domain.messages.journal import (
+    IntentAccepted,
+    IntentExpired,
+    JournalEvent,
+    JournalRecord,
+    OrderQuarantined,
+    OrderRecord,
+    OrderRejected,
+    OrderState,
+)
+from domain.messages.orders import ApprovedIntent, IntentVoided, SubmitOrder
+from domain.orders.placing import PlacingSettings, accepted, is_slice_last, siblings
+from domain.orders.watch import overdue_intents, overdue_sends
+from domain.values import Nanos
+
+
+class Placing:
+    """entry_workers   how many workers post entries
+
+    send_deadline_seconds  a claimed order without an outcome for so long (wall) is unresolved
+    tell                   tell records that were committed
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        settings: PlacingSettings,
+        entry_workers: int,
+        send_deadline_seconds: float,
+        tell: Callable[[Sequence[JournalRecord]], None],
+    ) -> None:
+        self._desk = desk
+        self._settings = settings
+        self._entry_workers = entry_workers
+        self._deadline_seconds = send_deadline_seconds
+        self._tell = tell
+        self._next_worker = 0
+        self._sent: dict[str, Nanos] = {}
+
+    def accept(self, approved: ApprovedIntent) -> None:
+        """Commit every order of it at once, then hand them out."""
+        desk, intent, now = self._desk, approved.intent, self._desk.now()
+        try:
+            orders = accepted(approved, self._settings, now)
+        except ValueError as error:
+            self._void(intent.intent_id, intent.strategy, str(error), "order.no_limit_price")
+            return
+        try:
+            self._tell(desk.journal.commit(orders, risk_epoch=approved.risk_epoch))
+        except DuplicateIntent as error:
+            desk.context.log("info", "order.duplicate_intent", intent=intent.intent_id, why=str(error))
+            return
+        except StaleApproval as error:
+            why = str(error)
+            desk.commit(
+                [IntentExpired(tag="", intent_id=intent.intent_id, strategy=intent.strategy, why=why, time=now)]
+            )
+            return
+        except JournalUnavailable as error:
+            self._void(intent.intent_id, intent.strategy, str(error), "journal.unavailable")
+            return
+        for each in reversed(orders):
+            self.submit(each)
+
+    def submit(self, order: IntentAccepted) -> None:
+        """Hand a journaled order to a worker."""
+        intent, context = order.intent, self._desk.context
+        command = SubmitOrder(
+            order=order.order,
+            strategy=intent.strategy,
+            reduce_only_proof=intent.reduce_only,
+            valid_until=intent.valid_until,
+        )
+        # Exits have a worker of their own, which never waits behind entries. Slices stay in their order.
+        if intent.reduce_only:
+            context.tell(GATEWAY_EXIT, command)
+        else:
+            context.tell(gateway_entry(self._next_worker), command)
+            if is_slice_last(intent):
+                self._next_worker = (self._next_worker + 1) % self._entry_workers
+        self._sent[order.tag] = self._desk.mono()
+
+    def heard(self, tag: str, events: Sequence[JournalEvent]) -> None:
+        """A worker said what came of it."""
+        self._sent.pop(tag, None)
+        self.stop_slices(events)
+
+    def may_be_out(self, tag: str, since: Nanos) -> None:
+        """Found at a start: some worker may have had it since (monotonic; 0: it is overdue at once)."""
+        self._sent[tag] = since
+
+    def stop_slices(self, events: Sequence[JournalEvent]) -> None:
+        """An entry whose slice was refused or is unresolved goes no further: its other slices would fare no better."""
+        for event in events:
+            if not isinstance(event, OrderRejected | OrderQuarantined):
+                continue
+            record = self._desk.journal.record(event.tag)
+            if record is None or not record.intent.slice_of or record.intent.reduce_only:
+                continue
+            for other in siblings(record, tuple(self._desk.journal.open_records())):
+                if other.state is OrderState.INTENT:
+                    self.expire(other, self._desk.now(), f"slice {event.tag} of it was not taken")
+
+    def look(self, open_records: Iterable[OrderRecord]) -> None:
+        """End what was not claimed in time; quarantine what was, and was not heard of again."""
+        desk, now = self._desk, self._desk.now()
+        open_records = tuple(open_records)
+        for record in overdue_intents(open_records, now):
+            self.expire(record, now, "not sent while the decision was valid")
+        for record in overdue_sends(open_records, self._sent, desk.mono(-self._deadline_seconds)):
+            text = "no outcome of the request became known"
+            event = OrderQuarantined(tag=record.tag, strategy=record.intent.strategy, text=text, time=now)
+            if desk.commit([event]):
+                # Only then: on a full disk it stays overdue, and is tried again.
+                self._sent.pop(record.tag, None)
+                self.stop_slices([event])
+            desk.read_book_soon(0.0)
+
+    def expire(self, record: OrderRecord, now: Nanos, why: str) -> None:
+        """Where the journal takes this, the intent can no longer be claimed; where it was claimed, this is refused."""
+        intent = record.intent
+        expired = IntentExpired(
+            tag=record.tag,
+            intent_id=intent.intent_id,
+            strategy=intent.strategy,
+            why=why,
+            time=now,
+            # A worker may claim it while this waits for the disk: then it is on its way to the broker.
+            was=OrderState.INTENT,
+        )
+        self._desk.commit([expired])
+        after = self._desk.journal.record(record.tag)
+        if after is None or after.state is not OrderState.SENDING:
+            self._sent.pop(record.tag, None)
+
+    def _void(self, intent_id: str, strategy: str, why: str, alert: str) -> None:
+        voided = IntentVoided(intent_id=intent_id, strategy=strategy, why=why)
+        self._desk.routes.publish(self._desk.context, voided)
+        self._desk.alert(alert, why)
