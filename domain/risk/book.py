@@ -410,6 +410,7 @@ class RiskBook:
         order = self._by_tag(asked.tag)
         if order is not None:
             self._orders[order.intent_id] = msgspec.structs.replace(order, modifications=asked.number)
+            self._counts.changed(asked.strategy, asked.time)
 
     def _modified(self, modified: OrderModified) -> None:
         order = self._by_tag(modified.tag)

@@ -43,8 +43,12 @@ class OrderCounts:
         self.today = {}
 
     def made(self, strategy: str, time: Nanos) -> None:
-        """One order, or one change of one."""
+        """One order."""
         self.today[strategy] = self.today.get(strategy, 0) + 1
+        self.changed(strategy, time)
+
+    def changed(self, strategy: str, time: Nanos) -> None:
+        """One request more by its second and its minute: the broker counts changes of orders with orders."""
         newest = max([time, *(other for other, _ in self.recent[-1:])])
         self.recent = sorted(each for each in [*self.recent, (time, strategy)] if each[0] > newest - MINUTE)
 

@@ -143,6 +143,8 @@ def accepted(intent: OrderIntent, tag: str, margin: int = 0, time: Nanos = NOW) 
         quantity=intent.quantity,
         product=intent.product,
         kind=intent.kind,
+        price=intent.price,
+        trigger_price=intent.trigger_price,
     )
     return IntentAccepted(tag=tag, intent=intent, order=order, risk_epoch=1, margin_held=margin, time=time)
 

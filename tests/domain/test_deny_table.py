@@ -33,7 +33,7 @@ def test_denied_just_beyond_and_allowed_just_within(reason: DenyReason, beyond: 
 
 
 def test_every_reason_has_a_row_and_a_check_in_the_order_of_the_enumeration() -> None:
-    of_modifications = [R.NO_OPEN_ORDER, R.MODIFICATIONS]  # test_modifications.py has their rows
+    of_modifications = [R.NO_OPEN_ORDER, R.MODIFICATIONS]  # test_deny_modifications.py has their rows
 
     assert {row[0] for row in TABLE} == set(DenyReason) - set(of_modifications)
     assert [reason for reason, _ in CHECKS] + of_modifications == list(DenyReason)

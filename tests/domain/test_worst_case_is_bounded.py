@@ -5,19 +5,25 @@ however what it approved turns out.
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
 
+from domain.messages.broker import Change
 from domain.messages.journal import (
     IntentExpired,
     JournalEvent,
     OrderAcknowledged,
     OrderClosed,
     OrderQuarantined,
+    OrderRecord,
     OrderRejected,
     OrderState,
+    SendingClaimed,
 )
-from domain.messages.orders import Denied, OrderIntent
+from domain.messages.orders import Denied, ModifyIntent, OrderIntent
+from domain.orders.transitions import fold
 from domain.risk import Approval, RiskBook, check
-from domain.values import RUPEE, Product, Side
+from domain.risk.changes import check_change
+from domain.values import RUPEE, SECOND, OrderKind, Product, Side
 from tests.domain.builders import (
     INFY,
     INSTRUMENTS,
@@ -40,6 +46,17 @@ LIMITS = some_limits(
     max_position_quantity=100,
     max_position_value_per_instrument=90_000 * RUPEE,
     gross_exposure_max=150_000 * RUPEE,
+    underlying_exposure_max=85_000 * RUPEE,
+    strategy_exposure_max=100_000 * RUPEE,
+    product_exposure_max=145_000 * RUPEE,
+    segment_exposure_max=140_000 * RUPEE,
+    net_exposure_max=70_000 * RUPEE,
+    concentration_max_percent=140,
+    open_orders_per_instrument=4,
+    open_orders_per_strategy=5,
+    open_orders=7,
+    strategy_orders_per_day=9,
+    trades_per_day=6,
     orders_per_day=12,
     margin_percent_mis=40,
 )
@@ -55,6 +72,9 @@ class Market(RuleBasedStateMachine):
         self.entries = 0
         self.live: dict[str, tuple[OrderIntent, int, int]] = {}  # tag: intent, truly filled, booked
         self.truth: dict[tuple[str, int], int] = {}
+        self.made = {"s1": 0, "s2": 0}
+        self.changed = False
+        self.records: dict[str, OrderRecord] = {}
 
     def tell(self, *events: JournalEvent) -> None:
         self.book.apply_all(journal(*events, after=self.book.seq))
@@ -71,10 +91,18 @@ class Market(RuleBasedStateMachine):
         side=st.sampled_from(Side),
         quantity=st.integers(1, 70),
         reduce_only=st.booleans(),
+        limit=st.booleans(),
         reaches_journal=st.sampled_from([True, True, True, False]),
     )
     def decide(
-        self, strategy: str, instrument: object, side: Side, quantity: int, reduce_only: bool, reaches_journal: bool
+        self,
+        strategy: str,
+        instrument: object,
+        side: Side,
+        quantity: int,
+        reduce_only: bool,
+        limit: bool,
+        reaches_journal: bool,
     ) -> None:
         assert isinstance(instrument, type(INFY))
         self.count += 1
@@ -87,6 +115,8 @@ class Market(RuleBasedStateMachine):
             quantity=quantity,
             reduce_only=reduce_only,
             reference_price=PRICES[instrument.token],
+            kind=OrderKind.LIMIT if limit else OrderKind.MARKET,
+            price=PRICES[instrument.token] if limit else 0,
         )
         facts = some_facts(instrument=instrument, price=PRICES[instrument.token], available_cash=FUNDS)
         verdict = check(intent, self.book, LIMITS, facts)
@@ -99,6 +129,12 @@ class Market(RuleBasedStateMachine):
             tag = f"tag{self.count}"
             self.tell(accepted(intent, tag, verdict.margin))
             self.live[tag] = intent, 0, 0
+            record = fold(None, accepted(intent, tag, verdict.margin))
+            for step in (SendingClaimed(tag, NOW), OrderAcknowledged(tag, f"o-{tag}", strategy, NOW)):
+                record = fold(record, step)
+            assert record is not None
+            self.records[tag] = record
+            self.made[strategy] += not reduce_only
         else:
             self.tell(IntentExpired("", intent.intent_id, strategy, "stale approval", NOW))
             self.entries -= not reduce_only
@@ -194,8 +230,8 @@ class Market(RuleBasedStateMachine):
                 self.book.position(strategy, token, Product.MIS) == self.truth.get((strategy, token), 0)
                 for strategy in ("s1", "s2")
             )
-            # A fill that the book has not heard of narrows what is possible: the book stays on the careful side.
-            if told:
+            # A fill or a change that the book has not heard of narrows what is possible: it stays on the careful side.
+            if told and not self.changed:
                 assert self.could_reach(token) == self.book.worst_case(token)
             else:
                 assert self.could_reach(token) <= self.book.worst_case(token)
@@ -211,6 +247,63 @@ class Market(RuleBasedStateMachine):
         assert gross <= LIMITS.gross_exposure_max
         assert self.book.margin_used(LIMITS) <= FUNDS
         assert self.entries <= LIMITS.orders_per_day
+
+    def reach(self, strategy: str, token: int) -> tuple[int, int]:
+        """The lowest and the highest position of a line, if of all that is open any part fills."""
+        position = self.truth.get((strategy, token), 0)
+        mine = [(i, f) for i, f, _ in self.live.values() if (i.strategy, i.token) == (strategy, token)]
+        return (
+            position - sum(i.quantity - f for i, f in mine if i.side is Side.SELL),
+            position + sum(i.quantity - f for i, f in mine if i.side is Side.BUY),
+        )
+
+    @invariant()
+    def no_other_limit_on_exposure_can_be_exceeded(self) -> None:
+        ends = {(s, t): self.reach(s, t) for s in ("s1", "s2") for t in PRICES}
+        worth = {line: max(map(abs, reach)) * PRICES[line[1]] for line, reach in ends.items()}
+        for strategy in ("s1", "s2"):
+            assert sum(each for line, each in worth.items() if line[0] == strategy) <= LIMITS.strategy_exposure_max
+        for token in PRICES:
+            of_one = sum(each for line, each in worth.items() if line[1] == token)
+            assert of_one <= LIMITS.underlying_exposure_max
+            assert of_one * 100 <= LIMITS.concentration_max_percent * FUNDS
+        assert sum(worth.values()) <= min(LIMITS.product_exposure_max, LIMITS.segment_exposure_max)
+        low = sum(reach[0] * PRICES[line[1]] for line, reach in ends.items())
+        high = sum(reach[1] * PRICES[line[1]] for line, reach in ends.items())
+        assert max(-low, high) <= LIMITS.net_exposure_max
+
+    @invariant()
+    def no_limit_on_counts_can_be_exceeded(self) -> None:
+        entries = [intent for intent, _, _ in self.live.values() if not intent.reduce_only]
+        assert len(entries) <= LIMITS.open_orders
+        for strategy in ("s1", "s2"):
+            assert sum(each.strategy == strategy for each in entries) <= LIMITS.open_orders_per_strategy
+            assert self.made[strategy] <= LIMITS.strategy_orders_per_day
+        for token in PRICES:
+            assert sum(each.token == token for each in entries) <= LIMITS.open_orders_per_instrument
+
+    @rule(data=st.data(), quantity=st.integers(1, 70), price=st.integers(-20, 20))
+    def modify(self, data: st.DataObject, quantity: int, price: int) -> None:
+        """Its terms are changed at the broker, or the change is lost on its way: the larger of both counts."""
+        tag = self.any_tag(data)
+        if tag is None:
+            return
+        intent, filled, booked = self.live[tag]
+        record = self.records[tag]
+        change = Change(quantity=quantity, price=PRICES[intent.token] + price * RUPEE)
+        asked = ModifyIntent(
+            f"m{self.book.seq}", intent.strategy, tag, change, PRICES[intent.token], NOW + SECOND, NOW, NOW
+        )
+        listed = next(each for each in (INFY, SBIN) if each.token == intent.token)
+        facts = some_facts(instrument=listed, price=PRICES[intent.token], available_cash=FUNDS)
+        verdict = check_change(asked, record, self.book, LIMITS, facts)
+        if isinstance(verdict, Denied) or quantity <= filled:
+            return
+        self.changed = True
+        self.book.enlarge(tag, quantity, verdict.approval.margin)
+        if data.draw(st.booleans()):
+            return  # lost: it stays as it was, and we do not know
+        self.live[tag] = replace(intent, quantity=quantity), filled, booked
 
     @invariant()
     def exits_alone_never_turn_a_position(self) -> None:
