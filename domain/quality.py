@@ -108,7 +108,7 @@ def follow(before: Quality | None, event: JournalEvent) -> Quality | None:
 
 
 class Execution(Struct, frozen=True):
-    """Many orders together. bps weighted by what was traded; medians in nanoseconds of market time; None: none known."""
+    """Many orders together. bps weighted by what was traded; medians in nanoseconds of market time. None: not known."""
 
     filled: int
     slippage_bps: Fraction | None

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from domain.messages.journal import TradeBooked
+from domain.orders.tags import tag_for
+from domain.quality import STATIONS, Quality, follow
 from domain.reconcile.names import Policy
 from domain.values import OrderKind
 from tests.reconcile.person import IDLE, QUICK, SECONDS, Plant, a_person
@@ -144,6 +146,21 @@ def test_money_that_came_from_outside_is_named(plant: Plant) -> None:
         assert (difference.subject, difference.ours, difference.theirs) == ("opening cash", "1000000.00", "999000.00")
 
     plant.wait_cleared(difference)
+
+
+def test_every_station_of_a_real_order_is_known(plant: Plant) -> None:
+    assert plant.refuses("pulse_axisbank", "measured") == "approved"
+    tag = tag_for("pulse_axisbank:measured")
+    eventually(lambda: tag not in plant.open_orders(), SECONDS, "filled")
+    quality: Quality | None = None
+    for event in plant.events():
+        if getattr(event, "tag", "") == tag:
+            quality = follow(quality, event)  # type: ignore[arg-type]  # a journal has journal events
+    assert quality is not None
+
+    assert all(getattr(quality, station) for station in STATIONS)
+    assert 0 < quality.bid < quality.ask
+    assert quality.slippage_bps is not None and quality.arrival_bps is not None
 
 
 def held(plant: Plant, strategy: str, instrument: str) -> int:
