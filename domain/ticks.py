@@ -1,7 +1,8 @@
 """A frame of ticks as one structured array of integers: the layout that the feed's decoder fills.
 
 A row per packet, in the order received. Absent fields are 0 (see `mode`). Prices are 1/10,000 rupee, quantities units,
-`last_trade_time` and `exchange_time` seconds since 1970 UTC as the exchange stamps them.
+`last_trade_time` and `exchange_time` seconds since 1970 UTC as the exchange stamps them. A row is a whole number of
+8-byte words (`mode` and `tradable` share one), so that a decoder may fill it word by word.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ MODE_LTP: Final = 0
 MODE_QUOTE: Final = 1
 MODE_FULL: Final = 2
 
-DEPTH_DTYPE: Final = np.dtype([("quantity", "<i8"), ("price", "<i8"), ("orders", "<i4")])
+DEPTH_DTYPE: Final = np.dtype([("quantity", "<i8"), ("price", "<i8"), ("orders", "<i8")])
 TICK_DTYPE: Final = np.dtype(
     [
         ("token", "<i8"),

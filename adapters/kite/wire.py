@@ -46,61 +46,50 @@ class DecodeCounts(Struct):
         return self.unknown_lengths + self.bad_tokens + self.bad_prices + self.bad_times
 
 
-def _wire_dtype(names: str) -> np.dtype[np.void]:
-    return np.dtype([(name, ">u4") for name in names.split()])
+class _Layout(Struct, frozen=True):
+    """A kind of packet: its mode, its 4-byte words, and where each word goes in a row.
+
+    words   into which words of the row the packet's words go, in order; None: nowhere (or handled apart)
+    stamp   which word of the packet is the exchange's time; None where it has none
+    prices  words of the row that hold prices, but for the depth's
+    straight  the packet's words but the token go, one after the other, into the row's words from LAST on
+    """
+
+    mode: int
+    words: tuple[int | None, ...]
+    stamp: int | None
+    prices: tuple[int, ...]
+    straight: bool = True
+    depth: bool = False
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Every word of the row that holds a price."""
+        return _ALL_PRICES[self.prices, self.depth]
 
 
-_QUOTE_FIELDS: Final = (
-    "token last_price last_quantity average_price volume buy_quantity sell_quantity open high low close"
-)
-_DEPTH: Final = np.dtype([("quantity", ">u4"), ("price", ">u4"), ("orders", ">u2"), ("pad", ">u2")])
-_LTP: Final = _wire_dtype("token last_price")
-_INDEX: Final = _wire_dtype("token last_price high low open close change")
-_INDEX_FULL: Final = _wire_dtype("token last_price high low open close change exchange_time")
-_QUOTE: Final = _wire_dtype(_QUOTE_FIELDS)
-_FULL: Final = np.dtype(
-    [
-        *((name, ">u4") for name in f"{_QUOTE_FIELDS} last_trade_time oi oi_high oi_low exchange_time".split()),
-        ("bids", _DEPTH, (5,)),
-        ("asks", _DEPTH, (5,)),
-    ]
-)
+WORDS: Final = TICK_DTYPE.itemsize // 8
+"""A row is so many words of 8 bytes: token, mode and tradable, then the fields in the wire's own order."""
+TOKEN, KIND, LAST = 0, 1, 2
+DEPTH: Final = 17
+_TRADABLE: Final = 1 << 32
+"""`tradable` is the upper half of the word that it shares with `mode`."""
 
+_DAY_PRICES: Final = (2, 4, 8, 9, 10, 11)
 _LAYOUTS: Final = {
-    8: (_LTP, MODE_LTP),
-    28: (_INDEX, MODE_QUOTE),
-    32: (_INDEX_FULL, MODE_FULL),
-    44: (_QUOTE, MODE_QUOTE),
-    184: (_FULL, MODE_FULL),
+    8: _Layout(MODE_LTP, (0, 2), None, (2,)),
+    # Indices: high, low, open, close, where shares have open, high, low, close; then a change that nobody needs.
+    28: _Layout(MODE_QUOTE, (0, 2, 9, 10, 8, 11, None), None, (2, 8, 9, 10, 11), straight=False),
+    32: _Layout(MODE_FULL, (0, 2, 9, 10, 8, 11, None, 16), 7, (2, 8, 9, 10, 11), straight=False),
+    44: _Layout(MODE_QUOTE, (0, *range(2, 12)), None, _DAY_PRICES),
+    184: _Layout(MODE_FULL, (0, *range(2, 47)), 15, _DAY_PRICES, depth=True),
 }
-_FRAMED: Final = {length: np.dtype([("length", ">u2"), ("packet", layout)]) for length, (layout, _) in _LAYOUTS.items()}
-"""A packet with its length before it, for frames of equal packets."""
-
-_PRICES: Final = ("last_price", "average_price", "open", "high", "low", "close")
-_COPIED: Final = (
-    "token",
-    "last_quantity",
-    "volume",
-    "buy_quantity",
-    "sell_quantity",
-    "last_trade_time",
-    "oi",
-    "oi_high",
-    "oi_low",
-    "exchange_time",
-)
-
-_UNPACK_LTP: Final = struct.Struct(">II")
-_UNPACK_INDEX: Final = struct.Struct(">4I")
-_UNPACK_QUOTE: Final = struct.Struct(">9I")
-_UNPACK_TIMES: Final = struct.Struct(">5I")
-_UNPACK_DEPTH: Final = struct.Struct(">" + "IIHxx" * 10)
-_UNPACK_STAMP: Final = struct.Struct(">I")
-
-_Level = tuple[int, int, int]
-_Row = tuple[int | list[_Level], ...]
-
-_NO_DEPTH: Final[list[_Level]] = [(0, 0, 0)] * 5
+_ALL_PRICES: Final = {
+    (each.prices, each.depth): (*each.prices, *(range(DEPTH + 1, WORDS, 3) if each.depth else ()))
+    for each in _LAYOUTS.values()
+}
+_UNPACK: Final = {length: struct.Struct(f">{length // 4}I") for length in _LAYOUTS}
+_PACK_ROW: Final = struct.Struct(f"<{WORDS}q")
 
 
 def decode(payload: bytes, counts: DecodeCounts, now_seconds: int = 0) -> TickRows:
@@ -122,119 +111,153 @@ def decode(payload: bytes, counts: DecodeCounts, now_seconds: int = 0) -> TickRo
     if announced > FEW:
         length = (payload[2] << 8) | payload[3] if size >= 4 else 0
         if length in _LAYOUTS and size == 2 + announced * (2 + length):
-            view = np.frombuffer(payload, _FRAMED[length], announced, 2)
-            if bool((view["length"] == length).all()):
+            # Each packet with its length before it: two bytes that would shift the words, and are cut off.
+            framed = np.frombuffer(payload, np.uint8, size - 2, 2).reshape(announced, 2 + length)
+            if not (framed[:, 0] != length >> 8).any() and not (framed[:, 1] != length & 0xFF).any():
                 counts.packets += announced
-                rows = np.zeros(announced, TICK_DTYPE)
-                good = _fill(rows, np.arange(announced), view["packet"], length, counts, latest)
-                return rows if bool(good.all()) else rows[good]
+                packets = np.ascontiguousarray(framed[:, 2:]).view(">u4")
+                words = np.empty((announced, WORDS), np.int64)
+                good = _fill(words, packets, length, counts, latest)
+                rows = words.view(TICK_DTYPE)[:, 0]
+                return rows if good is None else rows[good]
     spans = _split(payload, announced, counts)
     if len(spans) > FEW:
         return _decode_many(payload, spans, counts, latest)
     return _decode_few(payload, spans, counts, latest)
 
 
-def _split(payload: bytes, announced: int, counts: DecodeCounts) -> list[tuple[int, int]]:
-    """(offset, length) of each whole packet of a known length."""
-    spans = []
-    at, size = 2, len(payload)
-    for _ in range(announced):
-        if at + 2 > size:
+def _split(payload: bytes, announced: int, counts: DecodeCounts) -> list[int]:
+    """Each whole packet of a known length: its offset times 65,536 plus its length. (One integer is a quick array.)"""
+    spans: list[int] = []
+    add, known, at, size = spans.append, _LAYOUTS, 2, len(payload)
+    last_start = size - 2
+    for number in range(announced):
+        length = (payload[at] << 8) | payload[at + 1] if at <= last_start else size
+        start = at + 2
+        at = start + length
+        if at > size:
             counts.truncated_frames += 1
+            counts.packets += number
             break
-        length = (payload[at] << 8) | payload[at + 1]
-        at += 2
-        if at + length > size:
-            counts.truncated_frames += 1
-            break
-        counts.packets += 1
-        if length in _LAYOUTS:
-            spans.append((at, length))
+        if length in known:
+            add(start << 16 | length)
         else:
             counts.unknown_lengths += 1
-        at += length
+    else:
+        counts.packets += announced
     return spans
 
 
 # --- many packets: numpy, a group of equal lengths at a time -------------------------------------------------------
 
 
-def _decode_many(payload: bytes, spans: list[tuple[int, int]], counts: DecodeCounts, latest: int) -> TickRows:
+def _decode_many(payload: bytes, spans: list[int], counts: DecodeCounts, latest: int) -> TickRows:
     offsets_and_lengths = np.array(spans, dtype=np.int64)
-    offsets, lengths = offsets_and_lengths[:, 0], offsets_and_lengths[:, 1]
+    offsets, lengths = offsets_and_lengths >> 16, offsets_and_lengths & 0xFFFF
     content = np.frombuffer(payload, np.uint8)
-    rows = np.zeros(len(spans), TICK_DTYPE)
-    good = np.zeros(len(spans), np.bool_)
-    for length in np.unique(lengths):
+    words = np.empty((len(spans), WORDS), np.int64)
+    all_good, dropped = np.ones(len(spans), np.bool_), False
+    for length in _LAYOUTS:
         places = np.nonzero(lengths == length)[0]
-        layout = _LAYOUTS[int(length)][0]
-        gathered = content[offsets[places][:, None] + np.arange(length)]
-        good[places] = _fill(rows, places, gathered.view(layout)[:, 0], int(length), counts, latest)
-    return rows if bool(good.all()) else rows[good]
+        if not places.size:
+            continue
+        # A view of that many bytes from every offset on: taking some of them copies each in one piece.
+        anywhere = np.ndarray((content.size - length + 1,), f"V{length}", content, strides=(1,))
+        packets = anywhere[offsets[places]].view(">u4").reshape(places.size, -1)
+        group = np.empty((places.size, WORDS), np.int64)
+        good = _fill(group, packets, length, counts, latest)
+        words[places] = group
+        if good is not None:
+            all_good[places], dropped = good, True
+    rows = words.view(TICK_DTYPE)[:, 0]
+    return rows[all_good] if dropped else rows
 
 
 def _fill(
-    rows: TickRows, places: NDArray[np.intp], packets: NDArray[np.void], length: int, counts: DecodeCounts, latest: int
-) -> NDArray[np.bool_]:
-    """Put the packets, all of one length, into their places. Says which of them are good."""
-    layout, mode = _LAYOUTS[length]
-    names = layout.names or ()
-    token = packets["token"].astype(np.int64)
+    words: NDArray[np.int64], packets: NDArray[np.uint32], length: int, counts: DecodeCounts, latest: int
+) -> NDArray[np.bool_] | None:
+    """Packets, all of one length, as 4-byte words into rows as 8-byte words. Which are good; None where all are."""
+    layout = _LAYOUTS[length]
+    used = LAST + len(layout.words) - 1
+    if layout.straight:
+        words[:, LAST:used] = packets[:, 1:]
+        words[:, used:] = 0
+    else:
+        words[:, LAST:] = 0
+        for at, place in enumerate(layout.words):
+            if place is not None:
+                words[:, place] = packets[:, at]
+    words[:, TOKEN] = packets[:, 0]
+    token = words[:, TOKEN]
     segment = token & 0xFF
-    # 1/10,000 rupee = wire * times // over: hundredths times 100; 10**-4 as they are; 10**-7 over 1000.
-    fine = segment == _CDS
-    times = np.where(fine | (segment == _BCD) | (segment == _NCO), 1, 100).astype(np.int64)
-    any_fine = bool(fine.any())
-
-    def price(wire: NDArray[np.void]) -> NDArray[np.int64]:
-        shape = (-1,) + (1,) * (wire.ndim - 1)
-        found: NDArray[np.int64] = wire.astype(np.int64) * times.reshape(shape)
-        if any_fine:
-            found[fine] = (found[fine] + 500) // 1000
-        return found
-
-    out = np.zeros(len(places), TICK_DTYPE)
-    out["mode"] = mode
-    out["tradable"] = segment != _INDICES
-    for name in _COPIED:
-        if name in names:
-            out[name] = packets[name]
-    for name in _PRICES:
-        if name in names:
-            out[name] = price(packets[name])
-    if "bids" in names:
-        for side in ("bids", "asks"):
-            out[side]["quantity"] = packets[side]["quantity"]
-            out[side]["price"] = price(packets[side]["price"])
-            out[side]["orders"] = packets[side]["orders"]
-    rows[places] = out
-
-    last = packets["last_price"].astype(np.int64)
+    words[:, KIND] = _KINDS[layout.mode][segment]
+    last = packets[:, 1]
+    bad_price = (last == 0) | (last > PRICE_MAX)
+    # 1/10,000 rupee: hundredths times 100; 10**-4 as they are; 10**-7 over 1000, rounded half up.
+    if bool(_SPECIAL[segment].any()):
+        fine = segment == _CDS
+        bad_price |= fine & (last % 1000 != 0)
+        _scale(words, layout, fine, np.where(_SPECIAL[segment], 1, 100))
+    else:
+        for columns in _SLICES[layout.prices]:
+            words[:, columns] *= 100
+        if layout.depth:
+            words[:, DEPTH + 1 :: 3] *= 100
+    if layout.depth:
+        words[:, DEPTH + 2 :: 3] >>= 16  # a count in the upper half, padding in the lower
     bad_token = token == 0
-    bad_price = ~bad_token & ((last <= 0) | (last > PRICE_MAX) | (fine & (last % 1000 != 0)))
     bad = bad_token | bad_price
+    if layout.stamp is not None:
+        stamp = packets[:, layout.stamp]
+        bad_time = (stamp < YEAR_2000) | (stamp > latest)
+        if bool(bad_time.any()):
+            counts.bad_times += int((bad_time & ~bad).sum())
+            bad |= bad_time
+    if not bool(bad.any()):
+        return None
     counts.bad_tokens += int(bad_token.sum())
-    counts.bad_prices += int(bad_price.sum())
-    if "exchange_time" in names:
-        stamp = packets["exchange_time"]
-        bad_time = ~bad & ((stamp < YEAR_2000) | (stamp > latest))
-        counts.bad_times += int(bad_time.sum())
-        bad |= bad_time
+    counts.bad_prices += int((bad_price & ~bad_token).sum())
     good: NDArray[np.bool_] = ~bad
     return good
+
+
+_SPECIAL: Final = np.isin(np.arange(256), (_CDS, _BCD, _NCO))
+"""By a token's low byte: whether its prices are finer than hundredths."""
+_KINDS: Final = {
+    mode: np.where(np.arange(256) == _INDICES, mode, mode + _TRADABLE) for mode in (MODE_LTP, MODE_QUOTE, MODE_FULL)
+}
+"""By a token's low byte: the word of mode and tradable."""
+_SLICES: Final = {
+    (2,): (slice(2, 3),),
+    (2, 8, 9, 10, 11): (slice(2, 3), slice(8, 12)),
+    _DAY_PRICES: (slice(2, 5, 2), slice(8, 12)),
+}
+"""Columns of prices as few slices: each is one call."""
+
+
+def _scale(words: NDArray[np.int64], layout: _Layout, fine: NDArray[np.bool_], times: NDArray[np.int64]) -> None:
+    """Prices of several segments in one frame."""
+    for column in layout.columns:
+        price = words[:, column] * times
+        words[:, column] = np.where(fine, (price + 500) // 1000, price)
 
 
 # --- few packets: one by one ---------------------------------------------------------------------------------------
 
 
-def _decode_few(payload: bytes, spans: list[tuple[int, int]], counts: DecodeCounts, latest: int) -> TickRows:
-    found = [row for at, length in spans if (row := _row(payload, at, length, counts, latest)) is not None]
-    return np.array(found, dtype=TICK_DTYPE)
+def _decode_few(payload: bytes, spans: list[int], counts: DecodeCounts, latest: int) -> TickRows:
+    found = bytearray()
+    for span in spans:
+        row = _row(payload, span >> 16, span & 0xFFFF, counts, latest)
+        if row is not None:
+            found += _PACK_ROW.pack(*row)
+    return np.frombuffer(found, TICK_DTYPE)
 
 
-def _row(payload: bytes, at: int, length: int, counts: DecodeCounts, latest: int) -> _Row | None:
-    """One packet as a tuple in TICK_DTYPE's order, or None where it is dropped."""
-    token, last = _UNPACK_LTP.unpack_from(payload, at)
+def _row(payload: bytes, at: int, length: int, counts: DecodeCounts, latest: int) -> list[int] | None:
+    """One packet as the words of a row, or None where it is dropped."""
+    wire = _UNPACK[length].unpack_from(payload, at)
+    token, last = wire[0], wire[1]
     if token == 0:
         counts.bad_tokens += 1
         return None
@@ -242,27 +265,31 @@ def _row(payload: bytes, at: int, length: int, counts: DecodeCounts, latest: int
     if not 0 < last <= PRICE_MAX or (segment == _CDS and last % 1000):
         counts.bad_prices += 1
         return None
-    if length in (32, 184):
-        (stamp,) = _UNPACK_STAMP.unpack_from(payload, at + (28 if length == 32 else 60))
-        if not YEAR_2000 <= stamp <= latest:
-            counts.bad_times += 1
-            return None
+    layout = _LAYOUTS[length]
+    if layout.stamp is not None and not YEAR_2000 <= wire[layout.stamp] <= latest:
+        counts.bad_times += 1
+        return None
+    kind = layout.mode + (_TRADABLE if segment != _INDICES else 0)
+    row = [token, kind, *wire[1:], *_NOTHING[len(wire) + 1 :]] if layout.straight else _rearranged(wire, kind, layout)
     price = _PRICE_OF.get(segment, _hundredths)
-    head = (token, _LAYOUTS[length][1], int(segment != _INDICES), price(last))
-    if length == 8:
-        return (*head, *(0,) * 14, _NO_DEPTH, _NO_DEPTH)
-    if length in (28, 32):
-        high, low, opening, close = map(price, _UNPACK_INDEX.unpack_from(payload, at + 8))
-        stamp = _UNPACK_STAMP.unpack_from(payload, at + 28)[0] if length == 32 else 0
-        return (*head, *(0,) * 5, opening, high, low, close, *(0,) * 4, stamp, _NO_DEPTH, _NO_DEPTH)
-    quantity, average, volume, buying, selling, *day = _UNPACK_QUOTE.unpack_from(payload, at + 8)
-    body = (quantity, price(average), volume, buying, selling, *map(price, day))
-    if length == 44:
-        return (*head, *body, *(0,) * 5, _NO_DEPTH, _NO_DEPTH)
-    times_and_oi = _UNPACK_TIMES.unpack_from(payload, at + 44)
-    fields = _UNPACK_DEPTH.unpack_from(payload, at + 64)
-    levels = [(fields[i], price(fields[i + 1]), fields[i + 2]) for i in range(0, 30, 3)]
-    return (*head, *body, *times_and_oi, levels[:5], levels[5:])
+    for column in layout.columns:
+        row[column] = price(row[column])
+    if layout.depth:
+        for column in _DEPTH_ORDERS:
+            row[column] >>= 16
+    return row
+
+
+def _rearranged(wire: tuple[int, ...], kind: int, layout: _Layout) -> list[int]:
+    row = [0, kind, *_NOTHING[2:]]
+    for word, place in zip(wire, layout.words, strict=True):
+        if place is not None:
+            row[place] = word
+    return row
+
+
+_NOTHING: Final = (0,) * WORDS
+_DEPTH_ORDERS: Final = tuple(range(DEPTH + 2, WORDS, 3))
 
 
 def _hundredths(wire: int) -> int:

@@ -39,8 +39,20 @@ def run(*names: Name, quick: Quick = False, as_json: Json = False) -> int:
         print_json({"machine": machine, "quick": quick, "figures": figures})
     else:
         for name, found in figures.items():
-            print_table(f"{name} ({machine})", ("figure", "value"), list(found.items()))
+            _show(f"{name} ({machine})", found)
     return DONE
+
+
+def _show(title: str, found: dict[str, object]) -> None:
+    """Ours beside a peer has a column for each part; plain figures have one."""
+    beside = {figure: parts for figure, parts in found.items() if isinstance(parts, dict)}
+    plain = [(figure, value) for figure, value in found.items() if figure not in beside]
+    if plain:
+        print_table(title, ("figure", "value"), plain)
+    if beside:
+        columns = list(dict.fromkeys(part for parts in beside.values() for part in parts))
+        rows = [(figure, *(parts.get(column, "") for column in columns)) for figure, parts in beside.items()]
+        print_table(title, ("figure", *columns), rows)
 
 
 def available() -> dict[str, str]:
