@@ -57,7 +57,8 @@ class StoredDays:
         if found is not None:
             return found
         if self._memory is not None and self._memory.day == day:
-            return StoredDay(samples=Samples(curve=tuple(self._memory.equity_curve)))
+            prices = {name: tuple(points) for name, points in self._memory.price_samples.items()}
+            return StoredDay(samples=Samples(curve=tuple(self._memory.equity_curve), prices=prices))
         return None
 
     def _read(self, day: str, body: bytes) -> StoredDay | None:

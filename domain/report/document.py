@@ -71,6 +71,9 @@ def document(report: EodReport) -> dict[str, Value]:
         "sandbox_books": None if report.sandbox_books is None else _books(report.sandbox_books),
         "events": [_event(each) for each in report.events],
         "equity_curve": [[_time(point.time), _money(point.equity)] for point in report.equity_curve],
+        "price_samples": {
+            name: [[_time(at), _money(price)] for at, price in points] for name, points in report.price_samples
+        },
         "order_list": [_order(each) for each in report.order_list],
         "trade_list": [_trade(each) for each in report.trade_list],
     }

@@ -31,6 +31,10 @@ class DayEvent(Struct, frozen=True):
     text: str
 
 
+PriceSamples = tuple[tuple[str, tuple[tuple[Nanos, E4], ...]], ...]
+"""By instrument: (time, last price) while it was held, by the equity curve's step."""
+
+
 class EquityPoint(Struct, frozen=True, array_like=True):
     """cash + positions_value at a market time."""
 
@@ -59,6 +63,7 @@ class DayFacts(Struct, frozen=True):
     denied: tuple[tuple[str, int], ...] = ()
     events: tuple[DayEvent, ...] = ()
     equity_curve: tuple[EquityPoint, ...] = ()
+    price_samples: PriceSamples = ()
 
 
 class StrategyRow(Struct, frozen=True):
@@ -122,6 +127,7 @@ class EodReport(Struct, frozen=True):
     books_agree: bool | None
     differences: tuple[Difference, ...]
     sandbox_books: ExchangeBooks | None
+    price_samples: PriceSamples = ()
 
     @property
     def equity(self) -> E4:
@@ -180,6 +186,7 @@ def build(
         books_agree=None if exchange_books is None else not differences,
         differences=differences,
         sandbox_books=exchange_books,
+        price_samples=facts.price_samples,
     )
 
 

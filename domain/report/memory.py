@@ -17,7 +17,7 @@ from domain.messages.control import (
 )
 from domain.messages.market import FeedConnected, FeedDisconnected
 from domain.report.eod import DayEvent, DayFacts, EquityPoint
-from domain.values import Nanos
+from domain.values import E4, Nanos
 
 DRILLS: Final = frozenset({JobKind.DRILL_DROP_FEED, JobKind.DRILL_CRASH_STRATEGY})
 
@@ -26,6 +26,8 @@ EVENTS_MAX: Final = 1_000
 
 EQUITY_POINTS_MAX: Final = 2_000
 """Beyond it every other point is dropped: a day of minutes is 376, an MCX day 900."""
+PRICE_SAMPLES_MAX: Final = 20_000
+"""Over all instruments; past it every second one goes, as with the curve."""
 
 
 class DayMemory(Struct):
@@ -51,6 +53,7 @@ class DayMemory(Struct):
     events_dropped: int = 0
     equity_curve: list[EquityPoint] = []
     equity_step: Nanos = 60_000_000_000
+    price_samples: dict[str, list[tuple[Nanos, E4]]] = {}
 
     def open(self, day: str, day_seq: int, now: Nanos) -> None:
         """Another day: forget the former one. The same day again changes nothing."""
@@ -59,7 +62,7 @@ class DayMemory(Struct):
         self.day, self.day_seq, self.started = day, day_seq, now
         self.runs = 1 if self.run else 0
         self.restarts = self.reconnects = self.alerts = self.events_dropped = 0
-        self.denied, self.events, self.equity_curve = {}, [], []
+        self.denied, self.events, self.equity_curve, self.price_samples = {}, [], [], {}
 
     def begin_run(self, run: str, now: Nanos) -> None:
         """A reporter came up in this process; the first one of a process counts the run."""
@@ -116,15 +119,20 @@ class DayMemory(Struct):
         self.events.append(DayEvent(time, kind, name, text))
 
     def sample(self, snapshot: PortfolioSnapshot) -> bool:
-        """Add the snapshot's equity to the curve where a step has passed since the last point."""
+        """Add the snapshot's equity to the curve, and the prices of what is held, where a step has passed."""
         if snapshot.day != self.day:
             return False
         slot = snapshot.time // self.equity_step
         if self.equity_curve and slot <= self.equity_curve[-1].time // self.equity_step:
             return False
         self.equity_curve.append(EquityPoint(snapshot.time, snapshot.cash + snapshot.positions_value))
-        if len(self.equity_curve) > EQUITY_POINTS_MAX:
+        held = {view.instrument: view.last_price for view in snapshot.positions if view.quantity and view.last_price}
+        for instrument, price in sorted(held.items()):
+            self.price_samples.setdefault(instrument, []).append((snapshot.time, price))
+        sampled = sum(map(len, self.price_samples.values()))
+        if len(self.equity_curve) > EQUITY_POINTS_MAX or sampled > PRICE_SAMPLES_MAX:
             self.equity_curve = self.equity_curve[::2]
+            self.price_samples = {instrument: points[::2] for instrument, points in self.price_samples.items()}
             self.equity_step *= 2
         return True
 
@@ -145,6 +153,7 @@ class DayMemory(Struct):
             denied=tuple(sorted(self.denied.items(), key=lambda each: (-each[1], each[0]))),
             events=tuple(sorted(events, key=lambda event: event.time)),
             equity_curve=tuple(self.equity_curve),
+            price_samples=tuple((name, tuple(points)) for name, points in sorted(self.price_samples.items())),
         )
 
     def encode(self) -> bytes:

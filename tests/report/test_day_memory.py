@@ -4,12 +4,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.messages.control import Alert, JobDue, JobKind, StrategyFrozen, TradingState, TradingStateChanged
+from domain.messages.control import (
+    Alert,
+    JobDue,
+    JobKind,
+    PositionView,
+    StrategyFrozen,
+    TradingState,
+    TradingStateChanged,
+)
 from domain.messages.market import FeedConnected, FeedDisconnected
 from domain.messages.orders import DenyReason
 from domain.report.memory import EQUITY_POINTS_MAX, EVENTS_MAX, DayMemory
-from domain.values import MINUTE, SECOND
+from domain.values import MINUTE, SECOND, Product
 from tests.report.sample_day import DAY, at, snapshot
+
+
+def in_infy(quantity: int, last_price: int) -> PositionView:
+    return PositionView("ma", "NSE:INFY", 1, Product.MIS, quantity, 0, 0, last_price, 0, 0, 0)
 
 
 def a_memory(run: str = "run 1") -> DayMemory:
@@ -150,3 +162,19 @@ def test_kept_and_read_again_it_goes_on_as_if_nothing_had_been(happenings: list[
         live(parted, what, index)
 
     assert parted == whole
+
+
+def test_the_prices_of_what_is_held_are_kept_by_the_minute_and_thinned_with_the_curve() -> None:
+    memory = a_memory()
+    held = replace(snapshot(), positions=(in_infy(5, 1_000_000),))
+    memory.sample(replace(held, time=at("10:00")))
+    memory.sample(replace(snapshot(), time=at("10:01"), positions=(in_infy(0, 1_100_000),)))
+    memory.sample(replace(held, time=at("10:02")))
+
+    assert memory.price_samples == {"NSE:INFY": [(at("10:00"), 1_000_000), (at("10:02"), 1_000_000)]}
+    assert DayMemory.decode(memory.encode()).price_samples == memory.price_samples
+    ((name, points),) = memory.facts("sandbox", at("15:45")).price_samples
+    assert (name, len(points)) == ("NSE:INFY", 2)
+
+    memory.open("2026-11-23", 9, at("09:00"))
+    assert memory.price_samples == {}
