@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
 from actors.runtime.engine import LOGGED
 from docs.tools.events_catalogue import FAMILIES, WORDS, Words
 from domain.orders.telling import EVENT_NAMES
@@ -54,7 +56,7 @@ def events() -> list[Found]:
     levels: dict[str, set[str]] = {name: {"info"} for name in EVENT_NAMES.values()}
     keys: dict[str, set[str]] = {name: {"seq", "tag", "strategy", "…"} for name in EVENT_NAMES.values()}
     for kind, (level, name) in LOGGED.items():
-        levels[name], keys[name] = {level}, set(kind.__struct_fields__)
+        levels[name], keys[name] = {level}, {field.name for field in msgspec.structs.fields(kind)}
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             for level, name, words in _logged(ast.parse(path.read_text(encoding="utf-8"))):
