@@ -27,6 +27,7 @@ class Account:
         )
         self._ledgers: dict[int, Ledger] = {}
         self._marks: dict[int, E4] = {}
+        self._units: dict[int, int] = {}  # signed units times multiplier, of what is held
         self._opening = cash
         self._carried_cost = 0
         self._flow = 0  # sold less bought today
@@ -77,7 +78,11 @@ class Account:
             product=self._product,
             multiplier=instrument.multiplier,
         )
-        self._ledgers[trade.token], trip = traded(ledger, trade)
+        after, trip = traded(ledger, trade)
+        self._ledgers[trade.token] = after
+        self._units[trade.token] = after.quantity * after.multiplier
+        if not after.lots:
+            del self._units[trade.token]
         self._flow -= trade.side.sign * trade.quantity * trade.price * instrument.multiplier
         if not ledger.lots:
             self._trades += 1
@@ -91,13 +96,13 @@ class Account:
 
     def quantity(self, token: int) -> int:
         """Signed units held."""
-        ledger = self._ledgers.get(token)
-        return 0 if ledger is None else ledger.quantity
+        units = self._units.get(token)
+        return 0 if units is None else units // self._instruments[token].multiplier
 
     @property
     def held(self) -> bool:
         """Something is."""
-        return any(each.lots for each in self._ledgers.values())
+        return bool(self._units)
 
     @property
     def charges(self) -> E4:
@@ -116,14 +121,19 @@ class Account:
     @property
     def worth(self) -> E4:
         """Cash and positions at the newest prices: what may carry margin."""
-        return self.cash + sum(
-            each.value(self._marks.get(token, each.last_trade)) for token, each in self._ledgers.items()
-        )
+        total = self.cash
+        for token, units in self._units.items():
+            total += units * self._marks[token]
+        return total
 
     @property
     def day_pnl(self) -> E4:
         """Realised + unrealised - charges of the day; what was carried into it counts at what it had cost."""
-        return self.worth - self._opening - self._carried_cost
+        return self.result(self.worth)
+
+    def result(self, worth: E4) -> E4:
+        """The same, the account being worth so much."""
+        return worth - self._opening - self._carried_cost
 
     def stands(self) -> StrategyStands:
         """What the risk gate is told of the one strategy."""

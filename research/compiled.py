@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from domain.costs.kinds import charge_kind
 from domain.costs.rates import fees_on, rates_on
 from domain.indicators.batch import BarArrays, column
+from domain.indicators.declaration import COLUMNS, Indicator, describe
 from domain.market.buckets import DAY_SECONDS
 from domain.messages.orders import DenyReason
 from domain.orders.placing import CASH_FREEZE_QUANTITY
@@ -22,7 +23,7 @@ from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
 from domain.strategy.sizing import FixedQuantity
-from domain.values import MINUTE, SECOND, InstrumentKind, Nanos, Product
+from domain.values import MINUTE, RUPEE, SECOND, InstrumentKind, Nanos, Product
 from research.data.candles import Candles
 from research.data.days import date_of, days_of
 from research.hours import NEVER, cutoff_at, square_off_at
@@ -121,8 +122,8 @@ def prepare(
     sessions = settings.sessions and candles.interval_seconds < DAY_SECONDS
     known = calendar if sessions else None
     market, rates = _market(candles, settings, known)
-    arrays = bar_arrays(candles, market)
     names = strategy.indicators()
+    arrays = bar_arrays(candles, market, names.values())
     columns = tuple(column(each, arrays, candles.interval_seconds, drive) for each in names.values())
     try:
         module = load_kernel(strategy)
@@ -170,19 +171,31 @@ def refuse(strategy: RuleStrategy, series: Sequence[Candles], settings: RunSetti
         raise CompiledUnfit("the limit on repeated orders is longer than a bar")
 
 
-def bar_arrays(candles: Candles, market: Market) -> BarArrays:
-    """Bars in rupees for indicators."""
+def bar_arrays(candles: Candles, market: Market, wanted: Iterable[Indicator]) -> BarArrays:
+    """Bars in rupees for these indicators; columns that none of them reads stay as they are."""
+    found = [(each, describe(each)) for each in wanted]
+    of_own_bars = all(
+        function.own is None and each.interval_seconds in {0, candles.interval_seconds} for each, function in found
+    )
+    read = {column for _, function in found for column in function.columns} if of_own_bars else set(COLUMNS)
+
+    def rupees(name: str, values: NDArray[np.int64]) -> Any:  # noqa: ANN401 - integers where nobody looks
+        if name not in read:
+            return values
+        return values.astype(np.float64) if name == "volume" else values / RUPEE
+
     lengths = np.diff(market.first)
+    opens, closes = market.opens // SECOND, market.closes // SECOND
     return BarArrays(
         start=candles.start,
-        end=candles.start + candles.interval,
-        opens=np.repeat(market.opens // SECOND, lengths),
-        closes=np.repeat(market.closes // SECOND, lengths),
-        open=candles.open / 10_000,
-        high=candles.high / 10_000,
-        low=candles.low / 10_000,
-        close=candles.close / 10_000,
-        volume=candles.volume.astype(np.float64),
+        end=candles.start if of_own_bars else candles.start + candles.interval,
+        opens=opens if of_own_bars else np.repeat(opens, lengths),
+        closes=closes if of_own_bars else np.repeat(closes, lengths),
+        open=rupees("open", candles.open),
+        high=rupees("high", candles.high),
+        low=rupees("low", candles.low),
+        close=rupees("close", candles.close),
+        volume=rupees("volume", candles.volume),
     )
 
 

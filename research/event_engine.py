@@ -107,6 +107,7 @@ class EventEngine:
         self._day_peak = 0
         self._peak = settings.cash
         self._stale: set[int] = set()
+        self._stirred = True
 
     # -- the past, in order --------------------------------------------------------------------------------------------
 
@@ -168,6 +169,7 @@ class EventEngine:
     def _begin_day(self, day: int) -> None:
         self._day = day
         self._account.open_day(day)
+        self._stirred = True
         self._halted = False
         self._day_peak = 0
         self._flattening.clear()
@@ -348,6 +350,7 @@ class EventEngine:
         )
         self._fills.append(FillRow(resting.number, when, resting.where, intent.side.sign * done.quantity, done.price))
         self._account.book(trade)
+        self._stirred = True
         if self._account.quantity(intent.token) == 0:
             self._stale.add(intent.token)
         self._tell(trade, when)
@@ -399,9 +402,14 @@ class EventEngine:
 
     def _guard(self, now: Nanos) -> None:
         """The day's loss limit, and what it or the square-off has still to close."""
-        self._day_peak = max(self._day_peak, self._account.day_pnl)
-        self._peak = max(self._peak, self._account.worth)
-        if not self._halted and -self._account.day_pnl >= self._settings.limits.daily_loss_max:
+        if not (self._account.held or self._stirred):
+            return  # nothing can have changed
+        self._stirred = False
+        worth = self._account.worth
+        result = self._account.result(worth)
+        self._day_peak = max(self._day_peak, result)
+        self._peak = max(self._peak, worth)
+        if not self._halted and -result >= self._settings.limits.daily_loss_max:
             self._halted = True
             self._flattening.update(self._instruments)
             self._flatten(now, "loss")

@@ -13,21 +13,27 @@ from domain.strategy.rule import Book, SessionNow
 from domain.values import RUPEE, SECOND
 from research.fills import worse_price
 from research.kernel.layout import (
+    CARRIED,
     CLOSING,
     CLOSING_ORDER,
     DAY_CLOSES,
     DAY_CUTOFF,
     DAY_OPENS,
+    DAY_PEAK,
     DAY_TARIFF,
     DECIDED,
     ENTRY,
     EXIT,
     FLATTENING,
+    FLOW,
     HALTED,
     LOSS,
     LOT_UNITS_VALUE,
     MARK,
     OPENED_BAR,
+    OPENING,
+    OWED,
+    PEAK,
     PENDING,
     PENDING_ORDER,
     PENDING_REDUCES,
@@ -213,6 +219,77 @@ def guard(account: Ints, recent: Ints, orders: Ints, rules: Rules, now: int) -> 
 
 
 @compiled
+def opening(
+    account: Ints,
+    lots: Ints,
+    recent: Ints,
+    orders: Ints,
+    fills: Ints,
+    rules: Rules,
+    rates: Ints,
+    price: int,
+    now: int,
+    bar: int,
+    may_decide: bool,
+    decided_at: int,
+    wanted: int,
+    reference: int,
+) -> bool:
+    """What rests meets the open; a change of sides takes its second step. Whether the position was flat meanwhile."""
+    flat = False
+    if account[PENDING] != 0:
+        fill(account, lots, fills, orders, rules, rates, PENDING, price, now, bar)
+        if account[POSITION] == 0:
+            flat = True
+            if account[REVERSING] and may_decide and account[CLOSING] == 0:
+                account[REVERSING] = 0
+                if now - decided_at <= rules.valid:
+                    wish(account, recent, orders, rules, now, wanted, reference)
+                    if account[PENDING] != 0:
+                        fill(account, lots, fills, orders, rules, rates, PENDING, price, now, bar)
+    if account[CLOSING] != 0:
+        fill(account, lots, fills, orders, rules, rates, CLOSING, price, now, bar)
+        flat = flat or account[POSITION] == 0
+    return flat
+
+
+@compiled
+def ending(
+    account: Ints,
+    lots: Ints,
+    recent: Ints,
+    orders: Ints,
+    fills: Ints,
+    rules: Rules,
+    rates: Ints,
+    price: int,
+    end: int,
+    bar: int,
+    square_off: int,
+    stopped: bool,
+) -> None:
+    """The day is over: orders lapse, and what MIS has left is closed at the last price."""
+    if rules.mis and not stopped and square_off < NEVER:
+        account[FLATTENING] = 1
+        flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
+    if rules.mis:
+        if account[PENDING] != 0 and account[PENDING_REDUCES]:
+            fill(account, lots, fills, orders, rules, rates, PENDING, price, end, bar)
+        if account[CLOSING] != 0:
+            fill(account, lots, fills, orders, rules, rates, CLOSING, price, end, bar)
+    if account[PENDING] != 0:
+        orders[account[PENDING_ORDER], 5] = CANCELLED
+        account[PENDING] = 0
+    if account[CLOSING] != 0:
+        orders[account[CLOSING_ORDER], 5] = CANCELLED
+        account[CLOSING] = 0
+    if rules.mis and account[POSITION] != 0:
+        flatten(account, recent, orders, rules, account[DAY_CLOSES] - SECOND, SQUARE_OFF)
+        if account[CLOSING] != 0:
+            fill(account, lots, fills, orders, rules, rates, CLOSING, price, end, bar)
+
+
+@compiled
 def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are above, its order is the point
     market: Market,
     columns: Any,  # noqa: ANN401 - a tuple of arrays
@@ -227,124 +304,153 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
     fills: Ints,
     days: Ints,
 ) -> None:
-    """All bars, in order. Everything is in the arrays afterwards; account[STATUS] says whether it may be used."""
+    """All bars, in order. Everything is in the arrays afterwards; account[STATUS] says whether it may be used.
+
+    What a bar needs on a quiet day is in local variables: the compiler cannot know that arrays do not overlap.
+    """
     starts, opens, highs, lows, closes = market.start, market.open, market.high, market.low, market.close
     volumes = market.volume
+    interval, sessions, inside, warm_up = rules.interval, rules.sessions != 0, rules.inside, rules.warm_up
+    decide_from, has_state, tick, unit = rules.decide_from, rules.has_state != 0, rules.tick, rules.multiplier
+    daily_loss, length = rules.daily_loss, rules.interval // SECOND
+    # Of most runs a position has always the same size.
+    size = -1
+    if rules.fixed_quantity > 0 and rules.capital == 0:
+        size = rules.fixed_quantity // rules.lot * rules.lot
     best = 0.0
     wanted, stop, target, trail = 0, 0.0, 0.0, 0.0
     decided_at, reference = 0, 0
-    stirred = True
+    held = 0
+    entry = 0.0
+    decided = 0
+    resting = False
     before_ready = False
     for day in range(len(market.number)):
         open_day(account, rules)
-        stirred = True
         account[DAY_OPENS], account[DAY_CLOSES] = market.opens[day], market.closes[day]
         account[DAY_CUTOFF], account[DAY_TARIFF] = market.cutoff[day], market.tariff[day]
         session_opens, session_closes = market.opens[day] // SECOND, market.closes[day] // SECOND
         square_off = market.square_off[day]
         stopped = False
-        for i in range(market.first[day], market.first[day + 1]):
+        first, after = market.first[day], market.first[day + 1]
+        # The day's result is `settled` and the position at its price; of both, the highest so far.
+        settled = -account[CARRIED]
+        day_peak = 0
+        highest = account[PEAK] - account[OPENING] - account[CARRIED]
+        watching = True
+        for i in range(first, after):
             now = starts[i]
-            end = now + rules.interval
-            if not stopped and now >= square_off:
+            end = now + interval
+            if now >= square_off and not stopped:
                 stopped = True
                 account[FLATTENING] = 1
                 flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
+                resting = account[PENDING] != 0 or account[CLOSING] != 0
             price = opens[i]
-            account[MARK] = price
+            stirred = False
             # -- the bar opens
-            if account[PENDING] != 0 or account[CLOSING] != 0:
+            if resting:
+                account[MARK] = price
+                account[DAY_PEAK] = day_peak
+                account[PEAK] = highest + account[OPENING] + account[CARRIED]
+                may_decide = not stopped and now >= decide_from
+                if opening(
+                    account,
+                    lots,
+                    recent,
+                    orders,
+                    fills,
+                    rules,
+                    rates,
+                    price,
+                    now,
+                    i,
+                    may_decide,
+                    decided_at,
+                    wanted,
+                    reference,
+                ):
+                    best = 0.0
                 stirred = True
-                if account[PENDING] != 0:
-                    fill(account, lots, fills, orders, rules, rates, PENDING, price, now, i)
-                    if account[POSITION] == 0:
-                        best = 0.0
-                        if account[REVERSING] and not stopped and now >= rules.decide_from and account[CLOSING] == 0:
-                            account[REVERSING] = 0
-                            if now - decided_at <= rules.valid:
-                                wish(account, recent, orders, rules, now, wanted, reference)
-                                if account[PENDING] != 0:
-                                    fill(account, lots, fills, orders, rules, rates, PENDING, price, now, i)
-                if account[CLOSING] != 0:
-                    fill(account, lots, fills, orders, rules, rates, CLOSING, price, now, i)
-                    if account[POSITION] == 0:
-                        best = 0.0
-            held = account[POSITION]
-            watched = held != 0 and (stop > 0 or target > 0 or trail > 0)
+                held = account[POSITION]
             # -- inside it
-            if watched and rules.inside != 0 and not stopped:
+            if held != 0 and inside != 0 and not stopped and (stop > 0 or target > 0 or trail > 0):
                 sign = 1 if held > 0 else -1
                 why, at, turn, best = walk(
-                    sign, price, highs[i], lows[i], closes[i], best, stop, target, trail, rules.tick, rules.inside == 2
+                    sign, price, highs[i], lows[i], closes[i], best, stop, target, trail, tick, inside == 2
                 )
                 if why >= 0:
                     account[MARK] = at
                     leave(account, recent, orders, rules, now, why)
                     if account[PENDING] != 0:
                         worst = at
-                        if rules.inside == 2:
+                        if inside == 2:
                             worst = min(at, turn) if sign > 0 else max(at, turn)
                         fill(account, lots, fills, orders, rules, rates, PENDING, worst, now, i)
                         best = 0.0
+                        held = 0
                         stirred = True
             # -- it closes
-            midway = False
-            if not stopped and end >= square_off:
+            price = closes[i]
+            if end >= square_off and not stopped:
                 stopped = True
                 account[FLATTENING] = 1
                 flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
-                midway = square_off < end
-            price = closes[i]
-            account[MARK] = price
-            if midway and account[CLOSING] != 0:
-                fill(account, lots, fills, orders, rules, rates, CLOSING, price, end, i)
-                best = 0.0
+                if square_off < end and account[CLOSING] != 0:
+                    account[MARK] = price
+                    fill(account, lots, fills, orders, rules, rates, CLOSING, price, end, i)
+                    best = 0.0
+                    held = 0
                 stirred = True
-            held = account[POSITION]
+            if stirred:
+                settled = account[FLOW] - account[OWED] - account[CARRIED]
+                watching = True
+                entry = account[LOT_UNITS_VALUE] / held / RUPEE if held != 0 else 0.0
+                resting = account[PENDING] != 0 or account[CLOSING] != 0
             if held != 0:
-                stirred = True
-                if (
-                    rules.inside == 0
-                    and not stopped
-                    and (stop > 0 or target > 0 or trail > 0)
-                    and account[PENDING] == 0
-                    and account[CLOSING] == 0
-                ):
+                watching = True
+                if inside == 0 and not stopped and (stop > 0 or target > 0 or trail > 0) and not resting:
                     sign = 1 if held > 0 else -1
                     best = better(held, price / RUPEE, best)
                     why = exit_of(sign, price / RUPEE, best, stop, target, trail)
                     if why >= 0:
+                        account[MARK] = price
                         leave(account, recent, orders, rules, end, why)
-            if stirred:
-                guard(account, recent, orders, rules, end)
-                stirred = False
+                        resting = True
+            if watching:
+                watching = False
+                result = settled + held * price * unit
+                day_peak = max(day_peak, result)
+                highest = max(highest, result)
+                if -result >= daily_loss or account[FLATTENING]:
+                    account[MARK] = price
+                    account[DAY_PEAK] = day_peak
+                    account[PEAK] = highest + account[OPENING] + account[CARRIED]
+                    guard(account, recent, orders, rules, end)
+                    resting = account[PENDING] != 0 or account[CLOSING] != 0
             # -- the decision
             ready = finite_at(i, columns)
             usable = ready and before_ready and i > 0
             before_ready = ready
-            if i < rules.warm_up:
+            if i < warm_up:
                 continue
-            live = not stopped and end >= rules.decide_from
+            live = not stopped and end >= decide_from
             if live:
-                account[DECIDED] += 1
-            if not usable or not (live or rules.has_state):
+                decided += 1
+            if not usable or not (live or has_state):
                 continue
             second = end // SECOND
-            if not rules.sessions:
+            if not sessions:
                 session_opens = (end + IST) // DAY * (DAY // SECOND) - IST // SECOND
                 session_closes = session_opens + DAY // SECOND
             elif not session_opens <= second <= session_closes:
                 continue
             since = second - session_opens
-            length = rules.interval // SECOND
             session = SessionNow(-(-since // length), since // 60, (session_closes - second) // 60)
-            entry = 0.0
-            bars_held = 0
-            if held != 0:
-                entry = account[LOT_UNITS_VALUE] / held / RUPEE
-                bars_held = min(i - account[OPENED_BAR] + 1, ENDS_KEPT)
-            pending = account[PENDING] + account[CLOSING] if live else 0
-            looked = Book(held, pending, size_of(rules, price), entry, bars_held)
+            bars_held = min(i - account[OPENED_BAR] + 1, ENDS_KEPT) if held != 0 else 0
+            pending = account[PENDING] + account[CLOSING] if live and resting else 0
+            units = size if size >= 0 else size_of(rules, price)
+            looked = Book(held, pending, units, entry, bars_held)
             quantity, new_stop, new_target, new_trail, state = decide(
                 row_at(i, opens, highs, lows, closes, volumes, columns),
                 row_at(i - 1, opens, highs, lows, closes, volumes, columns),
@@ -355,36 +461,32 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
             )
             if live:
                 wanted, stop, target, trail = quantity, new_stop, new_target, new_trail
-                decided_at, reference = end, price
-                account[REVERSING] = 0
                 if wanted != held:
+                    decided_at, reference = end, price
+                    account[MARK] = price
+                    account[DAY_PEAK] = day_peak
+                    account[PEAK] = highest + account[OPENING] + account[CARRIED]
+                    account[REVERSING] = 0
                     wish(account, recent, orders, rules, end, wanted, reference)
-            if account[STATUS] != 0:
-                return
+                    resting = account[PENDING] != 0 or account[CLOSING] != 0
+                    if account[STATUS] != 0:
+                        return
+                elif resting:
+                    decided_at, reference = end, price
+                    account[REVERSING] = 0
         # -- the day ends
-        if rules.sessions:
-            last = market.first[day + 1] - 1
-            end = starts[last] + rules.interval
-            if rules.mis and not stopped and square_off < NEVER:
-                account[FLATTENING] = 1
-                flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
-            stopped = True
-            if rules.mis:
-                if account[PENDING] != 0 and account[PENDING_REDUCES]:
-                    fill(account, lots, fills, orders, rules, rates, PENDING, closes[last], end, last)
-                if account[CLOSING] != 0:
-                    fill(account, lots, fills, orders, rules, rates, CLOSING, closes[last], end, last)
-            if account[PENDING] != 0:
-                orders[account[PENDING_ORDER], 5] = CANCELLED
-                account[PENDING] = 0
-            if account[CLOSING] != 0:
-                orders[account[CLOSING_ORDER], 5] = CANCELLED
-                account[CLOSING] = 0
-            if rules.mis and account[POSITION] != 0:
-                flatten(account, recent, orders, rules, account[DAY_CLOSES] - SECOND, SQUARE_OFF)
-                if account[CLOSING] != 0:
-                    fill(account, lots, fills, orders, rules, rates, CLOSING, closes[last], end, last)
-            best = 0.0 if account[POSITION] == 0 else best
+        last = after - 1
+        account[MARK] = closes[last]
+        account[PEAK] = highest + account[OPENING] + account[CARRIED]
+        if sessions:
+            end = starts[last] + interval
+            ending(account, lots, recent, orders, fills, rules, rates, closes[last], end, last, square_off, stopped)
+            held = account[POSITION]
+            resting = False
+            if held == 0:
+                best = 0.0
+        entry = account[LOT_UNITS_VALUE] / held / RUPEE if held != 0 else 0.0
         close_day(account, days, rules, market.number[day])
         if account[STATUS] != 0:
             return
+    account[DECIDED] = decided
