@@ -7,6 +7,7 @@ change of any of them is another module, and what was compiled for it is found a
 from __future__ import annotations
 
 import ast
+import dis
 import hashlib
 import importlib.util
 import inspect
@@ -73,24 +74,10 @@ def compiled(function):
 Row = namedtuple("Row", {columns!r})
 Params = namedtuple("Params", {params!r})
 
+READS_SESSION = {reads_session}
+READS_AGE = {reads_age}
+
 _decide = _rule(_Strategy)
-
-
-@compiled
-def row_at(index, opens, highs, lows, closes, volumes, columns):
-    return Row(
-        opens[index] / 10000,
-        highs[index] / 10000,
-        lows[index] / 10000,
-        closes[index] / 10000,
-        float(volumes[index]),
-        {values}
-    )
-
-
-@compiled
-def finite_at(index, columns):
-    return {finite}
 
 
 @compiled
@@ -171,13 +158,24 @@ def _source(strategy: type[RuleStrategy], names: tuple[str, ...], fields: tuple[
         strategy=f"{strategy.__module__}:{strategy.__qualname__}",
         module=strategy.__module__,
         class_name=strategy.__qualname__,
+        reads_session=_reads(strategy, place=3),
+        reads_age=_reads(strategy, name="bars_held"),
         columns=("open", "high", "low", "close", "volume", *names),
         params=fields,
-        values="\n        ".join(f"columns[{at}][index]," for at in range(count)),
-        # x - x is 0 for every number but infinities and NaN.
-        finite=" and ".join(f"columns[{at}][index] - columns[{at}][index] == 0.0" for at in range(count)) or "True",
     )
-    return prelude + _body(loop, only=_MAIN) + _TAIL
+    return prelude + ast.unparse(_Rows(count).visit(ast.parse(_body(loop, only=_MAIN)))) + _TAIL
+
+
+def _reads(strategy: type[RuleStrategy], *, place: int = -1, name: str = "") -> bool:
+    """Whether `decide` uses that argument, or an attribute of that name; what it hands on to others counts as used."""
+    code = strategy.decide.__code__
+    if name:
+        known = strategy.decide.__globals__
+        return name in code.co_names or any(isinstance(known.get(each), types.FunctionType) for each in code.co_names)
+    wanted = code.co_varnames[place]
+    # Newer interpreters load two variables at once: then the argument is both names.
+    loads = (each.argval for each in dis.get_instructions(code) if each.opname.startswith("LOAD_"))
+    return any(wanted in each if isinstance(each, tuple) else wanted == each for each in loads)
 
 
 def _body(module: types.ModuleType, *, only: str = "", without: str = "") -> str:
@@ -191,6 +189,35 @@ def _body(module: types.ModuleType, *, only: str = "", without: str = "") -> str
         and not (isinstance(node, ast.FunctionDef) and ((only and node.name != only) or node.name == without))
     ]
     return ast.unparse(_Places().visit(ast.Module(kept, [])))
+
+
+class _Rows(ast.NodeTransformer):
+    """`row_at(i, ...)` and `finite_at(i, ...)` written out: a call would count references to each array at each bar."""
+
+    def __init__(self, count: int) -> None:
+        self._columns = [f"column_{at}" for at in range(count)]
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        """The columns as variables of their own, ahead of everything."""
+        self.generic_visit(node)
+        text = "\n".join(f"{name} = columns[{at}]" for at, name in enumerate(self._columns))
+        node.body[:1] = [*ast.parse(text).body]
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Replace those two."""
+        self.generic_visit(node)
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name not in ("row_at", "finite_at"):
+            return node
+        at = ast.unparse(node.args[0])
+        if name == "row_at":
+            prices = ", ".join(f"{each}[{at}] / 10000" for each in ("opens", "highs", "lows", "closes"))
+            text = ", ".join([prices, f"float(volumes[{at}])", *(f"{each}[{at}]" for each in self._columns)])
+            return ast.parse(f"Row({text})", mode="eval").body
+        # x - x is 0 for every number but infinities and NaN.
+        text = " and ".join(f"{each}[{at}] - {each}[{at}] == 0.0" for each in self._columns)
+        return ast.parse(text or "True", mode="eval").body
 
 
 class _Places(ast.NodeTransformer):

@@ -48,7 +48,7 @@ from research.kernel.layout import (
     Rules,
 )
 from research.kernel.money import book, close_day, flatten, open_day, settle_peaks, submit
-from research.kernel.slots import compiled, decide, finite_at, row_at
+from research.kernel.slots import READS_AGE, READS_SESSION, compiled, decide, finite_at, row_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -329,7 +329,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
         open_day(account, rules)
         account[DAY_OPENS], account[DAY_CLOSES] = market.opens[day], market.closes[day]
         account[DAY_CUTOFF], account[DAY_TARIFF] = market.cutoff[day], market.tariff[day]
-        session_opens, session_closes = market.opens[day] // SECOND, market.closes[day] // SECOND
+        day_opens, day_closes = market.opens[day], market.closes[day]
         square_off = market.square_off[day]
         stopped = False
         first, after = market.first[day], market.first[day + 1]
@@ -439,15 +439,18 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
                 decided += 1
             if not usable or not (live or has_state):
                 continue
-            second = end // SECOND
-            if not sessions:
-                session_opens = (end + IST) // DAY * (DAY // SECOND) - IST // SECOND
-                session_closes = session_opens + DAY // SECOND
-            elif not session_opens <= second <= session_closes:
+            if sessions and not day_opens <= end <= day_closes:
                 continue
-            since = second - session_opens
-            session = SessionNow(-(-since // length), since // 60, (session_closes - second) // 60)
-            bars_held = min(i - account[OPENED_BAR] + 1, ENDS_KEPT) if held != 0 else 0
+            session = SessionNow(0, 0, 0)
+            if READS_SESSION:
+                session_opens = day_opens if sessions else (end + IST) // DAY * DAY - IST
+                session_closes = day_closes if sessions else session_opens + DAY
+                since = (end - session_opens) // SECOND
+                left = (session_closes - end) // SECOND
+                session = SessionNow(-(-since // length), since // 60, left // 60)
+            bars_held = 0
+            if READS_AGE and held != 0:
+                bars_held = min(i - account[OPENED_BAR] + 1, ENDS_KEPT)
             pending = account[PENDING] + account[CLOSING] if live and resting else 0
             units = size if size >= 0 else size_of(rules, price)
             looked = Book(held, pending, units, entry, bars_held)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+READS_SESSION = True
+"""Whether the rule looks at the session at all: what nobody reads is not computed."""
+READS_AGE = True
+"""The same for the age of its position."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
