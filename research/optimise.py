@@ -11,7 +11,9 @@ import math
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -164,11 +166,14 @@ def search(task: Task, how: SearchSettings, told: Callable[[int], None] | None =
     name = how.study or study_name(task, how.method)
     with tempfile.TemporaryDirectory(prefix="patang-study-") as folder:
         own = how.storage or (str(Path(folder) / "study.log") if how.workers > 1 else None)
-        study = _study(task, how, name, own, 0)
         _warm(task)
         if how.workers == 1:
-            _work(study, task, how, told)
+            with _study(task, how, name, own, 0) as study:
+                _work(study, task, how, told)
+                return _found(study, name)
         else:
+            with _study(task, how, name, own, 0):
+                pass  # tables are made once, before anybody needs them
             context = multiprocessing.get_context("fork")
             started = [
                 context.Process(target=_worker, args=(task, how, name, own, number + 1))
@@ -180,12 +185,13 @@ def search(task: Task, how: SearchSettings, told: Callable[[int], None] | None =
                 process.join()
             if all(process.exitcode for process in started):
                 raise ValueError("every worker failed; run with one worker to see why")
-            study = _study(task, how, name, own, 0)
-        return _found(study, name)
+        with _study(task, how, name, own, 0) as study:
+            return _found(study, name)
 
 
 def _worker(task: Task, how: SearchSettings, name: str, storage: str | None, number: int) -> None:
-    _work(_study(task, how, name, storage, number), task, how, None)
+    with _study(task, how, name, storage, number) as study:
+        _work(study, task, how, None)
     # A fork ends without the parent's exit handlers.
     os._exit(0)
 
@@ -256,7 +262,8 @@ def _grid(space: Sequence[Bound], steps: int) -> Mapping[str, tuple[int | float,
     return {each.name: _points(each, steps) for each in space}
 
 
-def _study(task: Task, how: SearchSettings, name: str, storage: str | None, worker: int) -> optuna.Study:
+@contextmanager
+def _study(task: Task, how: SearchSettings, name: str, storage: str | None, worker: int) -> Iterator[optuna.Study]:
     import optuna
 
     seed = how.seed + 1_000 * worker
@@ -269,14 +276,20 @@ def _study(task: Task, how: SearchSettings, name: str, storage: str | None, work
         "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=seed),
         "nsga2": lambda: optuna.samplers.NSGAIISampler(seed=seed),
     }
-    return optuna.create_study(
-        study_name=name,
-        storage=storage_of(storage),
-        sampler=samplers[how.method](),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5) if how.prune else optuna.pruners.NopPruner(),
-        directions=task.objective.directions,
-        load_if_exists=True,
-    )
+    kept = storage_of(storage)
+    try:
+        yield optuna.create_study(
+            study_name=name,
+            storage=kept,
+            sampler=samplers[how.method](),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5) if how.prune else optuna.pruners.NopPruner(),
+            directions=task.objective.directions,
+            load_if_exists=True,
+        )
+    finally:
+        if isinstance(kept, optuna.storages.RDBStorage):
+            kept.remove_session()
+            kept.engine.dispose()
 
 
 def storage_of(where: str | None) -> Any:  # noqa: ANN401 - one of optuna's storages, or None
@@ -291,12 +304,15 @@ def storage_of(where: str | None) -> Any:  # noqa: ANN401 - one of optuna's stor
         return optuna.storages.JournalStorage(JournalFileBackend(where, lock_obj=JournalFileOpenLock(where)))
     scheme, _, rest = where.partition("://")
     url = f"postgresql+psycopg://{rest}" if scheme in {"postgresql", "postgres"} else where
-    return optuna.storages.RDBStorage(
-        url,
-        heartbeat_interval=HEARTBEAT_SECONDS,
-        grace_period=3 * HEARTBEAT_SECONDS,
-        heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=3),
-    )
+    with warnings.catch_warnings():
+        # Heartbeats are marked experimental; the version is pinned, and a test kills a worker.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.storages.RDBStorage(
+            url,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=3 * HEARTBEAT_SECONDS,
+            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=3),
+        )
 
 
 def _warm(task: Task) -> None:

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,27 +218,33 @@ def test_what_is_chosen_does_not_depend_on_the_days_it_is_tested_on() -> None:
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A real PostgreSQL on a socket of its own; skipped where none is installed."""
-    if shutil.which("initdb") is None and not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+    installed = [str(each) for each in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    found = max(installed) if installed else shutil.which("initdb")
+    if found is None:
         pytest.skip("PostgreSQL is not installed")
-    found = shutil.which("initdb") or str(max(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
-    binaries, folder = Path(found).parent, tmp_path / "pg"
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    folder.mkdir()
-    if as_user:
-        for path in (folder, *list(folder.parents)[:3]):
-            path.chmod(0o755)
+    binaries, folder = Path(found).parent, Path(tempfile.mkdtemp(prefix="pg-"))
+    as_user = []
+    if os.geteuid() == 0:  # the server refuses to run as root
+        as_user = ["runuser", "-u", "postgres", "--"]
         shutil.chown(folder, "postgres")
-    run = [*as_user, str(binaries / "initdb"), "-D", str(folder / "data"), "-A", "trust", "-U", "patang"]
-    subprocess.run(run, check=True, capture_output=True)
+    data, log = folder / "data", folder / "log"
+    control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w", "-t", "60"]
     options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-    control = [*as_user, str(binaries / "pg_ctl"), "-D", str(folder / "data"), "-w"]
-    subprocess.run([*control, "-o", options, "-l", str(folder / "log"), "start"], check=True, capture_output=True)
     try:
+        for run in (
+            [*as_user, str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "patang"],
+            [*control, "-o", options, "-l", str(log), "start"],
+        ):
+            # Into a file: a server that goes on keeps a pipe open.
+            with (folder.parent / f"{folder.name}.out").open("ab") as out:
+                subprocess.run(run, check=True, stdout=out, stderr=out, cwd=folder)
         yield f"postgresql://patang@/postgres?host={folder}"
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True)
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.with_name(f"{folder.name}.out").unlink(missing_ok=True)
 
 
 @pytest.mark.long("postgres")
