@@ -26,7 +26,7 @@ KINDS = {
     "chased": ("NSE:SBIN", 800, RISES, 40, "{style: limit, reprice_seconds: 5, patience_seconds: 240}", LEAVES),
     "sliced": ("NSE:TCS", 3000, WAVES, 50, "{style: twap, minutes: 3, slices: 6}", LEAVES),
     "given_up": (
-        "NSE:ITC", 400, [("09:15:00", 1.0), ("09:18:00", 1.09), ("10:15:00", 1.09)], 1_000,
+        "NSE:ITC", 400, [("09:15:00", 1.0), ("09:15:58", 1.0), ("09:16:10", 1.06), ("10:15:00", 1.06)], 1_000,
         "{style: limit, reprice_seconds: 5, patience_seconds: 60, slippage_percent: 0.5}", "{minute: 1}",
     ),
 }  # fmt: skip
