@@ -14,7 +14,7 @@ from domain.messages.gtt import GttExpired, GttRecord
 from domain.messages.journal import JournalEvent
 from domain.values import Nanos
 
-DEATHS = 12
+DEATHS = 10
 """Of each way here; thousands of them by `python run.py chaos --kill-points 5000`."""
 
 
