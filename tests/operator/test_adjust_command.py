@@ -119,3 +119,11 @@ def test_while_a_trader_holds_the_account_the_trader_is_asked(data: Path, monkey
         lock.release()
 
     assert books(data).encode() == before
+
+
+def test_a_thaw_needs_a_trader(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ["--set", f"data_dir={data / 'data'}"]
+
+    assert main(["resume", "--thaw", "s1", "--why", "looked into it", *sets]) == 1
+
+    assert "no trader runs here" in capsys.readouterr().err
