@@ -147,6 +147,8 @@ def _here(loaded: Loaded, where: Folders, desk: OperatorDesk, request: OperatorR
 
 def _carry_out(loaded: Loaded, where: Folders, request: OperatorRequest) -> OperatorAnswered:
     match request.command:
+        case Resume(thaw=thaw) if thaw:
+            return _failed(request, NOBODY)
         case Halt() | Resume() | Switch():
             lock = AccountLock(where.lock)
             try:

@@ -11,7 +11,6 @@ from app.operating import operate
 from app.options import ConfigFile, Env, Json, Sets
 from domain.messages.operator import Resume
 
-
 Thaw = Annotated[
     str,
     Parameter(name="--thaw", show_default=False, help="Let this frozen strategy or EXCHANGE:SYMBOL trade, no more."),
