@@ -66,8 +66,8 @@ ANSWER_PATIENCE_SECONDS: Final = 100.0
 COMMIT_PATIENCE_SECONDS: Final = 10.0
 """What was told to the order supervisor and is not journaled by then was lost with it."""
 
-GTT_PATIENCE_SECONDS: Final = 30.0
-"""So long an order may turn out to be one that a GTT of ours made."""
+GTT_PATIENCE_SECONDS: Final = 300.0
+"""So long an order may turn out to be one that a GTT of ours made: booked as external, it could not be booked again."""
 
 START_ROUNDS_MAX: Final = 5
 """A start does not wait for ever on what changes with every look: it is looked at again all day."""

@@ -10,7 +10,15 @@ from actors.risk import RiskGate
 from actors.routes import PORTFOLIO, RISK, strategy_name
 from actors.runtime import RuntimeFault, TreeNode
 from actors.strategy import StrategyActor
-from app.chaos.verdict import check_books, check_gtts, check_orders, check_risk, check_trades, unresolved_lines
+from app.chaos.verdict import (
+    check_books,
+    check_differences,
+    check_gtts,
+    check_orders,
+    check_risk,
+    check_trades,
+    unresolved_lines,
+)
 from app.wiring import STRATEGY_SUPERVISOR
 from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report, TradingState
 from domain.messages.gtt import GttState
@@ -194,6 +202,7 @@ class Recovery:
         check_orders(world.checker, world.exchange, journal.records())
         check_gtts(world.checker, world.exchange, journal.gtts())
         check_trades(world.checker, world.exchange, journal.read(0))
+        check_differences(world.checker, journal.read(0))
         try:
             snapshot = process.system.address(PORTFOLIO).ask(Report(), timeout=10.0)
         except RuntimeFault as error:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from app.chaos.checker import FINAL_OR_WAITING, Checker
 from domain.messages.broker import BrokerStatus
 from domain.messages.gtt import GttState, GttStatus
-from domain.messages.journal import OrderState, TradeBooked
+from domain.messages.journal import DifferenceFound, OrderState, TradeBooked
+from domain.reconcile.names import Difference
 from domain.values import Side
 from sandbox.charges import ExecutedOrder, note_charges
 
@@ -64,6 +65,15 @@ def check_gtts(checker: Checker, exchange: Exchange, records: Iterable[GttRecord
             )
     for trigger_id in ours.keys() - theirs.keys():
         checker.broken("gtts", f"{ours[trigger_id].tag} names {trigger_id}, which never was")
+
+
+def check_differences(checker: Checker, records: Iterable[JournalRecord]) -> None:
+    """Nobody else trades here: whatever was lost, late or doubled, only fills that no update told of differ."""
+    for record in records:
+        event = record.event
+        if isinstance(event, DifferenceFound) and event.name != Difference.MISSED_FILL.value:
+            words = f"{event.name} in {event.subject}: ours {event.ours}, theirs {event.theirs}"
+            checker.broken("differences", words)
 
 
 def check_trades(checker: Checker, exchange: Exchange, records: Iterable[JournalRecord]) -> None:
