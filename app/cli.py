@@ -79,6 +79,7 @@ COMMANDS = (
     Command("optimise", "app.commands.optimise:run", "Search a strategy's bounds, on all cores or many machines."),
     Command("walk-forward", "app.commands.optimise:walk", "Choose on some days, trade the next, go on."),
     Command("gate", "app.commands.gate:run", "Which checks each strategy must have passed before it trades live."),
+    Command("parity", "app.commands.parity:run", "A traded day through the backtester: why each fill differs."),
     Command("bias", "app.commands.bias:run", "Lookahead, recursion, hidden state and luck in a backtest, by name."),
     Command("test", "app.commands.test:run", "Checks and tests, as CI runs them.", verbatim=True),
     Command("bench", "app.commands.bench:run", "Measure on this machine; without a name, list what can be measured."),
