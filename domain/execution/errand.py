@@ -256,12 +256,13 @@ class Errand:
     # -- small things --------------------------------------------------------------------------------------------------
 
     def _refused(self, facts: Facts) -> None:
-        if facts.refused > self._seen_refused or facts.unsent > self._seen_unsent:
-            text = facts.refusal if facts.refused > self._seen_refused else "it was not sent in time"
-            self._seen_refused, self._seen_unsent = facts.refused, facts.unsent
-            self._retry_at = facts.mono + RETRY
+        if facts.unsent > self._seen_unsent:
+            # A restart, or a queue that was too long: nothing is proved against it, so it is tried again.
+            self._seen_unsent, self._retry_at = facts.unsent, facts.mono + RETRY
+        if facts.refused > self._seen_refused:
+            self._seen_refused, self._retry_at = facts.refused, facts.mono + RETRY
             if not self.intent.reduce_only:
-                self.ending = self.ending or f"an order was refused: {text}"
+                self.ending = self.ending or f"an order was refused: {facts.refusal}"
 
     def _forget(self, facts: Facts) -> None:
         self._asked = {
