@@ -6,7 +6,6 @@ Here are the steps: decide and tell, latch and tell, freeze and withdraw. Flatte
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Final
 
@@ -51,11 +50,12 @@ from domain.messages.orders import (
     OrderIntent,
 )
 from domain.ports import Calendar, Clock, Journal
-from domain.risk import MarketFacts, RiskBook, RiskLimits, check
+from domain.risk import MarketFacts, RiskBook, check
 from domain.risk.changes import check_change, check_gtt, check_gtt_change
 from domain.risk.exposure import Standing as OrderStanding
 from domain.risk.limits import exactly
 from domain.risk.loss import breach, strategies_breached
+from domain.risk.settings import RiskSettings
 from domain.risk.state import (
     Condition,
     Standing,
@@ -79,24 +79,6 @@ _STATES: Final = {
 STATE_FLAG: Final = "trading_state"
 OWN_LOSS: Final = "own loss"
 """By whom a strategy is frozen that has lost too much."""
-
-
-class RiskSettings(Struct, frozen=True):
-    """What the gate is told at its making.
-
-    run                   names this process's life: a restarted gate resumes the state it had in the same life
-    mis_cutoff            per session class, the time of day from which no new intraday position is opened
-    intent_valid_seconds  market seconds; for the exits that the gate makes itself
-    flatten_again_seconds wall seconds between looks at a square-off that is not done
-    market_protection     what market orders are sent with: percent in 1/100, -1 for the broker's own band
-    """
-
-    run: str
-    limits: RiskLimits
-    mis_cutoff: Mapping[SessionClass, dt.time]
-    intent_valid_seconds: float
-    flatten_again_seconds: float = 0.5
-    market_protection: int = -1
 
 
 class _Look(Struct, frozen=True, tag=True):
@@ -415,6 +397,7 @@ class RiskGate(Actor):
     def _applied(self, record: JournalRecord) -> None:
         if isinstance(record.event, DayOpened):
             self._closing.open_day()
+            self._world.open_day()
 
     def _alarm(self, name: str, text: str) -> None:
         alert = Alert(level="critical", name=name, text=text, time=self._clock.now_ns())

@@ -65,6 +65,12 @@ class World:
                 for row in read.holdings
             }
 
+    def open_day(self) -> None:
+        """Yesterday's holdings and limits say nothing of today; what is not known is left to the broker."""
+        self._holdings = None
+        self._circuits.clear()
+        self._margins.clear()
+
     def circuits(self, found: Mapping[str, tuple[E4, E4]]) -> None:
         """The exchange's lowest and highest price of the day, by `EXCHANGE:SYMBOL`."""
         self._circuits.update(found)
