@@ -22,7 +22,7 @@ from domain.risk.limits import RiskLimits, exactly
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
-from domain.strategy.sizing import FixedQuantity
+from domain.strategy.sizing import FixedQuantity, FixedValue
 from domain.values import MINUTE, RUPEE, SECOND, InstrumentKind, Nanos, Product
 from research.data.candles import Candles
 from research.data.days import date_of, days_of
@@ -162,6 +162,8 @@ def refuse(strategy: RuleStrategy, series: Sequence[Candles], settings: RunSetti
         raise CompiledUnfit(f"there are {len(series)} instruments on one account")
     if not settings.fill.plain:
         raise CompiledUnfit("fills with participation, latency or refusals are the event engine's")
+    if not isinstance(settings.sizing, FixedQuantity | FixedValue):
+        raise CompiledUnfit(f"sizing by {type(settings.sizing).__name__} is the event engine's")
     one = series[0].instrument
     if one.kind in (InstrumentKind.CALL, InstrumentKind.PUT) and one.strike:
         raise CompiledUnfit("margins of sold options are the event engine's")

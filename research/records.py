@@ -91,8 +91,9 @@ class Run(Struct, frozen=True):
 
 
 def reason_number(text: str) -> int:
-    """The number of a draft's reason."""
-    return REASONS.index(text) if text in REASONS else REASONS.index("other")
+    """The number of an intent's reason; how its size came about stands in brackets behind it."""
+    word = text.partition(" [")[0]
+    return REASONS.index(word) if word in REASONS else REASONS.index("other")
 
 
 def denial_number(reason: DenyReason) -> int:

@@ -132,11 +132,12 @@ def _prices(raw: Raw) -> tuple[NDArray[np.int64], int, NDArray[np.bool_]]:
             continue
         scaled = column * RUPEE_FLOAT
         sane = np.isfinite(scaled) & (scaled > 0) & (scaled <= PRICE_MAX)
-        whole = np.rint(scaled)
-        # A float cannot say 101.35 exactly: what lies within a millionth of a step is that step.
-        rounded += int((sane & (np.abs(scaled - whole) > 1e-4 + 1e-11 * np.abs(scaled))).sum())
-        good &= sane & (whole > 0)
-        out[at] = np.where(sane, whole, 0)
+        known = np.where(sane, scaled, 0.0)
+        whole = np.rint(known)
+        # A float cannot say 101.35 exactly: what lies within a hair of a step is that step.
+        rounded += int((np.abs(known - whole) > 1e-4 + 1e-11 * known).sum())
+        good &= whole > 0
+        out[at] = whole
     volume = raw.volume.astype(np.float64)
     good &= np.isfinite(volume) & (volume >= 0) & (volume <= VOLUME_MAX)
     out[4] = np.where(np.isfinite(volume), volume, 0)
