@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -110,10 +111,8 @@ class Hand:
         )
 
 
-@pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trader, Exchange]]:
-    """One trader with three strategies, each in an instrument and a product of its own, at ten times real time."""
-    folder = tmp_path_factory.mktemp("kinds")
+def kinds_config(folder: Path) -> Path:
+    """Three strategies, each in an instrument and a product of its own, that ask for what a test wishes."""
     config = folder / "kinds.yaml"
     words = STRESS.read_text().replace("instruments: 12", "instruments: 3").split("  pulse_infy")[0]
     kind = 'kind: "tests.orders.scripted:Scripted", interval: minute, capital: 0, quantity: 1'
@@ -124,6 +123,14 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trader, Ex
         + f'  fut: {{{kind}, instruments: ["{NIFTY}"], product: NRML}}\n'
         + "drills: {drop_feed_at: null, crash_strategy_at: null}\n"
     )
+    return config
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trader, Exchange]]:
+    """One trader at ten times real time."""
+    folder = tmp_path_factory.mktemp("kinds")
+    config = kinds_config(folder)
     big = (
         "risk.max_quantity_per_order=1000000",
         "risk.max_position_quantity=1000000",
