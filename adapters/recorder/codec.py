@@ -29,6 +29,8 @@ def encode(value: object) -> object:
     """The value in plain terms for msgpack."""
     if value is None or (isinstance(value, _PLAIN) and not isinstance(value, enum.Enum)):
         return value
+    if isinstance(value, enum.StrEnum):
+        return value.value  # a word of a closed list, and equal to it
     if isinstance(value, list | tuple | frozenset | set):
         return {"l": [encode(each) for each in value], "t": isinstance(value, tuple)}
     if isinstance(value, Struct):

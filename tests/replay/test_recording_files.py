@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.runtime.gate import Refusal
 from actors.session import _Doubted
 from adapters.recorder import tape as tape_module
 from adapters.recorder.codec import Unrecordable, decode, encode, fingerprint
@@ -34,6 +35,7 @@ VALUES = [
     b"bytes",
     [1, 2],
     (1, (2, 3)),
+    (Refusal.HALTED, "why"),
     {"a": 1.5},
     INFY,
     GOLD_FUTURE,

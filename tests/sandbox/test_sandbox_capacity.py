@@ -113,8 +113,8 @@ def run(seconds: int) -> tuple[float, float, float]:
     with launch(relax=RELAX_PACE, extra=extra) as sandbox:
         readers = [Reader(sandbox, group) for group in groups]
         try:
-            eventually(lambda: all(reader.packets >= 2 * INSTRUMENTS for reader in readers), timeout=120)
-            eventually(lambda: steady(readers), timeout=60)
+            eventually(lambda: all(reader.packets >= 2 * INSTRUMENTS for reader in readers), timeout=600)
+            eventually(lambda: steady(readers), timeout=300)
             began, start, packets = time.monotonic(), Usage.of(sandbox.process.pid), sum(r.packets for r in readers)
             threading.Event().wait(seconds / 2)
             # The first half fills what is kept of each instrument; growth is what goes on after that.
