@@ -5,19 +5,20 @@ What is missing is computed by domain/risk (`flatten`, `wishes`); every exit mad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from actors.keeping import Flags
 from actors.routes import Routes
 from actors.runtime import Context
+from domain.messages.control import SquareOff
 from domain.messages.operator import OperatorAnswered
 from domain.messages.orders import CancelOpenOrders, Denied, OrderIntent
 from domain.messages.plans import StandAside
 from domain.orders.tags import tag_for
 from domain.risk import RiskBook, flatten_intents, flatten_strategy_intents, is_flat
 from domain.risk.wishes import Wish, Wishes
-from domain.values import E4, Nanos, Product
+from domain.values import E4, Instrument, Nanos, Product, SessionClass
 
 FLATTENING_FLAG: Final = "flattening"
 WISHES_FLAG: Final = "flatten_wishes"
@@ -67,6 +68,15 @@ class Closing:
         """What a loss flattened may be traded again; what its hour squared off may not."""
         self._flattening = {t: why for t, why in self._flattening.items() if why.startswith(SQUARE_OFF)}
         self._flags.keep(FLATTENING_FLAG, self._flattening)
+
+    def square_off(self, session: SessionClass, instruments: Mapping[int, Instrument]) -> None:
+        """A class's hour: its intraday positions are closed, and its strategies told to enter no more."""
+        tokens = tuple(token for token, each in instruments.items() if each.session is session)
+        why = f"{SQUARE_OFF} {session.value}"
+        self.want_flat(tokens, why)
+        self._context.log("info", "risk.square_off", session=session.value, instruments=len(tokens))
+        self._routes.publish(self._context, SquareOff(tokens=tokens, why=why))
+        self.look()
 
     def want_flat(self, tokens: Iterable[int], why: str) -> None:
         """From here on intraday positions in these are flattened, by a restarted gate as well."""

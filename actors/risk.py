@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.closing import SQUARE_OFF, Closing, Means
+from actors.closing import Closing, Means
 from actors.folding import Projection
 from actors.freezing import Freezing
 from actors.keeping import Flags
@@ -29,7 +29,6 @@ from domain.messages.control import (
     SessionLost,
     SessionOpened,
     SetTradingState,
-    SquareOff,
     StrategyFrozen,
     ThawInstrument,
     ThawStrategy,
@@ -186,7 +185,7 @@ class RiskGate(Actor):
             case FeedDisconnected(feed=feed):
                 self._world.feed_lost.setdefault(feed, self._clock.now_ns())
             case JobDue(subject=subject):
-                self._square_off(SessionClass(subject))
+                self._closing.square_off(SessionClass(subject), self._instruments)
             case _Look():
                 self._flags.again()
                 self._look_around()
@@ -383,14 +382,6 @@ class RiskGate(Actor):
         self._set_state(TradingState.ACTIVE, why, "operator")
         now = self._standing.effective
         return OperatorAnswered(request, True, "trading is active" if now.state is TradingState.ACTIVE else now.why)
-
-    def _square_off(self, session: SessionClass) -> None:
-        tokens = tuple(token for token, each in self._instruments.items() if each.session is session)
-        why = f"{SQUARE_OFF} {session.value}"
-        self._closing.want_flat(tokens, why)
-        self.context.log("info", "risk.square_off", session=session.value, instruments=len(tokens))
-        self._routes.publish(self.context, SquareOff(tokens=tokens, why=why))
-        self._closing.look()
 
     # -- journal ---------------------------------------------------------------------------------------------------
 
