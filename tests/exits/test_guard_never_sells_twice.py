@@ -17,7 +17,7 @@ from tests.exits.pretend import At, Order, World
 from tests.runtime.machines import run_machine
 
 NORMAL = (200, 50)
-DEEP = (10_000, 100)
+DEEP = (1_500, 80)
 ENTRY = 1_000_000
 RARELY = st.sampled_from([False, False, False, True])
 NEAR = st.sampled_from([ENTRY, ENTRY - 6_000, ENTRY - 20_000, ENTRY + 6_000, ENTRY + 30_000])
