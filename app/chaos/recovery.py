@@ -147,7 +147,12 @@ class Recovery:
     def _idle(self, process: Process) -> str:
         """Whether trading goes on: an order since the calm began, unless every line has a reason not to."""
         world = self._world
-        if world.checker.accepted_since_calm or world.squared_off or world.plan.square_off_early:
+        if (
+            not world.owes_orders
+            or world.checker.accepted_since_calm
+            or world.squared_off
+            or world.plan.square_off_early
+        ):
             return ""
         blocked = unresolved_lines(process.ports.journal)
         for strategy in world.cast.strategies:

@@ -79,8 +79,10 @@ class World:
         storm: Storm | None = None,
         kernel: Kernel | None = None,
         verbose: bool = False,
+        owes_orders: bool = True,
     ) -> None:
         self.plan = plan
+        self.owes_orders = owes_orders  # its strategies order by the clock: silence means that something is stuck
         self.kernel = kernel or Kernel(plan.seed)
         self.trace = Trace(self.kernel.now_ns, verbose=verbose)
         self.storm = storm or Storm(plan)
@@ -290,7 +292,8 @@ def run_seed(
 ) -> Result:
     """Run one seed. Leaves nothing behind."""
     plan = Plan.of(seed, faults)
-    return play(lambda folder: World(plan, folder, cast_of(plan, strategy), verbose=verbose))
+    own = strategy is None
+    return play(lambda folder: World(plan, folder, cast_of(plan, strategy), verbose=verbose, owes_orders=own))
 
 
 def play(make: Callable[[Path], World]) -> Result:
