@@ -10,12 +10,12 @@ import pytest
 
 from domain.messages.gtt import GttClosed, GttRequested, GttTriggered
 from domain.messages.journal import IntentAccepted, OrderAdopted, OrderModified, TradeBooked
-from domain.messages.plans import ExitPlanEnded
+from domain.messages.plans import ExecutionEnded, ExitPlanEnded, ExitPlanned
 from tests.exits.market import a_market
 from tests.exits.scenes import OFF, a_config, rows
 from tests.support.waiting import eventually
 from tests.system.judging import assert_books_equal
-from tests.system.plant import Trader, an_exchange
+from tests.system.plant import ROOT, Trader, an_exchange
 
 FALLS = [("09:15:00", 1.0), ("09:18:00", 1.0), ("09:19:00", 0.98), ("09:45:00", 0.98)]
 RISES = [("09:15:00", 1.0), ("09:18:00", 1.0), ("09:19:00", 1.02), ("09:45:00", 1.02)]
@@ -104,3 +104,17 @@ def assert_nothing_sold_twice(events: Sequence[object]) -> None:
         if isinstance(event, TradeBooked):
             net[event.strategy] += event.side.sign * event.quantity
     assert set(net.values()) == {0}, net
+
+
+@pytest.mark.timeout(120)
+def test_the_example_of_managed_exits_trades_rules_and_its_books_balance(tmp_path: Path) -> None:
+    with Trader(tmp_path, "sandbox.speed=60", config=ROOT / "config" / "examples" / "managed.yaml") as trader:
+        trader.trading()
+        eventually(lambda: ended(trader) >= 1, 90, "a position was opened, guarded and left")
+        events = [record.event for record in trader.world.journal.read(0)]
+        report = trader.finish()
+    assert (report.balanced, report.books_agree) == (True, True)
+    assert any(isinstance(event, ExecutionEnded) and event.filled for event in events)
+    assert any(isinstance(event, IntentAccepted) and event.intent.protective for event in events) or any(
+        isinstance(event, ExitPlanned) and event.strategy == "rsi_reversion" for event in events
+    )
