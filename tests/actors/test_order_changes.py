@@ -283,6 +283,18 @@ def test_a_gtt_whose_reply_was_lost_is_found_in_the_list_and_never_placed_twice(
     assert calls(floor, "place gtt") == 1
 
 
+def test_a_lost_gtt_is_not_taken_for_its_twin_that_is_known(floor: Floor) -> None:
+    long_position(floor)
+    floor.broker.now = floor.stage.clock.now
+    protect(floor, leg(950))
+    floor.broker.scripted = [Unresolved("timed out")]
+    protect(floor, leg(950), name="s1:twin")
+
+    floor.poll(2.1)
+
+    assert (gtt(floor).state, gtt(floor, "s1:twin").state) == (GttState.PLACED, GttState.UNRESOLVED)
+
+
 def test_a_gtt_that_never_arrived_is_given_up_only_after_the_quarantine(floor: Floor) -> None:
     long_position(floor)
     floor.broker.scripted = [Unresolved("timed out")]
