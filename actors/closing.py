@@ -21,8 +21,11 @@ from domain.risk.wishes import Wish, Wishes
 from domain.values import E4, Instrument, Nanos, Product, SessionClass
 
 FLATTENING_FLAG: Final = "flattening"
+LEAVING_FLAG: Final = "leaving"
 WISHES_FLAG: Final = "flatten_wishes"
 SQUARE_OFF: Final = "square-off of"
+ON_MARGIN: Final = (Product.NRML, Product.MTF)
+"""Carried, and not paid in full."""
 
 
 class Means(NamedTuple):
@@ -53,21 +56,33 @@ class Closing:
         self._flags = flags
         self._means = means
         self._flattening: dict[int, str] = {}
+        self._leaving: dict[int, str] = {}
         self._wishes = Wishes()
 
     def restore(self) -> None:
         """Go on with what this process had begun. A new process does its day's jobs anew."""
         self._flattening = self._flags.read(FLATTENING_FLAG, dict[int, str]) or {}
+        self._leaving = self._flags.read(LEAVING_FLAG, dict[int, str]) or {}
         self._wishes = Wishes(self._flags.read(WISHES_FLAG, dict[str, Wish]))
 
     def open_day(self) -> None:
         """What yesterday's hours squared off may be traded."""
         self._flattening.clear()
+        self._leaving.clear()
 
     def resumed(self) -> None:
         """What a loss flattened may be traded again; what its hour squared off may not."""
         self._flattening = {t: why for t, why in self._flattening.items() if why.startswith(SQUARE_OFF)}
         self._flags.keep(FLATTENING_FLAG, self._flattening)
+        self._leaving = {}
+        self._flags.keep(LEAVING_FLAG, self._leaving)
+
+    def leave(self, tokens: Iterable[int], why: str) -> None:
+        """A limit on results is reached: what is held on margin is left, intraday or carried. Paid shares stay."""
+        self.want_flat(tokens, why)
+        self._leaving = dict.fromkeys(self._flattening, why)
+        self._flags.keep(LEAVING_FLAG, self._leaving)
+        self.look()
 
     def square_off(self, session: SessionClass, instruments: Mapping[int, Instrument]) -> None:
         """A class's hour: its intraday positions are closed, and its strategies told to enter no more."""
@@ -102,7 +117,7 @@ class Closing:
 
     def look(self) -> None:
         """Make the exits that are still missing, until the lines are flat."""
-        if not self._flattening and not self._wishes.kept:
+        if not (self._flattening or self._leaving or self._wishes.kept):
             return
         now, book = self._means.now(), self._means.book()
         book.expire_holds(now)
@@ -110,6 +125,9 @@ class Closing:
         until = self._means.until(now)
         tokens = tuple(self._flattening)
         for intent in flatten_intents(book, tokens, now, until, self._means.prices(), "square-off"):
+            self._means.decide(intent)
+        carried = tuple(self._leaving)
+        for intent in flatten_intents(book, carried, now, until, self._means.prices(), "a limit is reached", ON_MARGIN):
             self._means.decide(intent)
         self._grant_wishes(book)
 
@@ -139,12 +157,14 @@ class Closing:
         resting = {
             order.strategy
             for order in book.open_orders()
-            if not order.reduce_only and (order.token in self._flattening or self._wishes.covers(order.strategy))
+            if not order.reduce_only
+            and (order.token in {*self._flattening, *self._leaving} or self._wishes.covers(order.strategy))
         }
         for strategy in sorted(resting):
             self._routes.publish(self._context, CancelOpenOrders(strategy=strategy, why="square-off"))
         for (strategy, token, product), line in book.lines():
             squared = product is Product.MIS and token in self._flattening
+            squared = squared or (product in ON_MARGIN and token in self._leaving)
             if strategy and line.position and (squared or self._wishes.covers(strategy)):
                 # What rests to protect it would sell it a second time: no exit is made before that is gone.
                 self._routes.publish(self._context, StandAside(strategy=strategy, token=token, why="it is closed"))

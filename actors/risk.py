@@ -335,8 +335,7 @@ class RiskGate(Actor):
             reason, why = found
             self._set_state(TradingState.HALTED, why, "limit")
             self._alarm(f"risk.{reason.name.lower()}", why)
-            self._closing.want_flat(self._instruments, why)
-            self._closing.look()
+            self._closing.leave(self._instruments, why)
             return
         for strategy, why in strategies_breached(self._book, snapshot, limits).items():
             if self._freezing.freeze(strategy, why, OWN_LOSS):

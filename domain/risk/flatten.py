@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from domain.messages.orders import OrderIntent
 from domain.orders.placing import CASH_FREEZE_QUANTITY
@@ -12,9 +12,15 @@ from domain.values import E4, Nanos, OrderKind, Product, Side
 
 
 def flatten_intents(
-    book: RiskBook, tokens: Iterable[int], now: Nanos, valid_until: Nanos, prices: Mapping[int, E4], why: str
+    book: RiskBook,
+    tokens: Iterable[int],
+    now: Nanos,
+    valid_until: Nanos,
+    prices: Mapping[int, E4],
+    why: str,
+    products: Collection[Product] = (Product.MIS,),
 ) -> list[OrderIntent]:
-    """Reduce-only market intents that close every strategy's MIS position in these instruments.
+    """Reduce-only market intents that close every strategy's position in these instruments and products.
 
     Net of exits already under way: asking again while they are gives nothing, asking after one was refused gives a new
     intent. Each belongs to the strategy whose position it closes. Positions made outside are a person's to close.
@@ -23,7 +29,7 @@ def flatten_intents(
     prices  last price by token, for the record; the risk book's own where one is missing
     """
     wanted = set(tokens)
-    lines = [(key, line) for key, line in book.lines() if key[1] in wanted and key[2] is Product.MIS]
+    lines = [(key, line) for key, line in book.lines() if key[1] in wanted and key[2] in products]
     return _exits(book, lines, now, valid_until, prices, why)
 
 

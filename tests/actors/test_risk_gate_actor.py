@@ -44,11 +44,11 @@ from domain.messages.orders import ApprovedIntent, CancelOpenOrders, Denied, Den
 from domain.portfolio import Book
 from domain.risk import RiskLimits
 from domain.risk.state import why_not_resume
-from domain.values import MINUTE, RUPEE, SECOND, SessionClass, Side
+from domain.values import MINUTE, RUPEE, SECOND, Product, SessionClass, Side
 from tests.actors.stage import Stage, Told, own
-from tests.domain.builders import INFY, SBIN, accepted, an_intent, buy, day_opened, sell, some_limits
+from tests.domain.builders import INFY, NIFTY_FUTURE, SBIN, accepted, an_intent, buy, day_opened, sell, some_limits
 
-INSTRUMENTS = {one.token: one for one in (INFY, SBIN)}
+INSTRUMENTS = {one.token: one for one in (INFY, SBIN, NIFTY_FUTURE)}
 ACTIVE = SetTradingState(TradingState.ACTIVE, "everything is up", "startup")
 SQUARE_OFF = JobDue(JobKind.SQUARE_OFF, SessionClass.EQUITY.value, 0, 0)
 
@@ -582,6 +582,47 @@ def test_the_days_loss_limit_halts_tells_and_flattens(stage: Stage) -> None:
 # -- square-off --------------------------------------------------------------------------------------------------------
 
 
+def test_a_loss_leaves_what_is_carried_on_margin_as_well_and_keeps_shares_that_are_paid(stage: Stage) -> None:
+    stage.journal.commit([day_opened()])
+    desk = Desk(stage, limits=some_limits(stale_price_seconds=300, daily_loss_max=1000 * RUPEE)).active()
+    desk.journal(
+        buy(65, 24_000, trade_id="t1", instrument=NIFTY_FUTURE.key, token=NIFTY_FUTURE.token, product=Product.NRML),
+        buy(10, 1000, trade_id="t2", product=Product.CNC),
+        buy(10, 1000, trade_id="t3"),
+    )
+
+    desk.price(INFY.token, 880)
+    desk.snapshot(infy=880)
+
+    assert (INFY.token, Product.MIS, 10) in {(i.token, i.product, i.quantity) for i in desk.approvals()}
+    assert (NIFTY_FUTURE.token, Product.NRML, 65) in {(i.token, i.product, i.quantity) for i in desk.approvals()}
+    assert Product.CNC not in {i.product for i in desk.approvals()}
+    again = desk.again()
+    again.actor.receive(SetTradingState(TradingState.ACTIVE, "seen", "operator"))
+    again.journal(buy(5, 1000, trade_id="t4", product=Product.CNC))
+    assert again.approvals() == [], "what a person lets go on is traded again"
+
+
+def test_a_strategys_own_loss_freezes_and_flattens_it_alone(stage: Stage) -> None:
+    stage.journal.commit([day_opened()])
+    desk = Desk(stage, limits=some_limits(stale_price_seconds=300, strategy_daily_loss_max=1000 * RUPEE)).active()
+    desk.journal(
+        buy(10, 1000, trade_id="t1"), buy(10, 800, trade_id="t2", strategy="s2", instrument=SBIN.key, token=SBIN.token)
+    )
+
+    desk.price(INFY.token, 880)
+    desk.snapshot(infy=880, sbin=800)
+
+    assert desk.state() is TradingState.ACTIVE
+    assert {(i.strategy, i.token, i.quantity, i.reduce_only) for i in desk.approvals()} == {
+        ("s1", INFY.token, 10, True)
+    }
+    assert [alert.name for alert in desk.context.of(Alert)] == ["risk.strategy_daily_loss"]
+    assert set(desk.reported("frozen")) == {"s1"}  # type: ignore[call-overload]  # the gate's own record
+    desk.entry("s2:2", strategy="s2", quantity=1, token=SBIN.token, instrument=SBIN.key, reference_price=800 * RUPEE)
+    assert desk.approvals()[-1].intent_id == "s2:2", "the other goes on"
+
+
 def test_square_off_flattens_every_strategys_line_a_frozen_one_included(desk: Desk) -> None:
     desk.active().journal(
         buy(10, 1000, trade_id="a"), sell(6, 800, trade_id="b", strategy="s2", token=SBIN.token, instrument=SBIN.key)
@@ -596,7 +637,7 @@ def test_square_off_flattens_every_strategys_line_a_frozen_one_included(desk: De
         ("s2", SBIN.token, Side.BUY, 6, True),
     }
     (told,) = desk.context.of(SquareOff)
-    assert set(told.tokens) == {INFY.token, SBIN.token}
+    assert set(told.tokens) == set(INSTRUMENTS)
     assert {t.to for t in desk.context.told if t.message is told} == {"strategy.ma", "strategy.s1", "strategy.s2"}
 
 
