@@ -269,7 +269,7 @@ def test_two_workers_on_postgresql_are_faster_than_one(postgres: str) -> None:
 
 @pytest.mark.long("postgres")
 def test_nothing_is_lost_when_a_worker_on_postgresql_is_killed(postgres: str) -> None:
-    task, how = a_task(), SearchSettings(method="random", trials=400, storage=postgres, study="killed")
+    task, how = a_task(), SearchSettings(method="random", trials=120, storage=postgres, study="killed")
     search(task, replace(how, trials=1))
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=search, args=(task, replace(how, seed=seed))) for seed in (7, 8)]
@@ -285,7 +285,7 @@ def test_nothing_is_lost_when_a_worker_on_postgresql_is_killed(postgres: str) ->
 
     done = search(task, how)
 
-    assert len(done.trials) + done.pruned >= 400
+    assert len(done.trials) + done.pruned >= 120
     assert len({each.number for each in done.trials}) == len(done.trials)
     assert all(math.isfinite(each.values[0]) for each in done.trials)
     assert workers[1].exitcode == 0
