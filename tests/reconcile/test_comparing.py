@@ -205,7 +205,8 @@ def test_a_difference_is_believed_when_two_looks_in_a_row_show_the_same() -> Non
 def test_what_stands_is_not_named_again_until_it_changes_and_is_cleared_when_it_is_gone() -> None:
     books = books_of(booked(10), drift(3).journaled(Policy.HALT, NOW))
 
-    assert weigh(books, [drift(3)], {}, POSITION_NAMES, DEFAULT_POLICIES, NOW).events == ()
+    same = weigh(books, [drift(3)], {}, POSITION_NAMES, DEFAULT_POLICIES, NOW)
+    assert (same.events, same.doubtful) == ((), {})
     assert weigh(books, [drift(4)], {}, POSITION_NAMES, DEFAULT_POLICIES, NOW).doubtful
     assert weigh(books, [], {}, (Difference.FUNDS_DRIFT,), DEFAULT_POLICIES, NOW).events == (), "not its business"
     assert weigh(books, [], {}, POSITION_NAMES, DEFAULT_POLICIES, NOW, lambda _standing: True).events == ()
@@ -307,7 +308,8 @@ def test_an_external_trade_is_booked_once_and_its_order_named_once() -> None:
     first = judged(books, [row], trade)
     (event,) = first.trades
     assert (event.strategy, event.tag, event.quantity, event.squared_off_by_broker) == ("", "", 4, False)
-    assert first.gone == (), "not before its trades are booked"
+    named = books_of(booked(10), *(each.journaled(Policy.ADOPT, NOW) for each in first.findings))
+    assert judged(named, [row], trade).gone == (), "not before its trades are booked"
 
     events: list[JournalEvent] = [*(each.journaled(Policy.ADOPT, NOW) for each in first.findings), *first.trades]
     for seq, journaled in enumerate(events, 20):
