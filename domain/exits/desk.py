@@ -66,6 +66,7 @@ class ExitDesk:
         self._prices: dict[int, E4] = {}
         self._parked: dict[Key, list[_Parked]] = {}
         self._changes: dict[str, tuple[Key, str]] = {}
+        self._largest: dict[str, int] = {}
 
     # -- what it is told -----------------------------------------------------------------------------------------------
 
@@ -78,6 +79,7 @@ class ExitDesk:
                 guard.journaled(plan)
             case ExitPlanEnded(id=plan_id):
                 self._guards = {key: guard for key, guard in self._guards.items() if guard.plan.id != plan_id}
+                self._largest.pop(plan_id, None)
             case ModifyRefused(tag=tag) | ModifyDropped(tag=tag) | GttChangeRefused(tag=tag):
                 for key in keys & self._guards.keys():
                     self._guards[key].change_denied(tag)
@@ -195,10 +197,15 @@ class ExitDesk:
         return guard
 
     def _rebase(self, guard: Guard) -> None:
-        """Levels that the rule states as a share follow the price at which the position was really opened."""
+        """Levels that the rule states as a share follow the price at which the position was really opened.
+
+        Not while it is being left: what is left of it may have been opened at another price than the whole.
+        """
         plan = guard.plan
+        held = self.book.quantity((plan.strategy, plan.token)) * plan.sign
+        largest = self._largest[plan.id] = max(held, self._largest.get(plan.id, 0))
         levels = self.book.levels(plan, plan.wished)
-        if levels != plan.levels and self.book.quantity((plan.strategy, plan.token)) * plan.sign > 0:
+        if levels != plan.levels and 0 < held == largest:
             guard.changed(replace(plan, levels=levels))
 
     def _let_go(self, key: Key) -> list[Out]:

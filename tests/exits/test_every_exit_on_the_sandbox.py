@@ -51,7 +51,7 @@ def test_every_kind_leaves_once_and_the_books_agree(tmp_path: Path) -> None:
         instrument: [(at, price * share) for at, share in path] for instrument, price, path, _, _ in KINDS.values()
     }
     strategies = {
-        name: rows(instrument, product=product, exits=exits)
+        name: rows(instrument, product=product, exits=exits, quantity=12_000 if name == "broker_stop" else 20)
         for name, (instrument, _, _, product, exits) in KINDS.items()
     }
     strategies["short_stop"] = rows(
@@ -59,9 +59,9 @@ def test_every_kind_leaves_once_and_the_books_agree(tmp_path: Path) -> None:
     )
     paths["NSE:MARUTI"] = [(at, 12_000 * share) for at, share in RISES]
     config = a_config(tmp_path, {**strategies, **OFF})
-    market = a_market(tmp_path, paths)
+    market = a_market(tmp_path, paths, quantity=150)
     with (
-        an_exchange(speed=25, extra=("--market", market)) as exchange,
+        an_exchange(speed=25, extra=("--market", market, "--opening-cash", "100000000")) as exchange,
         Trader(tmp_path, *exchange.sets, config=config) as trader,
     ):
         trader.trading()
@@ -81,6 +81,8 @@ def test_every_kind_leaves_once_and_the_books_agree(tmp_path: Path) -> None:
     exits = [event.intent for event in events if isinstance(event, IntentAccepted) and event.intent.reduce_only]
     left_by_us = {intent.strategy: intent.reason for intent in exits if not intent.protective}
     assert left_by_us == WHY
+    by_order = Counter(event.order_id for event in events if isinstance(event, TradeBooked))
+    assert max(by_order.values()) > 1, "some were filled in parts"
     protected = Counter(intent.strategy for intent in exits if intent.protective)
     assert set(protected) == {"broker_stop", "broker_limit", "broker_target", "broker_trail", "short_stop"}
     assert set(protected.values()) == {1}, "one stop each: it is moved, and not placed again"
