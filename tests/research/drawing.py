@@ -55,6 +55,28 @@ def drawn(seed: int) -> Case:
     return Case(strategy, candles, settings, decide_from)
 
 
+def whole_days(count: int, seed: int = 3) -> Candles:
+    """Every minute of so many trading days of a share."""
+    rng = random.Random(seed)
+    share = Instrument(7, "NSE", "INFY", InstrumentKind.EQUITY, 500)
+    rows: list[tuple[int, ...]] = []
+    price = 1_000 * RUPEE
+    day = dt.date(2026, 2, 2)
+    while count:
+        hours = CALENDAR.hours(day, share.session)
+        day += dt.timedelta(days=1)
+        if hours is None:
+            continue
+        count -= 1
+        for start in range(hours[0], hours[1], 60 * SECOND):
+            opened = price + rng.randint(-2, 2) * 500
+            price = max(opened + rng.randint(-15, 15) * 500, 100 * RUPEE)
+            high, low = max(opened, price) + rng.randint(0, 8) * 500, min(opened, price) - rng.randint(0, 8) * 500
+            rows.append((start, opened, high, low, price, rng.randint(10, 5_000)))
+    table = np.array(rows, dtype=np.int64)
+    return Candles(share, 60, *(np.ascontiguousarray(table[:, at]) for at in range(6)))
+
+
 def _strategy(rng: random.Random, shape: type[RuleStrategy]) -> RuleStrategy:
     if shape is Crossing:
         fast = rng.randrange(2, 6)

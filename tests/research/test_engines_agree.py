@@ -6,8 +6,16 @@ from collections import Counter
 
 import pytest
 
+from domain.risk.limits import RiskLimits
+from domain.strategy.load import load_strategy
+from domain.strategy.sizing import FixedQuantity
+from domain.values import Product
+from research.compiled import prepare
+from research.event_engine import EventEngine
+from research.fills import FillModel, Inside
 from research.records import DENIALS, Outcome
-from tests.research.drawing import both, drawn
+from research.settings import RunSettings
+from tests.research.drawing import CALENDAR, both, drawn, whole_days
 from tests.research.shapes import SHAPES
 
 CASES = 2_000
@@ -41,3 +49,30 @@ def test_a_hundred_thousand_runs(tenth: int) -> None:
         compiled, event = both(drawn(seed))
 
         assert compiled == event, seed
+
+
+@pytest.mark.long("engines")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "donchian:Donchian",
+        "grid:Grid",
+        "ma_crossover:MaCrossover",
+        "opening_range:OpeningRange",
+        "rsi_reversion:RsiReversion",
+        "supertrend:Supertrend",
+        "vwap_reversion:VwapReversion",
+    ],
+)
+@pytest.mark.parametrize("inside", list(Inside))
+def test_the_engines_agree_on_the_samples(path: str, inside: Inside) -> None:
+    rule = load_strategy(f"domain.strategies.{path}", {})
+    settings = RunSettings(
+        sizing=FixedQuantity(20), limits=RiskLimits(allowed_products=tuple(Product)), fill=FillModel(inside=inside)
+    )
+    candles = whole_days(8)
+
+    compiled = prepare(rule, [candles], settings, CALENDAR, 0).run()
+    event = EventEngine(rule, [candles], settings, CALENDAR).run()
+
+    assert compiled == event
