@@ -17,6 +17,7 @@ from app.output import UsageError
 from app.strategies import TRADED_CLASSES
 from config.sections.trading import TimesByClass
 from domain.calendar import SessionCalendar
+from domain.indicators.declaration import coarse_warm_up
 from domain.market.buckets import INTERVAL_SECONDS
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
@@ -182,11 +183,15 @@ def _from(candles: Candles, first: dt.date | None, strategy: RuleStrategy | Even
         return candles
     import numpy as np
 
+    from research.bias import own_bars
+
     events = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy)
     begin = int(np.searchsorted(candles.start, nanos(dt.datetime.combine(first, dt.time(), IST))))
     if begin == len(candles):
         raise UsageError(f"--from: found {first}; {candles.instrument.key} has no bar from then on")
-    wanted = max(begin - events.needs().warm_up_bars, 0)
+    needs, interval = events.needs(), candles.interval_seconds
+    warm_up = max(needs.decides_after(interval), own_bars(needs, interval) if coarse_warm_up(needs.indicators) else 0)
+    wanted = max(begin - warm_up, 0)
     day = (int(candles.start[wanted]) + 19_800 * 10**9) // (86_400 * 10**9)
     midnight = day * 86_400 * 10**9 - 19_800 * 10**9
     return candles.cut(int(np.searchsorted(candles.start, midnight)), len(candles))
