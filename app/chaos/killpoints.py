@@ -98,7 +98,6 @@ class KillWorld(ScriptedWorld):
         self.scenario = scenario
         self.meter = Meter(ORDER_PATH, stop_at, self._die, keep=keep)
         self.tag = ""
-        self._last: OrderState | GttState | None = None
         self._awaited = False
         self._over = False
         plan = script_plan(1)
@@ -118,7 +117,9 @@ class KillWorld(ScriptedWorld):
 
     def ended(self) -> str:
         """How the order ended, once all is over."""
-        return self._last.name if self._last is not None else "none"
+        journal = self.process.ports.journal
+        record = journal.record(self.tag) or journal.gtt(self.tag)
+        return "none" if record is None else record.state.name
 
     def _begin(self) -> None:
         if self.scenario.act is Act.GTT:
@@ -170,7 +171,6 @@ class KillWorld(ScriptedWorld):
             self.tag = tag
         if tag != self.tag:
             return
-        self._last = state
         if self._over:
             return
         self.meter.phase = state.name
