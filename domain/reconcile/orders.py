@@ -89,10 +89,11 @@ def foreign_orders(
     booked: list[TradeBooked] = []
     held: dict[Line, dict[str, int]] = {}
     for trade in trades:
-        if trade.order_id in ours or own.record_of(trade.order_id) is not None:
+        # Of an order that the book does not show yet nothing is known: it may be ours, its reply still on the way.
+        if trade.order_id not in names:
             continue
         if not books.has_external_trade(trade.order_id, trade.trade_id):
-            name = names.get(trade.order_id, Difference.EXTERNAL_ORDER)
+            name = names[trade.order_id]
             booked += _booked(books, trade, name, held, instruments, now)
     findings = tuple(
         Finding(

@@ -322,6 +322,11 @@ def test_an_external_trade_is_booked_once_and_its_order_named_once() -> None:
     assert judged(books, [row], trade) == Foreign((), (), ())
 
 
+def test_a_trade_whose_order_the_book_does_not_show_yet_is_nobodys() -> None:
+    """Orders are read before trades: one placed in between may be ours, its answer still on the way."""
+    assert judged(books_of(), [], foreign_trade("12")) == Foreign((), (), ())
+
+
 def test_an_order_that_may_be_a_gtts_is_spared() -> None:
     assert judged(books_of(), [foreign_row()], foreign_trade(), spared=["9"]) == Foreign((), (), ())
 
