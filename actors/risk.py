@@ -192,7 +192,7 @@ class RiskGate(Actor):
                 self._closing.look()
             case Report():
                 known = {"state": self._standing.effective, "epoch": self._epoch, "seq": self._book.seq}
-                return {**known, **self._freezing.reasons()}
+                return {**known, "funded": self._world.snapshot is not None, **self._freezing.reasons()}
         return None
 
     def stopping(self) -> None:

@@ -58,6 +58,7 @@ from domain.values import Nanos, ist, rupees
 
 POLL_SECONDS: Final = 0.2
 WARM_UP_SECONDS: Final = 20.0
+FUNDS_SECONDS: Final = 5.0
 REST_SECONDS: Final = 1.6
 LAST_WORD_SECONDS: Final = 0.2
 REPORT_SECONDS: Final = 1.2
@@ -272,6 +273,7 @@ class TradingDay:
             raise failed[0]
         if self._world.sandbox is not None:
             self._await_warm_up(stop)
+        self._await_funds(stop)
         active = SetTradingState(state=TradingState.ACTIVE, why="everything is up", who="startup")
         self._tell(RISK, active, Lane.CONTROL)
         self._release_clock()
@@ -279,6 +281,17 @@ class TradingDay:
         self._manager.ready()
         self._log("info", "day.trading", at=ist(self._world.clock.now_ns()).isoformat(timespec="seconds"))
         return True
+
+    def _await_funds(self, stop: StopRequest) -> None:
+        """The risk gate knows what there is to trade with: before that it would deny every entry."""
+        deadline = time.monotonic() + FUNDS_SECONDS
+        while time.monotonic() < deadline and not stop.wait(0.01):
+            try:
+                known = self._system.address(RISK).ask(Report(), timeout=0.5)
+            except RuntimeFault:
+                continue
+            if isinstance(known, dict) and known.get("funded"):
+                return
 
     def _await_warm_up(self, stop: StopRequest) -> None:
         """Our own sandbox's market waits until every strategy has its history: the first minutes are not wasted."""
