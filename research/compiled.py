@@ -42,6 +42,7 @@ _NUMBER_MAX: Final = 1 << 55
 _WHY: Final = {
     layout.TOO_LARGE: "an amount is too large for 64 bits",
     layout.TOO_MANY_LOTS: f"a position is made of more than {layout.LOTS_MAX} lots",
+    layout.REFUSED_INSIDE: "an exit inside a bar is refused",
     layout.SLICED: "a position is above the freeze quantity and has to be left in slices",
 }
 

@@ -173,6 +173,7 @@ FULL: Final = 1
 TOO_LARGE: Final = 2
 TOO_MANY_LOTS: Final = 3
 SLICED: Final = 4
+REFUSED_INSIDE: Final = 5
 """STATUS: all is well; the rows are full (run again with more); a number could leave 64 bits; and so on."""
 
 LOTS_MAX: Final = 4_096

@@ -38,6 +38,7 @@ from research.kernel.layout import (
     PENDING_ORDER,
     PENDING_REDUCES,
     POSITION,
+    REFUSED_INSIDE,
     REVERSING,
     SQUARE_OFF,
     STATUS,
@@ -382,14 +383,17 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
                 if why >= 0:
                     account[MARK] = at
                     leave(account, recent, orders, rules, now, why)
-                    if account[PENDING] != 0:
-                        worst = at
-                        if inside == 2:
-                            worst = min(at, turn) if sign > 0 else max(at, turn)
-                        fill(account, lots, fills, orders, rules, rates, PENDING, worst, now, i)
-                        best = 0.0
-                        held = 0
-                        stirred = True
+                    if account[PENDING] == 0:
+                        # It is tried again at every price of the bar that is left: the event engine does that.
+                        account[STATUS] = REFUSED_INSIDE
+                        return
+                    worst = at
+                    if inside == 2:
+                        worst = min(at, turn) if sign > 0 else max(at, turn)
+                    fill(account, lots, fills, orders, rules, rates, PENDING, worst, now, i)
+                    best = 0.0
+                    held = 0
+                    stirred = True
             # -- it closes
             price = closes[i]
             if end >= square_off and not stopped:

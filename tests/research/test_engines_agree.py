@@ -10,7 +10,7 @@ from domain.risk.limits import RiskLimits
 from domain.strategy.load import load_strategy
 from domain.strategy.sizing import FixedQuantity
 from domain.values import Product
-from research.compiled import prepare
+from research.compiled import CompiledUnfit, prepare
 from research.event_engine import EventEngine
 from research.fills import FillModel, Inside
 from research.records import DENIALS, Outcome
@@ -45,10 +45,16 @@ def test_the_engines_agree_on_whatever_is_drawn(shape: int) -> None:
 @pytest.mark.long("engines")
 @pytest.mark.parametrize("tenth", range(10))
 def test_a_hundred_thousand_runs(tenth: int) -> None:
+    declined = 0
     for seed in range(10_000 + tenth * 10_000, 20_000 + tenth * 10_000):
-        compiled, event = both(drawn(seed))
+        try:
+            compiled, event = both(drawn(seed))
+        except CompiledUnfit:
+            declined += 1
+            continue
 
         assert compiled == event, seed
+    assert declined < 100
 
 
 @pytest.mark.long("engines")
