@@ -93,7 +93,9 @@ def test_positions_by_strategy_in_rupees(stored: Store) -> None:
     by_line = {(row["strategy"], row["instrument"]): row for row in rows(document, "positions")}
     assert by_line["rsi_reversion", "NSE:SBIN"]["quantity"] == 40
     assert by_line["rsi_reversion", "NSE:SBIN"]["last_price"] == 810.05
-    assert by_line["rsi_reversion", "NSE:SBIN"]["average"] == by_line["rsi_reversion", "NSE:SBIN"]["cost"] / 40
+    assert (
+        by_line["rsi_reversion", "NSE:SBIN"]["average"] == float(str(by_line["rsi_reversion", "NSE:SBIN"]["cost"])) / 40
+    )
     assert by_line["ma_cross", "NSE:INFY"]["average"] == 0, "flat"
     assert by_line["ma_cross", "NSE:INFY"]["realised"] == 890
     assert by_line["(by hand)", "NSE:INFY"]["quantity"] == 0
