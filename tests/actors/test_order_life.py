@@ -138,6 +138,7 @@ def test_a_round_trip_from_decision_to_profit(floor: Floor) -> None:
         "seq": floor.stage.journal.last_seq(),
         "frozen": {},
         "frozen_instruments": {},
+        "funded": True,
     }
     assert floor.risk.actor._book.open_orders() == ()
 
