@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -19,6 +20,7 @@ from config.sections.trading import StrategySettings
 from domain.execution.values import ExecutionRule, Style
 from domain.exits.values import ExitRule, Hold
 from domain.market.buckets import INTERVAL_SECONDS
+from domain.market.contracts import FUTURES, OPTIONS, Roll, contracts, expiries, pick
 from domain.risk.sizing import bars_needed
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
@@ -135,32 +137,31 @@ def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
     return Cast(strategies=tuple(strategies), instruments=known)
 
 
-ALL_OPTIONS: Final = "@options"
-"""`NFO:NIFTY@options` means every option of the nearest expiry of that name."""
+_DERIVED: Final = {"options": OPTIONS, "future": FUTURES}
+"""`NFO:NIFTY@options` means every option of the nearest expiry of that name, `NFO:NIFTY@future` its future; with `.next`
+or `.monthly` behind it, another expiry's. The day's list holds no contract that has expired."""
 
 
 def _expanded(loaded: Loaded, name: str, keys: Iterable[str], catalog: Catalog) -> list[tuple[int, str]]:
-    """The keys with their places in the list; the options of an underlying in place of its `@options`, by strike."""
+    """The keys with their places in the list; contracts of an underlying in place of its `@…`, by strike."""
     found: list[tuple[int, str]] = []
     for number, key in enumerate(keys):
-        if not key.endswith(ALL_OPTIONS):
+        of, at, words = key.partition("@")
+        if not at:
             found.append((number, key))
             continue
-        exchange, _, underlying = key.removesuffix(ALL_OPTIONS).partition(":")
-        options = [
-            each
-            for each in catalog
-            if each.exchange == exchange and each.name == underlying and each.expiry is not None
-            if each.kind in {InstrumentKind.CALL, InstrumentKind.PUT}
-        ]
-        if not options:
-            place = _place(loaded, name, "instruments")
-            raise ConfigError(
-                f"{place}strategies.{name}.instruments[{number}]: {underlying} has no options on {exchange}"
-            )
-        nearest = min(each.expiry for each in options if each.expiry is not None)
-        chosen = sorted((each for each in options if each.expiry == nearest), key=lambda each: (each.strike, each.key))
-        found += [(number, each.key) for each in chosen]
+        exchange, _, underlying = of.partition(":")
+        where = f"{_place(loaded, name, 'instruments')}strategies.{name}.instruments[{number}]"
+        what, _, roll = words.partition(".")
+        if what not in _DERIVED or (roll and roll not in {each.value for each in Roll}):
+            allowed = ", ".join(f"@{each}[.next|.monthly]" for each in _DERIVED)
+            raise ConfigError(f"{where}: found {key}; allowed: {allowed} behind the name of an underlying")
+        listed = contracts(catalog, exchange, underlying, _DERIVED[what])
+        expiry = pick(expiries(listed), Roll(roll or Roll.NEAREST.value), dt.date.min)
+        if expiry is None:
+            far = f" of a {roll} expiry" if roll else ""
+            raise ConfigError(f"{where}: {underlying} has no {what}{far} on {exchange}")
+        found += [(number, each.key) for each in listed if each.expiry == expiry]
     return found
 
 
