@@ -138,7 +138,7 @@ def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
 
 
 _DERIVED: Final = {"options": OPTIONS, "future": FUTURES}
-"""`NFO:NIFTY@options` means every option of the nearest expiry of that name, `NFO:NIFTY@future` its future; with `.next`
+"""`NFO:NIFTY@options`: every option of the nearest expiry of that name, `NFO:NIFTY@future`: its future; with `.next`
 or `.monthly` behind it, another expiry's. The day's list holds no contract that has expired."""
 
 
