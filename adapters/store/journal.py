@@ -101,8 +101,6 @@ class SqliteJournal:
     def commit(self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
         """See Journal.commit. All or none: an event that may not happen takes the others back with it."""
         with self._lock:
-            if risk_epoch is not None and risk_epoch < self._epoch:
-                raise StaleApproval(f"approved under risk epoch {risk_epoch}; it is {self._epoch} now")
             folded: dict[str, OrderRecord] = {}
             gtts: dict[str, GttRecord] = {}
             for event in events:
@@ -117,6 +115,9 @@ class SqliteJournal:
                 after = fold(folded.get(tag) or self._orders.get(tag), event)
                 if after is not None:
                     folded[tag] = after
+            # After the repeated ones: of an order that is journaled already nothing may be said to be void.
+            if risk_epoch is not None and risk_epoch < self._epoch:
+                raise StaleApproval(f"approved under risk epoch {risk_epoch}; it is {self._epoch} now")
             records = self._write(events, folded, risk_epoch)
             self._remember(folded, gtts, events)
             return records

@@ -108,6 +108,8 @@ class RiskBook:
                 self._open_day(day)
             case IntentAccepted() as accepted:
                 self._accept(accepted)
+            case IntentExpired(tag="", intent_id=intent_id) if self._journaled(intent_id):
+                pass  # an approval heard again, and late: its order stands
             case IntentExpired(intent_id=intent_id):
                 self._seen.add(intent_id)
                 self._forget(intent_id)
@@ -453,6 +455,10 @@ class RiskBook:
         else:
             self._positions.pop(key, None)
         self._dirty.add(key)
+
+    def _journaled(self, intent_id: str) -> bool:
+        order = self._orders.get(intent_id)
+        return order is not None and order.standing is not Standing.HELD
 
     def _by_tag(self, tag: str) -> OpenOrder | None:
         return self._orders.get(self._ids.get(tag, ""))

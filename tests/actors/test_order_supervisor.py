@@ -215,6 +215,17 @@ def test_a_repeated_intent_is_ignored(desk: Desk) -> None:
     assert desk.context.of(IntentVoided) == []
 
 
+def test_an_approval_heard_again_after_the_risk_gate_restarted_leaves_its_order_standing(desk: Desk) -> None:
+    """The former supervisor journaled it and hung before it was told; its message comes again to the next one."""
+    desk.approve(desk.intent())
+    desk.journal.raise_risk_epoch()
+
+    desk.approve(desk.intent())
+
+    assert len(desk.stored()) == 1, "nothing is void: the order may be on its way"
+    assert desk.record("ma:1").state is OrderState.INTENT
+
+
 def test_entries_go_round_the_workers_and_exits_to_their_own(desk: Desk) -> None:
     for number in range(4):
         desk.approve(desk.intent(f"ma:{number}"))

@@ -190,6 +190,12 @@ def expired_b() -> IntentExpired:
     return IntentExpired(tag="tag2", intent_id="b", strategy="s1", why="late", time=NOW)
 
 
+def test_a_late_approval_said_to_be_void_takes_nothing_from_its_journaled_order() -> None:
+    book = a_risk_book(ACCEPTED, expired(tag=""))
+
+    assert line(book) == Exposure(position=0, buys=10, opening_buys=10)
+
+
 def test_the_same_day_said_again_forgets_nothing() -> None:
     book = a_risk_book(ACCEPTED, day_opened())
 

@@ -85,10 +85,10 @@ class JournalMachine(RuleBasedStateMachine):
         event = an_accepted(an_intent(name, valid_until=DEADLINES[name]), risk_epoch=self.epoch - stale)
         epoch = event.risk_epoch if checked else None
         wrong: type[Exception] | None = None
-        if checked and stale:
-            wrong = StaleApproval
-        elif event.tag in self.states:
+        if event.tag in self.states:
             wrong = DuplicateIntent
+        elif checked and stale:
+            wrong = StaleApproval
         self._commit([event], wrong, epoch)
 
     @precondition(lambda self: any(state in GOING_ON for state in self.states.values()))

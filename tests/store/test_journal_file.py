@@ -110,6 +110,17 @@ def test_an_approval_older_than_the_risk_gate_is_refused_whole(journal: SqliteJo
     assert journal.records() == []
 
 
+def test_an_approval_heard_twice_is_a_repeated_one_though_the_risk_gate_restarted_in_between(
+    journal: SqliteJournal,
+) -> None:
+    epoch = journal.raise_risk_epoch()
+    journal.commit([an_accepted(risk_epoch=epoch)], risk_epoch=epoch)
+    journal.raise_risk_epoch()
+
+    with pytest.raises(DuplicateIntent):
+        journal.commit([an_accepted(risk_epoch=epoch)], risk_epoch=epoch)
+
+
 def test_the_risk_epoch_outlives_the_process(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "j.db")
     journal.raise_risk_epoch()
