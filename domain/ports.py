@@ -212,7 +212,8 @@ class Journal(Protocol):
         """Make the events durable in one transaction and number them.
 
         DuplicateIntent where an IntentAccepted repeats an intent_id or a tag, whatever its epoch. With `risk_epoch`,
-        refuses (StaleApproval) where a newer epoch has been raised. Raises JournalUnavailable for a full or read-only disk.
+        refuses (StaleApproval) where a newer epoch has been raised. Raises JournalUnavailable for a full or
+        read-only disk.
         """
         ...
 
