@@ -12,7 +12,7 @@ from typing import Final
 from actors.desk import Desk
 from actors.routes import GATEWAY_EXIT, gateway_entry
 from domain.messages.broker import Accepted, BrokerOrder, NotSent, Unresolved
-from domain.messages.journal import ModifyRequested, ModifyState, OrderRecord, OrderState
+from domain.messages.journal import ModifyRequested, ModifyState, ModifyUnresolved, OrderRecord, OrderState
 from domain.messages.orders import (
     ApprovedModify,
     CancelIntent,
@@ -42,11 +42,16 @@ ROW_PATIENCE_SECONDS: Final = 3.0
 
 
 class Changing:
-    """quarantine  so long (market time) an unresolved modification may still come about"""
+    """quarantine            so long (market time) an unresolved modification may still come about
 
-    def __init__(self, desk: Desk, quarantine: Nanos) -> None:
+    send_deadline_seconds  a claimed modification without an outcome for so long (wall) is unresolved
+    """
+
+    def __init__(self, desk: Desk, quarantine: Nanos, send_deadline_seconds: float) -> None:
         self._desk = desk
         self._quarantine = quarantine
+        self._deadline = int(send_deadline_seconds * SECOND)
+        self._claimed: dict[tuple[str, int], Nanos] = {}  # (tag, number) -> when it was first seen as claimed
         self._asked: dict[str, tuple[Nanos, int]] = {}  # tag -> when a cancel is asked for again, how often it was
         self._taken: dict[str, tuple[int, Nanos]] = {}  # tag -> last read asked for before the reply, time of the reply
 
@@ -94,10 +99,6 @@ class Changing:
             return
         if isinstance(posted.outcome, Accepted):
             self._taken[posted.tag] = last_request, desk.mono()
-        if isinstance(posted.outcome, Unresolved):
-            desk.alert(
-                "order.modify_unresolved", f"a change of order {posted.tag} is unresolved: {posted.outcome.text}"
-            )
         if isinstance(posted.outcome, Accepted | Unresolved):
             desk.read_book_soon(ROW_PATIENCE_SECONDS)
 
@@ -159,9 +160,9 @@ class Changing:
     # -- time ------------------------------------------------------------------------------------------------------
 
     def look(self, open_records: Iterable[OrderRecord]) -> None:
-        """Ask again for cancels without effect; drop changes that nobody may send any more."""
+        """Ask again for cancels without effect; drop changes that came too late, name those that are lost."""
         desk, now = self._desk, self._desk.now()
-        resting = set()
+        resting, claimed = set(), set()
         for record in open_records:
             resting.add(record.tag)
             if record.cancel_why and not record.seen_status.terminal:
@@ -170,9 +171,22 @@ class Changing:
             late = under_way is not None and not under_way.replacing and under_way.valid_until <= now
             if late and under_way is not None and under_way.state is ModifyState.REQUESTED:
                 desk.commit(dropped(record, "not sent while the decision was valid", now))
+            if under_way is not None and under_way.state is ModifyState.CLAIMED:
+                claimed.add((record.tag, under_way.number))
+                self._look_for(record, under_way.number)
+        self._claimed = {key: since for key, since in self._claimed.items() if key in claimed}
         for kept in (self._asked, self._taken):
             for tag in [tag for tag in kept if tag not in resting]:
                 del kept[tag]
+
+    def _look_for(self, record: OrderRecord, number: int) -> None:
+        """The worker may have died with it: then nobody will say what came of it."""
+        desk, mono = self._desk, self._desk.mono()
+        if mono - self._claimed.setdefault((record.tag, number), mono) <= self._deadline:
+            return
+        text = "no outcome of the request became known"
+        desk.commit([ModifyUnresolved(record.tag, number, record.intent.strategy, text, desk.now())])
+        desk.read_book_soon(0.0)
 
     def _is_conclusive(self, record: OrderRecord, request: int) -> bool:
         under_way = record.modifying

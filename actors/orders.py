@@ -34,6 +34,7 @@ from domain.messages.journal import (
     JournalAdvanced,
     JournalEvent,
     JournalRecord,
+    ModifyUnresolved,
     OrderQuarantined,
     OrderRecord,
     OrderState,
@@ -127,7 +128,7 @@ class OrderSupervisor(Actor):
         how = PlacingSettings(settings.market_protection, settings.market_as_limit, settings.instruments)
         self._placing = Placing(desk, how, settings.entry_workers, settings.send_deadline_seconds, self._tell)
         self._trades = Trades(desk, settings.trades_retry_seconds, self._conclude)
-        self._changing = Changing(desk, quarantine)
+        self._changing = Changing(desk, quarantine, settings.send_deadline_seconds)
         self._gtts = Gtts(desk, quarantine, self._tell)
         hands = Hands(self._commit, self._changing.cancel, self._placing.expire, self._read_book_at_once, self._updated)
         self._by_hand = ByHand(context, routes, journal, clock, quarantine, hands)
@@ -377,9 +378,13 @@ class OrderSupervisor(Actor):
         for record in records:
             self._log(record)
             self._routes.publish(self.context, record)
-            if isinstance(record.event, OrderQuarantined):
-                event = record.event
-                self._alert("order.unresolved", f"order {event.tag} of {event.strategy} is unresolved: {event.text}")
+            match record.event:
+                case OrderQuarantined(tag=tag, strategy=strategy, text=text):
+                    self._alert("order.unresolved", f"order {tag} of {strategy} is unresolved: {text}")
+                case ModifyUnresolved(tag=tag, strategy=strategy, text=text):
+                    self._alert(
+                        "order.modify_unresolved", f"a change of order {tag} of {strategy} is unresolved: {text}"
+                    )
 
     def _alert(self, name: str, text: str) -> None:
         alert = Alert(level="critical", name=name, text=text, time=self._clock.now_ns())

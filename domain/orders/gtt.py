@@ -100,6 +100,7 @@ def _folded(record: GttRecord, event: GttEvent) -> GttRecord:
             _must_rest(record, "it was changed")
             return replace(record, gtt=gtt, wanted=None)
         case GttChangeRefused(text=text):
+            _must_rest(record, "a change of it was refused")
             return replace(record, wanted=None, text=text)
         case GttDeleteRequested():
             _must_rest(record, "its deletion was asked for")

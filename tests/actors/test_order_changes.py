@@ -14,13 +14,14 @@ from domain.messages.journal import (
     CancelRefused,
     ModifyDropped,
     ModifyRefused,
+    ModifyState,
     OrderModified,
     OrderRecord,
     OrderState,
     TradeBooked,
 )
 from domain.messages.market import FeedConnected
-from domain.messages.orders import ApprovedModify, CancelIntent, ModifyIntent, OrderUpdateReceived
+from domain.messages.orders import ApprovedModify, CancelIntent, ModifyIntent, ModifyPosted, OrderUpdateReceived
 from domain.orders.gtt import gtt_tag
 from domain.orders.tags import tag_for
 from domain.values import RUPEE, SECOND, OrderKind, Product, Side
@@ -120,6 +121,33 @@ def test_a_change_that_never_arrived_is_given_up_only_after_the_quarantine(floor
     assert the(floor).modifying is None
     assert [type(event) for event in events(floor, ModifyRefused)] == [ModifyRefused]
     assert the(floor).order.quantity == 10
+
+
+@pytest.mark.parametrize("process", ["goes on", "ends"])
+def test_a_claimed_change_of_which_nothing_is_heard_is_told_to_a_person_once(floor: Floor, process: str) -> None:
+    record = resting(floor)
+    floor.deaf.add(ModifyPosted)  # the worker died with its outcome
+    change(floor, price=995 * RUPEE)
+    row = floor.broker._orders[record.order_id]
+    floor.broker._orders[record.order_id] = replace(row, price=990 * RUPEE)
+    assert the(floor).modifying is not None
+    if process == "ends":
+        floor.stage.restart_process()
+        again = Floor(floor.stage)
+        again.broker._orders = floor.broker._orders
+    else:
+        again = floor
+
+    again.poll(10)
+    again.poll(6)
+    again.poll(30)
+
+    under_way = the(again).modifying
+    assert under_way is not None and under_way.state is ModifyState.UNRESOLVED
+    assert [alert.name for alert in again.alerts] == ["order.modify_unresolved"]
+    assert calls(floor, "modify") == 1
+    again.poll(100)
+    assert the(again).modifying is None, "its row has shown the order as it was for the quarantine"
 
 
 def test_a_refused_change_leaves_the_order_and_its_strategy_may_ask_again(floor: Floor) -> None:

@@ -7,9 +7,11 @@ import pytest
 from actors.gateway import OrderWorker, ReadWorker
 from actors.orders import OrderSupervisor
 from actors.portfolio import Portfolio
+from actors.routes import ALERTS
 from actors.runtime import Actor, TradingLevel
 from domain.messages.broker import Unresolved
 from domain.messages.control import (
+    Alert,
     FreezeStrategy,
     JobDue,
     JobKind,
@@ -32,10 +34,16 @@ from tests.fakes.broker import FakeBroker
 
 
 class Floor:
-    """Every actor between a strategy and the broker. `run` delivers what they tell each other until all are quiet."""
+    """Every actor between a strategy and the broker. `run` delivers what they tell each other until all are quiet.
+
+    deaf    kinds of message that are lost on their way
+    alerts  what a person was told
+    """
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
+        self.deaf: set[type] = set()
+        self.alerts: list[Alert] = []
         self.broker = FakeBroker(now=stage.clock.now)
         self.contexts: dict[str, Told] = {}
         self.actors: dict[str, Actor] = {}
@@ -74,10 +82,13 @@ class Floor:
         for _ in range(1_000):
             letters = [told for context in self.contexts.values() for told in context.told if told.to in self.actors]
             for context in self.contexts.values():
+                self.alerts += [t.message for t in context.told if t.to == ALERTS and isinstance(t.message, Alert)]
                 context.told.clear()
             if not letters:
                 return
             for letter in letters:
+                if type(letter.message) in self.deaf:
+                    continue
                 self.actors[letter.to].receive(letter.message)
         raise AssertionError("they never stop talking")
 
