@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from config.schema import Settings
-from config.sections.trading import TimesByClass
+from config.sections.trading import HandOver, TimesByClass
 
 Complaint = tuple[str, str, str]
 """(key path, what was found, what is allowed)"""
@@ -89,6 +89,16 @@ def beats_go_to_a_web_address(settings: Settings) -> Iterator[Complaint]:
         yield "alerts.heartbeat_url", "another kind of address (not shown)", "https://…"
 
 
+def handed_over_to_another(settings: Settings) -> Iterator[Complaint]:
+    """Positions are handed over to a strategy that is there."""
+    for name, each in settings.strategies.items():
+        if isinstance(each.on_removal, HandOver):
+            heirs = [other for other in settings.strategies if other != name]
+            if each.on_removal.hand_over not in heirs:
+                found = f"the text {each.on_removal.hand_over!r}"
+                yield f"strategies.{name}.on_removal.hand_over", found, ", ".join(heirs) or "no other strategy is there"
+
+
 CHECKS: tuple[Check, ...] = (
     backoff_in_order,
     square_off_in_order,
@@ -97,6 +107,7 @@ CHECKS: tuple[Check, ...] = (
     admin_stays_here,
     quiet_from_and_until,
     beats_go_to_a_web_address,
+    handed_over_to_another,
 )
 
 

@@ -1,7 +1,7 @@
 """`check`: validate the configuration, print what is in force, and say where a value came from."""
 
 import difflib
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
@@ -10,10 +10,16 @@ from app.options import ROOT, ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, complain, print_json
 from config.errors import ConfigError
 from config.loader import Loaded
+from config.marks import Mark, mark_of
 from config.render import Plain, plain
 from config.schema import Settings
 from config.tree import Origin
 
+EFFECT: Final = {
+    Mark.LIVE: "live, at the next reload",
+    Mark.NEXT_SESSION: "in the next session",
+    Mark.RESTART: "after a restart",
+}
 Explain = Annotated[
     str | None, Parameter(name="--explain", help="Say where this key's value came from, such as risk.daily_loss_max.")
 ]
@@ -73,10 +79,16 @@ def _explain(loaded: Loaded, effective: Plain, key: str, *, as_json: bool) -> No
         )
     chains = {path: _chain(loaded.origins[path]) for path in known}
     if as_json:
-        print_json([{"key": path, "value": _at(effective, path), "from": chain} for path, chain in chains.items()])
+        print_json(
+            [
+                {"key": path, "value": _at(effective, path), "from": chain, "takes_effect": mark_of(path).value}
+                for path, chain in chains.items()
+            ]
+        )
         return
     for path, chain in chains.items():
-        print(f"{path} = {_at(effective, path)}: from {', which replaced '.join(chain)}")
+        came = ", which replaced ".join(chain)
+        print(f"{path} = {_at(effective, path)}: from {came}; a change takes effect: {EFFECT[mark_of(path)]}")
 
 
 def _chain(origin: Origin | None) -> list[str]:

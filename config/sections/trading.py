@@ -17,6 +17,7 @@ from config.types import (
     Rupees,
     Seconds,
     Share,
+    StrategyId,
 )
 from domain.values import SessionClass
 
@@ -188,6 +189,12 @@ class SizingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     cap_percent: Annotated[float, Meta(gt=0, le=100)] = 20
 
 
+class HandOver(Struct, frozen=True, forbid_unknown_fields=True):
+    """Another strategy takes over what is held. hand_over: its id."""
+
+    hand_over: StrategyId
+
+
 class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One strategy: which code, on what, with how much.
 
@@ -199,6 +206,8 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     execution   how its decisions become orders; None: one order at once
     checks      what `bias` must have found in order, with this code and these parameters, before it may trade live
     checks_data fingerprint of the data on which it must have; None: on any
+    on_removal  what becomes of its positions when its entry is taken out of the file while it trades: kept as they are
+                (intraday ones are squared off with all others), closed at once, or handed over to another strategy
     """
 
     kind: ClassPath
@@ -214,6 +223,7 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     execution: ExecutionSettings | None = None
     checks: tuple[Literal["lookahead", "recursive", "hidden state", "overfit"], ...] = ()
     checks_data: str | None = None
+    on_removal: Literal["keep", "flatten"] | HandOver = "keep"
 
 
 class DrillSettings(Struct, frozen=True, forbid_unknown_fields=True):

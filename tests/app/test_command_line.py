@@ -111,6 +111,7 @@ def test_check_explains_where_a_value_came_from(capfd: pytest.CaptureFixture[str
     (row,) = json.loads(out)
     assert status == 0
     assert (row["key"], row["value"], row["from"][0]) == ("sandbox.seed", 42, "--set")
+    assert row["takes_effect"] == "next session"
     assert row["from"][1].startswith("config/base.yaml:")
 
 

@@ -213,6 +213,11 @@ WRONG_FILES = (
         f"{line_of('config/base.yaml', 'backoff_max_seconds')}: feed.backoff_max_seconds: found 30; allowed: at least feed.backoff_min_seconds (40)",
     ),
     Wrong(
+        "handed over to nobody",
+        STRATEGY + "    quantity: 1\n    on_removal: {hand_over: mine}\n",
+        "FILE:8: strategies.mine.on_removal.hand_over: found the text 'mine'; allowed: ma_crossover, rsi_reversion",
+    ),
+    Wrong(
         "a secret that is a number is not shown",
         "kite:\n  totp: 123456\n",
         "FILE:2: kite.totp: found a value (not shown) that is not a text; allowed: a text in quotes",
