@@ -8,10 +8,11 @@ ideas on each.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from msgspec import Struct
+from uvicorn.protocols.utils import ClientDisconnected
 
 from sandbox.envelope import JSON_TYPE, Reply, Request, failure, parse_query, plain
 from sandbox.exchange import Exchange, Options
@@ -189,17 +190,13 @@ class Application:
         if self.mischief is not None:
             refusal = await self.mischief.handshake(query, transport, receive)
             if refusal is not None:
-                await _deny(send, refusal.status, msgspec.json.encode({"status": "error", "message": refusal.message}))
-                return
+                await _deny(send, refusal.status, refusal.message)
         if self._hosted and not check_socket(query):
-            await _deny(send, 403, b'{"status":"error","message":"Authentication failed."}')
-            return
+            await _deny(send, 403, "Authentication failed.")
         if not self.exchange.auth.valid(api_key, token):
-            await _deny(send, 403, b'{"status":"error","message":"Authentication failed."}')
-            return
+            await _deny(send, 403, "Authentication failed.")
         if self.hub.full:
-            await _deny(send, 429, b'{"status":"error","message":"Too many connections."}')
-            return
+            await _deny(send, 429, "Too many connections.")
         connection = Connection(self.exchange, send, token, api_key, fields=query, transport=transport)
         self.hub.connections.add(connection)
         writer: asyncio.Task[None] | None = None
@@ -268,7 +265,14 @@ def _fields(scope: Scope, body: bytes) -> dict[str, str]:
     return fields
 
 
-async def _deny(send: Send, status: int, body: bytes) -> None:
+async def _deny(send: Send, status: int, message: str) -> NoReturn:
+    """Refuse a handshake, and be done with the socket.
+
+    Raises ClientDisconnected, which the server passes over in silence: a plain return it would log as a handshake
+    that was forgotten.
+    """
+    body = b'{"status":"error","message":' + msgspec.json.encode(message) + b"}"
     headers = [(b"content-type", JSON_TYPE), (b"content-length", str(len(body)).encode())]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
+    raise ClientDisconnected

@@ -12,6 +12,7 @@ from app.strategies import cast_of
 from app.world import World, folders
 from config.loader import load
 from sandbox.launch import RunningSandbox
+from tests.support.log_lines import LogLines
 from tests.support.projects import ROOT
 from tests.system.plant import Trader
 
@@ -66,7 +67,7 @@ class StandInTrader(Trader):
         loaded = load(env, config, (*addresses(sandbox), *here, *sets), variables, ROOT)
         where = folders(loaded)
         self.journal_path = where.journal
-        self._log_file = where.logs / "patang.jsonl"
+        self.lines = LogLines(where.logs / "patang.jsonl")
         log = logs.setup(loaded.settings.logs, where.logs)
         self.world = World(env, loaded, where, log)
         try:

@@ -19,6 +19,7 @@ from adapters.recorder.tape import read_entries, read_header
 from app.replaying import Replayed, replay
 from domain.errors import PatangError
 from domain.messages.market import DropFeed
+from tests.support.log_lines import LogLines
 from tests.support.projects import ROOT
 from tests.support.waiting import eventually
 from tests.system.plant import Trader, an_exchange
@@ -64,8 +65,8 @@ def test_two_replays_do_what_the_day_did(life: Path) -> None:
 
 
 def test_the_orders_are_those_that_went_out(life: Path, recorded: Path) -> None:
-    rows = (recorded / "data" / "sandbox" / "logs" / "patang.jsonl").read_text(encoding="utf-8").splitlines()
-    tags = [row["tag"] for row in map(json.loads, rows) if row["event"] == "order.intent"]
+    log = LogLines(recorded / "data" / "sandbox" / "logs" / "patang.jsonl")
+    tags = [row["tag"] for row in log.named("order.intent")]
 
     assert [order.tag for order in replay(life).orders] == tags
 

@@ -142,7 +142,7 @@ def test_a_bad_token_is_refused_at_the_handshake_with_kites_body(fast: RunningSa
     assert json.loads(caught.value.response.body or b"") == {"status": "error", "message": "Authentication failed."}
 
 
-def test_three_sockets_and_no_fourth() -> None:
+def test_three_sockets_and_no_fourth(capfd: pytest.CaptureFixture[str]) -> None:
     with launch(extra=DATE) as sandbox:
         sockets = [open_socket(sandbox) for _ in range(3)]
         with pytest.raises(InvalidStatus) as caught:
@@ -153,6 +153,7 @@ def test_three_sockets_and_no_fourth() -> None:
         sockets.append(eventually(lambda: open_socket(sandbox)))
         for socket in sockets:
             socket.close()
+    assert "handshake" not in capfd.readouterr().err, "a refusal is an answer, and no fault of the server"
 
 
 def test_unsubscribing_stops_the_ticks() -> None:

@@ -244,6 +244,13 @@ def test_an_open_socket_without_data_is_replaced_and_fills_are_found_meanwhile(p
 
 
 @pytest.mark.long("faults")
+def test_a_fault_that_comes_again_is_told_again(pairs: Callable[[], Pair]) -> None:
+    """One pair serves every scenario, in any order: none may be mute because another was told the same."""
+    for _ in range(2):
+        play(pairs, next(scenario for scenario in SOCKETS if "alert.feed.login" in scenario.says))
+
+
+@pytest.mark.long("faults")
 def test_everything_at_once_for_a_while(pairs: Callable[[], Pair]) -> None:
     """Each fault now and then, together, and trading goes on all through it.
 

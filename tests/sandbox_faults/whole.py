@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from actors.routes import ORDERS, RISK
 from app.chaos.real_exchange import Exchange
@@ -22,6 +20,7 @@ from domain.messages.control import SetTradingState, TradingState
 from domain.messages.journal import OrderRecord, OrderState
 from domain.messages.operator import OperatorRequest, Resolve
 from tests.sandbox_faults.talk import Talk
+from tests.support.log_lines import LogLines
 from tests.support.waiting import eventually
 from tests.system.plant import Trader, an_exchange
 
@@ -65,31 +64,10 @@ IMPATIENT: Final = (
     "feed.backoff_min_seconds=0.1",
     "feed.backoff_max_seconds=0.5",
     "logs.file_level=DEBUG",
+    # One trader serves many scenarios: what the one before was told, this one must be told again.
+    "alerts.repeat_after_seconds=0.001",
 )
 """A fault is noticed in a second or two where a real broker would be given seven."""
-
-
-class Lines:
-    """The log as it grows, each line read once."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
-        self._rows: list[dict[str, object]] = []
-
-    def rows(self) -> Sequence[dict[str, object]]:
-        """Every whole line since the last `forget`."""
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            whole, newline, _ = file.read().rpartition(b"\n")
-        self._offset += len(whole) + len(newline)
-        self._rows += [msgspec.json.decode(line) for line in whole.splitlines()]
-        return self._rows
-
-    def forget(self) -> None:
-        """From here on."""
-        self.rows()
-        self._rows.clear()
 
 
 class Pair:
@@ -99,7 +77,7 @@ class Pair:
         self.exchange = exchange
         self.trader = trader
         self.whole = True
-        self._lines = Lines(trader.world.folders.logs / "patang.jsonl")
+        self._lines = LogLines(trader.lines.path)
 
     # -- one scenario ----------------------------------------------------------------------------------------------
 
@@ -146,7 +124,7 @@ class Pair:
 
     def said(self, event: str) -> list[dict[str, object]]:
         """Log events of this scenario by name."""
-        return [row for row in self._lines.rows() if row["event"] == event]
+        return self._lines.named(event)
 
     def outcomes(self) -> set[str]:
         """What the requests of orders came to in this scenario."""

@@ -11,19 +11,22 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_STEP_SECONDS = 0.002
+_STEP_SECONDS_MIN = 0.002
+_STEP_SECONDS_MAX = 0.05
 
 
 def eventually(predicate: Callable[[], T], timeout: float = 5.0, what: str = "") -> T:
     """The first true result of `predicate`, asked again and again until `timeout` wall seconds have passed.
 
     Raises AssertionError with the last result otherwise. An exception from the predicate counts as "not yet", except
-    at the end, where it is raised. Returns at once when the predicate is true at once.
+    at the end, where it is raised. Returns at once when the predicate is true at once. What is dear to ask (a whole
+    journal read, a request) is asked less often: whoever waits must not take the machine from what is waited for.
     """
     deadline = time.monotonic() + timeout
     pause = threading.Event()
     while True:
-        late = time.monotonic() >= deadline
+        asked = time.monotonic()
+        late = asked >= deadline
         try:
             result = predicate()
         except Exception:
@@ -35,7 +38,7 @@ def eventually(predicate: Callable[[], T], timeout: float = 5.0, what: str = "")
             if late:
                 name = what or getattr(predicate, "__name__", "condition")
                 raise AssertionError(f"{name} did not become true within {timeout:g} s; last result: {result!r}")
-        pause.wait(_STEP_SECONDS)
+        pause.wait(min(max(3 * (time.monotonic() - asked), _STEP_SECONDS_MIN), _STEP_SECONDS_MAX))
 
 
 def open_descriptors() -> dict[int, str]:

@@ -5,7 +5,6 @@ The exchange judges: what these helpers compare is the trader's journal with the
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report, 
 from domain.messages.journal import TradeBooked
 from domain.report.eod import EodReport
 from domain.values import SessionClass
+from tests.support.log_lines import LogLines
 from tests.support.waiting import eventually
 
 __all__ = [
@@ -57,7 +57,7 @@ class Trader:
         loaded = load("sandbox", config, (*sets, *here), {}, ROOT)
         where = folders(loaded)
         self.journal_path = where.journal
-        self._log_file = where.logs / "patang.jsonl"
+        self.lines = LogLines(where.logs / "patang.jsonl")
         log = logs.setup(loaded.settings.logs, where.logs)
         self.world = World("sandbox", loaded, where, log)
         try:
@@ -140,8 +140,7 @@ class Trader:
 
     def events(self, name: str) -> list[dict[str, object]]:
         """What the log says of one event, so far."""
-        lines = self._log_file.read_text(encoding="utf-8").splitlines()
-        return [row for row in map(json.loads, lines) if row["event"] == name]
+        return self.lines.named(name)
 
     def finish(self, seconds: float = 15.0) -> EodReport:
         """Stop in order, give everything back; the report that was written."""
