@@ -17,10 +17,12 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
+from docs.tools.grafana import expressions
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy" / "prometheus"
+BOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
 needs_prometheus = pytest.mark.skipif(
     PROMETHEUS is None or PROMTOOL is None, reason="needs Prometheus as a system package: apt-get install prometheus"
@@ -104,6 +106,9 @@ def test_every_expression_finds_data_in_a_day_that_is_really_scraped(tmp_path: P
                 else:
                     eventually(lambda expression=expression: ask(expression), 30, f"{rule['record']}: {expression}")  # type: ignore[misc]  # as above
                     eventually(lambda name=rule["record"]: ask(name), 30, f"recorded {rule['record']}")  # type: ignore[misc]  # as above
+        for board in BOARDS:
+            for expression in expressions(json.loads(board.read_text()), "prometheus"):
+                eventually(lambda expression=expression: ask(expression), 30, f"{board.name}: {expression}")  # type: ignore[misc]  # as above
         halted = subprocess.run([*run, "halt", "--why", "a test", *folders], capture_output=True, check=False)
         assert halted.returncode == 0, halted.stderr
         eventually(lambda: ask('ALERTS{alertname="PatangHalted", alertstate="firing"}'), 60, "the alert fires")
