@@ -53,6 +53,8 @@ def read(path: Path, shown: str, layer: str) -> Node:
     if not isinstance(node.value, dict):
         msg = f"{node.origin.where()}: found {found(node)}; allowed: a mapping of settings"
         raise ConfigError(msg)
+    if path.suffix == ".json":  # which names an editor's schema so, for want of comments
+        return Node({key: child for key, child in node.value.items() if key != "$schema"}, node.origin)
     return node
 
 

@@ -1,7 +1,7 @@
 """Load the settings of an environment: layers merged, checked, converted, and each value's origin kept.
 
-Lowest to highest: `config/base.yaml`, `config/<environment>.yaml`, the file given by the user (YAML or JSON), `.env`
-and PATANG_KITE_* variables (credentials alone), `--set key.path=value`.
+Lowest to highest: `config/base.yaml`, `config/<environment>.yaml` (or `.json`), the file given by the user (YAML or
+JSON), `.env` and PATANG_KITE_* variables (credentials alone), `--set key.path=value`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def load(env: str, file: Path | None, sets: Sequence[str], environ: Mapping[str,
         raise ConfigError(msg)
     layers = [
         document.read(root / "config" / "base.yaml", "config/base.yaml", "base"),
-        document.read(root / "config" / f"{env}.yaml", f"config/{env}.yaml", "overlay"),
+        _overlay(root / "config", env),
         *([document.read(file, str(file), "file")] if file is not None else []),
         *credentials.from_environment(env, environ, root / ".env"),
         *(_from_set(text) for text in sets),
@@ -102,6 +102,17 @@ def load(env: str, file: Path | None, sets: Sequence[str], environ: Mapping[str,
             msg = f"{origins[path].where()}: {path}: found {what}; allowed: {allowed}"
             raise ConfigError(msg)
     return Loaded(env, settings, origins, root, tree)
+
+
+def _overlay(folder: Path, env: str) -> Node:
+    """The environment's own file. One of each kind is refused: which of them counts, nobody should have to know."""
+    yaml, json = f"{env}.yaml", f"{env}.json"
+    if (folder / json).exists():
+        if (folder / yaml).exists():
+            msg = f"config/{json}: found beside config/{yaml}; allowed: one of the two"
+            raise ConfigError(msg)
+        return document.read(folder / json, f"config/{json}", "overlay")
+    return document.read(folder / yaml, f"config/{yaml}", "overlay")
 
 
 def _from_set(text: str) -> Node:

@@ -16,7 +16,9 @@ class ExitSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     hold              client: we watch the prices; broker: a stop order (MIS) or a GTT (CNC, NRML) rests at the broker
                       and outlives our process
-    stop_percent, target_percent, trail_percent  from the price at which the position was opened; 0: none
+    stop_percent     how far below its opening price (above, of a short one) a position is left; 0: none
+    target_percent   how far above its opening price (below, of a short one) it is left with a profit; 0: none
+    trail_percent    how far below the highest price since then (above the lowest); 0: none
     minutes           market minutes after which it is left; 0: never
     limit_percent     how far a resting stop's limit lies beyond its trigger; 0: a stop at the market (a GTT: 1 %)
     gap_seconds       wall seconds without protection before an alert
@@ -38,9 +40,10 @@ class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     style             market: at once; limit: at the own side's best price, repriced; twap: in slices over some minutes
     slippage_percent  no entry's order goes further from the decision's price, in its disfavour; 0: no bound
-    reprice_seconds   limit: how often the price is looked at again
-    patience_seconds  limit: after that an entry's rest is given up, and an exit's goes at the market
-    minutes, slices   twap: so many orders over so many minutes
+    reprice_seconds   limit: market seconds between looks at the price
+    patience_seconds  limit: market seconds until an entry's rest is given up, and an exit's goes at the market
+    minutes           twap: market minutes over which the orders are spread
+    slices            twap: how many orders
     """
 
     style: Literal["market", "limit", "twap"]

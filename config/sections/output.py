@@ -45,7 +45,15 @@ class AdminSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One channel of alerts; its address is a secret and comes from the variable PATANG_ALERT_<NAME>."""
+    """One channel of alerts; its address is a secret and comes from the variable PATANG_ALERT_<NAME>.
+
+    level           the least that it is told
+    quiet_from      from then on, warnings and less wait
+    quiet_until     and are told together then
+    per_hour        messages in an hour at most; the rest is summed up
+    digest_minutes  wall minutes between sums of what was held back
+    url             apprise's address of it; never in a file: PATANG_ALERT_<NAME>
+    """
 
     level: Literal["info", "warning", "critical"] = "warning"
     quiet_from: time | None = None

@@ -42,7 +42,7 @@ class PostbackSettings(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool
     host: str
     port: Annotated[int, Meta(ge=0, le=65_535)]
-    path: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9/_-]*$")]
+    path: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9/_-]*$", description="a path such as /postback")]
 
 
 class ReconcileSettings(Struct, frozen=True, forbid_unknown_fields=True):

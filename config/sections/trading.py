@@ -171,11 +171,14 @@ class SizingSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How many units an entry has; `domain.risk.sizing` says what each way does and which keys it reads.
 
     kind          quantity, value, equity, volatility, risk, kelly or equal-risk
-    value         rupees: of value
-    percent       percent of the equity: of equity, volatility, risk and equal-risk
-    bars          bars that the range is averaged over: of volatility and equal-risk
-    stop_percent  percent of the price to the stop: of risk
-    win_rate, payoff, fraction, cap_percent  of kelly
+    value         rupees of an entry (value)
+    percent       percent of the equity that an entry is worth or risks (equity, volatility, risk, equal-risk)
+    bars          bars that the range is averaged over (volatility, equal-risk)
+    stop_percent  percent of the price to the stop (risk)
+    win_rate      share of trades that win (kelly)
+    payoff        average win over average loss (kelly)
+    fraction      share of Kelly's size that is taken (kelly)
+    cap_percent   percent of the equity that an entry is worth at most (kelly)
     """
 
     kind: Literal["quantity", "value", "equity", "volatility", "risk", "kelly", "equal-risk"]
@@ -190,7 +193,10 @@ class SizingSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HandOver(Struct, frozen=True, forbid_unknown_fields=True):
-    """Another strategy takes over what is held. hand_over: its id."""
+    """Another strategy takes over what is held.
+
+    hand_over  its id
+    """
 
     hand_over: StrategyId
 
@@ -198,16 +204,21 @@ class HandOver(Struct, frozen=True, forbid_unknown_fields=True):
 class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One strategy: which code, on what, with how much.
 
-    kind        the class; its own fields are checked against `parameters`
-    capital     what it may have in the market at once, 1/10,000 rupee
-    quantity    units per entry, where `sizing` says nothing else
-    sizing      another way to size; None: the quantity
-    exits       how its positions are protected; None: the strategy itself sees to its exits
-    execution   how its decisions become orders; None: one order at once
-    checks      what `bias` must have found in order, with this code and these parameters, before it may trade live
-    checks_data fingerprint of the data on which it must have; None: on any
-    on_removal  what becomes of its positions when its entry is taken out of the file while it trades: kept as they are
-                (intraday ones are squared off with all others), closed at once, or handed over to another strategy
+    kind         the class; its own fields are checked against `parameters`
+    instruments  what it trades, and hears the bars of
+    interval     the bars that it decides on
+    capital      rupees that it may have in the market at once
+    quantity     units per entry, where `sizing` says nothing else
+    parameters   the fields of its class, by name; `strategy check` lists them with their bounds
+    product      MIS: closed the same day; CNC: shares delivered; NRML: contracts carried overnight
+    enabled      whether it may enter positions; else it only leaves those that it has
+    sizing       another way to size; null: the quantity
+    exits        how its positions are protected; null: the strategy itself sees to its exits
+    execution    how its decisions become orders; null: one order at once
+    checks       what `bias` must have found in order, with this code and these parameters, before it may trade live
+    checks_data  fingerprint of the data on which it must have; null: on any
+    on_removal   what becomes of its positions when its entry is taken out of the file while it trades: keep them
+                 (intraday ones are squared off with all others), flatten them at once, or hand them over to another
     """
 
     kind: ClassPath
@@ -227,7 +238,7 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DrillSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Faults on purpose, at a market time, to show that supervision works. None: not today."""
+    """Faults on purpose, at a market time, to show that supervision works. null: not today."""
 
     drop_feed_at: time | None
     crash_strategy_at: time | None
