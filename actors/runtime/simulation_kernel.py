@@ -54,6 +54,11 @@ class Kernel:
         """Virtual time: the kernel is the monotonic clock."""
         return self.now
 
+    @property
+    def scheduled(self) -> int:
+        """How many things were ever scheduled."""
+        return self._count
+
     def at(self, when_ns: int, call: Callable[[], None], rank: float | None = None) -> Scheduled:
         """Have it happen at that moment (at once if it has passed). It must not wait: it runs on the hub."""
         item = Scheduled(call)

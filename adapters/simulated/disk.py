@@ -129,6 +129,10 @@ class Disk:
     def _content(self) -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in (self.path, self._wal) if path.exists()}
 
+    def content_hash(self) -> int:
+        """Of what lies there now; comparable within one run of Python."""
+        return hash(tuple(sorted(self._content().items())))
+
     def clean(self) -> None:
         """Remove everything."""
         for path in (self.path, *(self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))):

@@ -6,7 +6,7 @@ A seed replays exactly, so the n-th bytecode of a run is the n-th of every run o
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,17 +56,29 @@ class Meter:
     phase    told by whoever knows where the order stands; part of each place
     count    bytecodes so far
     places   of each of them, where asked to keep them
+    moments  to each of them its moment, numbered from 0, where `moment` is given: what it returns has changed since
     """
 
-    def __init__(self, paths: Collection[str], stop_at: int, reached: Callable[[], None], *, keep: bool) -> None:
+    def __init__(
+        self,
+        paths: Collection[str],
+        stop_at: int,
+        reached: Callable[[], None],
+        *,
+        keep: bool,
+        moment: Callable[[], Hashable] | None = None,
+    ) -> None:
         self.count = 0
         self.phase = ""
         self.places: list[Place] = []
+        self.moments: list[int] = []
         self.stopped_in: Place | None = None
         self._paths = tuple(str(ROOT / path) + ("/" if path.endswith("/") else "") for path in paths)
         self._stop_at = stop_at
         self._reached = reached
         self._keep = keep
+        self._moment = moment
+        self._latest: Hashable = None
         self._runtime: SimulationRuntime | None = None
         self._wanted: dict[CodeType, bool] = {}
 
@@ -105,10 +117,17 @@ class Meter:
             self.count += 1
             if self._keep:
                 self.places.append(self._place(frame))
+            if self._moment is not None:
+                self._note_moment(self._moment())
             if self.count == self._stop_at:
                 self.stopped_in = self._place(frame)
                 self._reached()
         return self._ran
+
+    def _note_moment(self, seen: Hashable) -> None:
+        former = self.moments[-1] if self.moments else -1
+        self.moments.append(former if seen == self._latest else former + 1)
+        self._latest = seen
 
     def _place(self, frame: FrameType) -> Place:
         code = frame.f_code

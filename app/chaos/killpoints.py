@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -81,22 +81,51 @@ class Point(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one. ended: how the order ended, `none` where it was never accepted."""
+    """What became of one. ended: how the order ended, `none` where it was never accepted. trace: of the whole run."""
 
     point: Point
     place: Place | None
     ended: str
     violations: tuple[Violation, ...]
+    trace: str
+
+
+class Survey(Struct, frozen=True):
+    """Every bytecode of a scenario's order path, as they run.
+
+    moments  to each its moment, from 0. Within one nothing that outlives the process has changed: neither disk nor
+             exchange, nor anything on its way between, nor the time. Who dies at one bytecode of a moment leaves what
+             one leaves who dies at any other. Empty where not asked for.
+    """
+
+    places: list[Place]
+    moments: list[int]
+
+    def deaths(self) -> list[int]:
+        """Of every moment its first bytecode and one other that a seed draws, numbered from 1; in order."""
+        members: dict[int, list[int]] = {}
+        for number, moment in enumerate(self.moments, start=1):
+            members.setdefault(moment, []).append(number)
+        random = Random(1)  # noqa: S311 - a sample
+        return [each for first, *rest in members.values() for each in (first, *([random.choice(rest)] if rest else []))]
 
 
 class KillWorld(ScriptedWorld):
     """One scenario, and a death in it or none."""
 
     def __init__(
-        self, scenario: Scenario, stop_at: int, folder: Path, *, keep: bool = False, verbose: bool = False
+        self,
+        scenario: Scenario,
+        stop_at: int,
+        folder: Path,
+        *,
+        keep: bool = False,
+        moments: bool = False,
+        verbose: bool = False,
     ) -> None:
         self.scenario = scenario
-        self.meter = Meter(ORDER_PATH, stop_at, self._die, keep=keep)
+        moment = self._moment if moments else None
+        self.meter = Meter(ORDER_PATH, stop_at, self._die, keep=keep, moment=moment)
         self.tag = ""
         self._awaited = False
         self._over = False
@@ -225,8 +254,13 @@ class KillWorld(ScriptedWorld):
         process = self.process
         process.do("operator", lambda: process.routes.publish(process, message))
 
+    def _moment(self) -> Hashable:
+        # Conservative: whatever is scheduled or noted, the dead process's own as well, makes another moment.
+        return self.kernel.steps, self.kernel.scheduled, self.trace.length, self.disk.content_hash()
+
     def _die(self) -> None:
-        self.trace.note(f"killed at {self.meter.stopped_in}")
+        self.trace.note("killed")
+        self.trace.say("info", "killed", at=self.meter.stopped_in)
         runtime = self.process.runtime
         self.disk.seize()
         self.meter.close()
@@ -251,22 +285,22 @@ def warm_up(name: str) -> None:
     _played(scenario_named(name), 0)
 
 
-def survey(name: str) -> list[Place]:
-    """Every bytecode of the scenario's order path, as they run. Raises AssertionError where it fails by itself."""
+def survey(name: str, *, moments: bool = False) -> Survey:
+    """One run in which nobody dies. Raises AssertionError where the scenario fails by itself."""
     warm_up(name)
-    world, violations = _played(scenario_named(name), 0, keep=True)
+    world, violations, _ = _played(scenario_named(name), 0, keep=True, moments=moments)
     assert not violations, f"{name}, and nobody dies: {violations}"
-    return world.meter.places
+    return Survey(world.meter.places, world.meter.moments)
 
 
 def die_at(point: Point, expected: Place | None = None) -> Outcome:
     """Run the scenario, die at that bytecode, recover, judge. expected: where the survey says that it is."""
     warm_up(point.scenario)
-    world, violations = _played(scenario_named(point.scenario), point.number)
+    world, violations, trace = _played(scenario_named(point.scenario), point.number)
     place = world.meter.stopped_in
     assert place is not None, f"{point} is never reached: {world.meter.count} bytecodes ran"
     assert expected is None or place == expected, f"{point} was to be at {expected}, and is at {place}"
-    return Outcome(point, place, world.ended(), violations)
+    return Outcome(point, place, world.ended(), violations, trace)
 
 
 @contextmanager
@@ -303,17 +337,30 @@ def sample(places: Sequence[Place], count: int) -> list[int]:
     return sorted(chosen[:count])
 
 
-def _played(scenario: Scenario, stop_at: int, *, keep: bool = False) -> tuple[KillWorld, tuple[Violation, ...]]:
+def unlike(outcomes: Iterable[Outcome], surveys: Mapping[str, Survey]) -> list[Outcome]:
+    """Deaths after which all went another way than after the first one of the same moment."""
+    first: dict[tuple[str, int], str] = {}
+    wrong: list[Outcome] = []
+    for each in outcomes:
+        key = each.point.scenario, surveys[each.point.scenario].moments[each.point.number - 1]
+        if first.setdefault(key, each.trace) != each.trace:
+            wrong.append(each)
+    return wrong
+
+
+def _played(
+    scenario: Scenario, stop_at: int, *, keep: bool = False, moments: bool = False
+) -> tuple[KillWorld, tuple[Violation, ...], str]:
     worlds: list[KillWorld] = []
 
     def make(folder: Path) -> KillWorld:
-        worlds.append(KillWorld(scenario, stop_at, folder, keep=keep))
+        worlds.append(KillWorld(scenario, stop_at, folder, keep=keep, moments=moments))
         return worlds[0]
 
     former = sys.gettrace()
     try:
         with deaths_unheard():
-            violations = play(make).violations
+            result = play(make)
     finally:
         sys.settrace(former)
-    return worlds[0], violations
+    return worlds[0], result.violations, result.trace_hash

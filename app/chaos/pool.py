@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from app.chaos import matrix
 from app.chaos.bytecodes import Place
 from app.chaos.checker import Violation
-from app.chaos.killpoints import Outcome, Point, deaths_unheard, die_at
+from app.chaos.killpoints import Outcome, Point, Survey, deaths_unheard, die_at, survey
 from app.chaos.mutants import MUTANTS, Mutant
 from app.chaos.world import Result, run_seed
 from domain.messages.journal import OrderState
@@ -76,6 +76,11 @@ def run_matrix(workers: int, seeds: Sequence[int] = matrix.SEEDS) -> Iterator[ma
     jobs = [(state, seed) for seed in seeds for state in OrderState]
     for struck in _spread(_strike_all, jobs, workers):
         yield from struck
+
+
+def run_surveys(workers: int, names: Sequence[str], *, moments: bool) -> Iterator[Survey]:
+    """What runs on each of these ways."""
+    yield from _spread(partial(survey, moments=moments), names, workers)
 
 
 def run_kill_points(workers: int, points: Sequence[tuple[Point, Place]]) -> Iterator[Outcome]:

@@ -38,6 +38,11 @@ class Trace:
         if trace:
             self._lines.append((self._now_ns(), str(trace)))
 
+    @property
+    def length(self) -> int:
+        """How many notes so far."""
+        return len(self._notes)
+
     def hash(self) -> str:
         """Of all notes."""
         digest = hashlib.blake2b(digest_size=16)

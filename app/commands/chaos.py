@@ -34,7 +34,8 @@ Matrix = Annotated[
 KillPoints = Annotated[
     int | None,
     Parameter(
-        name="--kill-points", help="Die at so many bytecodes of an order's way, spread over them all; 0: at all."
+        name="--kill-points",
+        help="Die at so many bytecodes of an order's way, spread over them all; 0: in every moment that differs.",
     ),
 ]
 ScenarioName = Annotated[str, Parameter(name="--scenario", help="With --kill-points: only this way of an order.")]

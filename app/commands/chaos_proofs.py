@@ -72,9 +72,9 @@ def _times(struck: Sequence[Struck]) -> str:
 
 
 def show_kill_points(count: int, scenario: str, workers: int, *, as_json: bool) -> int:
-    """Deaths at bytecodes of an order's way."""
-    from app.chaos.killpoints import Point, sample, survey
-    from app.chaos.pool import run_kill_points
+    """Deaths at bytecodes of an order's way; count 0: all that differ, and a second one of each moment."""
+    from app.chaos.killpoints import Point, sample, unlike
+    from app.chaos.pool import run_kill_points, run_surveys
     from app.chaos.ways import SCENARIOS
 
     names = [each.name for each in SCENARIOS if scenario in ("", each.name)]
@@ -82,11 +82,12 @@ def show_kill_points(count: int, scenario: str, workers: int, *, as_json: bool) 
         allowed = ", ".join(each.name for each in SCENARIOS)
         raise UsageError(f"--kill-points: at least 0, --scenario: one of {allowed}; found {count} and {scenario!r}")
     began = time.monotonic()
-    surveys = {name: survey(name) for name in names}
+    surveys = dict(zip(names, run_surveys(workers, names, moments=not count), strict=True))
     points: list[tuple[Point, Place]] = []
-    for number, name in enumerate(names):
-        share = count // len(names) + (number < count % len(names)) if count else len(surveys[name])
-        points += [(Point(name, at), surveys[name][at - 1]) for at in sample(surveys[name], share)]
+    for number, (name, found) in enumerate(surveys.items()):
+        share = count // len(names) + (number < count % len(names))
+        chosen = sample(found.places, share) if count else found.deaths()
+        points += [(Point(name, at), found.places[at - 1]) for at in chosen]
     outcomes: list[Outcome] = []
     for outcome in run_kill_points(workers, points):
         outcomes.append(outcome)
@@ -95,20 +96,29 @@ def show_kill_points(count: int, scenario: str, workers: int, *, as_json: bool) 
         if len(outcomes) % 500 == 0 and not as_json:
             complain(f"{len(outcomes)} of {len(points)}, {time.monotonic() - began:.0f} s")
     wrong = [each for each in outcomes if each.violations]
+    differ = [] if count else unlike(outcomes, surveys)
     if as_json:
-        ran = {name: len(surveys[name]) for name in names}
-        print_json({"points": len(outcomes), "bytecodes": ran, "failed": wrong})
-        return FAILED if wrong else DONE
+        ran = {name: len(found.places) for name, found in surveys.items()}
+        moments = {name: len(set(found.moments)) for name, found in surveys.items()}
+        print_json({"points": len(outcomes), "bytecodes": ran, "moments": moments, "failed": wrong, "unlike": differ})
+        return FAILED if wrong or differ else DONE
     rows = []
     for each in (each for each in SCENARIOS if each.name in surveys):
         ours = [outcome for outcome in outcomes if outcome.point.scenario == each.name]
         ends = ", ".join(f"{number} {end.lower()}" for end, number in Counter(o.ended for o in ours).most_common())
-        places = f"{len({o.place for o in ours})} of {len(set(surveys[each.name]))}"
+        found = surveys[each.name]
+        places = f"{len({o.place for o in ours})} of {len(set(found.places))}"
         failed = sum(bool(outcome.violations) for outcome in ours)
-        rows.append((each.name, each.what, len(surveys[each.name]), len(ours), places, ends, failed))
-    columns = ("way", "what", "bytecodes", "deaths", "at places", "the order then ended", "failed")
+        differing = len(set(found.moments)) or "-"
+        rows.append((each.name, each.what, len(found.places), differing, len(ours), places, ends, failed))
+    columns = ("way", "what", "bytecodes", "moments", "deaths", "at places", "the order then ended", "failed")
     print_table("Kill points", columns, rows)
+    for each_unlike in differ:
+        complain(f"{each_unlike.point.scenario} {each_unlike.point.number}: not as the first death of its moment")
+    every = sum(len(found.places) for found in surveys.values())
+    covered = "" if count else f", every moment of {every} bytecodes, {len(differ)} unlike another of their moment"
     print(
-        f"{len(outcomes)} deaths, {len(wrong)} with anything lost, doubled or wrong; {time.monotonic() - began:.0f} s"
+        f"{len(outcomes)} deaths{covered}, {len(wrong)} with anything lost, doubled or wrong; "
+        f"{time.monotonic() - began:.0f} s"
     )
-    return FAILED if wrong else DONE
+    return FAILED if wrong or differ else DONE

@@ -6,7 +6,7 @@ import pytest
 
 from actors import gtts
 from app.chaos.bytecodes import ORDER_PATH, Place
-from app.chaos.killpoints import Point, deaths_unheard, die_at, sample, survey
+from app.chaos.killpoints import Point, deaths_unheard, die_at, sample, survey, unlike
 from app.chaos.pool import mutant_named
 from app.chaos.ways import SCENARIOS
 from app.options import ROOT
@@ -20,7 +20,7 @@ DEATHS = 10
 
 @pytest.mark.parametrize("name", [each.name for each in SCENARIOS])
 def test_whatever_the_bytecode_nothing_is_lost_or_doubled(name: str) -> None:
-    places = survey(name)
+    places = survey(name).places
 
     with deaths_unheard():
         for number in sample(places, DEATHS):
@@ -29,9 +29,9 @@ def test_whatever_the_bytecode_nothing_is_lost_or_doubled(name: str) -> None:
 
 
 def test_a_survey_sees_the_whole_way_and_is_the_same_again() -> None:
-    places = survey("entry")
+    places = survey("entry").places
 
-    assert survey("entry") == places
+    assert survey("entry").places == places
     assert {place.phase for place in places} == {"decided", "INTENT", "SENDING", "ACKNOWLEDGED", "COMPLETE"}
     files = {place.file for place in places}
     assert all(any(file.startswith(path) for file in files) for path in ORDER_PATH)
@@ -41,7 +41,7 @@ def test_a_survey_sees_the_whole_way_and_is_the_same_again() -> None:
 def test_a_breakage_that_only_a_death_between_two_bytecodes_shows_is_caught() -> None:
     """An order that is posted before its claim is durable is lost by a death in between, and by no other."""
     with mutant_named("restart forgets what was sent").applied(), deaths_unheard():
-        places = survey("found")
+        places = survey("found").places
         sent = [n for n, place in enumerate(places, start=1) if place.phase == "SENDING"]
         assert any(die_at(Point("found", number)).violations for number in sent[::40])
 
@@ -51,11 +51,24 @@ def test_a_gtt_that_a_restart_takes_for_unsent_is_missed(monkeypatch: pytest.Mon
         return [] if record.state.final else [GttExpired(record.tag, record.intent.strategy, "restart", now)]
 
     monkeypatch.setattr(gtts, "after_restart_gtt", forget)
-    places = survey("gtt")
+    places = survey("gtt").places
     sent = [n for n, place in enumerate(places, start=1) if place.phase == "SENDING"]
 
     with deaths_unheard():
         assert any(die_at(Point("gtt", number)).violations for number in sent[::60])
+
+
+def test_deaths_within_one_moment_leave_the_same_world() -> None:
+    found = survey("entry", moments=True)
+    numbers = found.deaths()
+    firsts = [n for n in numbers if n == 1 or found.moments[n - 1] != found.moments[n - 2]]
+
+    assert len(found.moments) == len(found.places)
+    assert len(firsts) == len(set(found.moments)), "every moment is died in"
+    with deaths_unheard():
+        outcomes = [die_at(Point("entry", number)) for number in numbers[::6] + numbers[1::6]]
+    assert unlike(outcomes, {"entry": found}) == []
+    assert len({each.trace for each in outcomes}) > len(outcomes) / 3, "and one moment is not like another"
 
 
 def test_a_sample_takes_every_place_once_before_any_twice() -> None:
