@@ -76,6 +76,7 @@ COMMANDS = (
     Command("backup", "app.commands.backup:run", "Copy an environment's stores into one file, also while it trades."),
     Command("restore", "app.commands.backup:put_back", "Put a backup where nothing is yet, and prove it whole."),
     Command("alerts test", "app.commands.alerts:say", "Say something on every channel of alerts."),
+    Command("alerts explain", "app.commands.alerts:explain", "What an alert means, what to check, what to do."),
     Command("optimise", "app.commands.optimise:run", "Search a strategy's bounds, on all cores or many machines."),
     Command("walk-forward", "app.commands.optimise:walk", "Choose on some days, trade the next, go on."),
     Command("gate", "app.commands.gate:run", "Which checks each strategy must have passed before it trades live."),

@@ -1,8 +1,10 @@
-"""`alerts test`: say something on every channel, and tell which of them took it."""
+"""`alerts test`: say something on every channel, and tell which of them took it. `alerts explain`: what one means."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from pathlib import Path
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
@@ -11,6 +13,8 @@ from app.options import ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, FAILED, UsageError, complain, print_json, print_table
 from domain.errors import PatangError
 
+RUNBOOK: Final = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
+Name = Annotated[str, Parameter(show_default=False, help="As the alert gives it: order.unresolved, PatangHalted.")]
 Only = Annotated[str | None, Parameter(name="--channel", show_default=False, help="This one alone.")]
 
 
@@ -45,3 +49,22 @@ def say(
         complain("no channel has an address: set PATANG_ALERT_<NAME> in .env, such as PATANG_ALERT_PHONE=tgram://…")
         return FAILED
     return DONE if all(done for _, done, _ in rows) else FAILED
+
+
+def explain(name: Name = "", /, *, as_json: Json = False) -> int:
+    """Print what the runbook says of an alert; without a name, list them all."""
+    sections = explained(RUNBOOK.read_text(encoding="utf-8"))
+    if not name:
+        print_json(sorted(sections)) if as_json else print("\n".join(sections))
+        return DONE
+    known = sections.get(name.removeprefix("alert."))
+    if known is None:
+        raise UsageError(f"alerts explain: found {name!r}; `alerts explain` without a name lists them all")
+    print_json({"alert": name, "text": known}) if as_json else print(known)
+    return DONE
+
+
+def explained(page: str) -> dict[str, str]:
+    """The runbook's sections by the names of their alerts, as plain text."""
+    found = re.findall(r"^### (\S+)\n\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
+    return {name: re.sub(r"\[([^\]]+)\]\([^)]+\)|\*+", r"\1", text).strip() for name, text in found}

@@ -8,16 +8,16 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 from typing import Final, NamedTuple
 
 import msgspec
 
 from actors.runtime.engine import LOGGED
 from docs.tools.events_catalogue import FAMILIES, WORDS, Words
+from docs.tools.sources import ROOT, files, tree
 from domain.orders.telling import EVENT_NAMES
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "events.md"
 FOLDERS: Final = ("actors", "adapters", "app", "research")
 LOGGERS: Final = frozenset({"log", "_log", "EventLog"})
@@ -51,18 +51,19 @@ def main() -> int:
     return 0
 
 
-def events() -> list[Found]:
+@cache
+def events() -> tuple[Found, ...]:
     """Every event that the code names, by name."""
     levels: dict[str, set[str]] = {name: {"info"} for name in EVENT_NAMES.values()}
     keys: dict[str, set[str]] = {name: {"seq", "tag", "strategy", "…"} for name in EVENT_NAMES.values()}
     for kind, (level, name) in LOGGED.items():
         levels[name], keys[name] = {level}, {field.name for field in msgspec.structs.fields(kind)}
     for folder in FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            for level, name, words in _logged(ast.parse(path.read_text(encoding="utf-8"))):
+        for path in files(folder):
+            for level, name, words in _logged(tree(path)):
                 levels.setdefault(name, set()).add(level)
                 keys.setdefault(name, set()).update(words)
-    return [Found(name, tuple(sorted(levels[name])), tuple(sorted(keys[name]))) for name in sorted(levels)]
+    return tuple(Found(name, tuple(sorted(levels[name])), tuple(sorted(keys[name]))) for name in sorted(levels))
 
 
 def _logged(tree: ast.AST) -> Iterator[tuple[str, str, list[str]]]:
