@@ -65,6 +65,7 @@ from domain.orders.telling import EVENT_NAMES, log_keys
 from domain.orders.updates import after_post, after_restart, after_update, needs_trades
 from domain.orders.watch import stuck_market_orders
 from domain.ports import Clock, Journal
+from domain.reconcile.accepting import was_journaled
 from domain.values import SECOND, Instrument, Nanos, ist
 
 
@@ -173,8 +174,9 @@ class OrderSupervisor(Actor):
                 self._gtts.delete(message)
             case ApprovedGtt() | ApprovedGttModify() | GttPosted() | GttChangePosted() | GttDeletePosted() | GttsRead():
                 self._gtts.take(message)
-            case JournalDifferences(number=number, events=events):
-                self._commit(events)
+            case JournalDifferences(number=number, events=events, request=asked):
+                if not (asked and was_journaled(self._journal.read(0), asked)):
+                    self._commit(events)
                 self._routes.publish(self.context, DifferencesTaken(number=number))
             case CancelOpenOrders():
                 self._cancel_open(message)

@@ -7,11 +7,12 @@ what it knows it has from the journal, so that a restart neither forgets a diffe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
+from actors.accepting import Accepting
 from actors.folding import JournalReader
 from actors.routes import Routes
 from actors.runtime import Actor, Context
@@ -24,6 +25,7 @@ from domain.messages.journal import (
     JournalAdvanced,
     JournalRecord,
 )
+from domain.messages.operator import OperatorRequest
 from domain.messages.orders import (
     AccountRead,
     CancelOpenOrders,
@@ -34,6 +36,7 @@ from domain.messages.orders import (
 from domain.messages.reconcile import DifferencesTaken, JournalDifferences, ReconcileEvent, UpdateHeard
 from domain.orders.updates import needs_trades
 from domain.ports import Clock, Journal
+from domain.reconcile.accepting import Standing
 from domain.reconcile.account import (
     BALANCE,
     FUNDS_NAMES,
@@ -45,7 +48,7 @@ from domain.reconcile.account import (
     compare_holdings,
     compare_positions,
 )
-from domain.reconcile.books import Books
+from domain.reconcile.books import Books, Line
 from domain.reconcile.findings import Finding, Key, Verdict, weigh
 from domain.reconcile.names import Difference, Policy
 from domain.reconcile.orders import (
@@ -84,6 +87,7 @@ class ReconcilerSettings(Struct, frozen=True):
     positions_seconds, funds_seconds  between comparisons when all is well; holdings go with the positions
     confirm_seconds                   until what differs is looked at again, before it is believed
     update_grace_seconds              so long an update may come after a read that showed its fill already
+    traders                           strategy -> the lines that it trades: what a person gives it must be one
     """
 
     positions_seconds: float
@@ -92,6 +96,7 @@ class ReconcilerSettings(Struct, frozen=True):
     update_grace_seconds: float
     tolerances: Tolerances
     policies: Mapping[Difference, Policy]
+    traders: Mapping[str, tuple[Line, ...]] = {}
 
 
 class _Tick(Struct, frozen=True, tag=True):
@@ -144,6 +149,7 @@ class Reconciler(Actor):
         self._told: dict[str, int] = {}
         self._moving: set[str] = set()
         self._spared: dict[str, Nanos] = {}
+        self._accepting = Accepting(context, routes, journal)
         self._rounds = 0
         self._is_ready = False
         self._live = False
@@ -169,6 +175,9 @@ class Reconciler(Actor):
                 self._heard(tag, filled)
             case DifferencesTaken(number=number):
                 self._taken_number = max(self._taken_number, number)
+                self._accepting.journaled(number)
+            case OperatorRequest():
+                self._accept(message)
             case OrderBookRead():
                 self._book_read(message)
             case AccountRead():
@@ -186,6 +195,20 @@ class Reconciler(Actor):
                     "moving": tuple(sorted(self._moving)),
                 }
         return None
+
+    def _accept(self, request: OperatorRequest) -> None:
+        """A person accepts a difference that stands."""
+        self._reader.catch_up()
+        if self._waits_for_commit():
+            # What stands may be about to change.
+            self.context.after(0.25, request)
+            return
+        open_records = self._journal.open_records()
+        moving = moving_instruments(self._rows, open_records, self._journal, needs_trades)
+        traders, by_key = self._settings.traders, self._instruments
+        at = Standing(self._books, traders, by_key, moving, self._journal.record_of)
+        events = self._accepting.judge(request, at, self._clock.now_ns(), self._told_number + 1)
+        self._tell(events, request.id)
 
     # -- rounds ------------------------------------------------------------------------------------------------------
 
@@ -401,12 +424,12 @@ class Reconciler(Actor):
             why = f"{found.name} in {found.subject}: ours {found.ours}, the broker's {found.theirs}"
             self._routes.publish(self.context, SetTradingState(TradingState.HALTED, why, "reconcile"))
 
-    def _tell(self, events: list[ReconcileEvent]) -> None:
+    def _tell(self, events: Sequence[ReconcileEvent], request: int = 0) -> None:
         if not events:
             return
         self._told_number += 1
         self._commit_until = self._mono_after(COMMIT_PATIENCE_SECONDS)
-        self._routes.publish(self.context, JournalDifferences(number=self._told_number, events=tuple(events)))
+        self._routes.publish(self.context, JournalDifferences(self._told_number, tuple(events), request))
 
     def _waits_for_commit(self) -> bool:
         """Whether what was told last may not be journaled yet: judging now would find it all again."""

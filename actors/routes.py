@@ -161,6 +161,8 @@ def _of_request(topology: Topology, message: operator.OperatorRequest) -> tuple[
     """State and positions are the risk gate's, single orders the order supervisor's, switches the strategy's own."""
     if isinstance(message.command, operator.Switch):
         return _own_strategy(topology, message.command.strategy) or (OPERATOR,)
+    if isinstance(message.command, operator.Accept):
+        return (RECONCILER,)
     return (ORDERS,) if isinstance(message.command, operator.Cancel | operator.Resolve) else (RISK,)
 
 

@@ -64,6 +64,7 @@ COMMANDS = (
     Command("flatten", "app.commands.flatten:run", "Close what is held, of one strategy or of all."),
     Command("cancel", "app.commands.cancel:run", "Cancel one order by its tag, or what rests."),
     Command("adjust", "app.commands.adjust:run", "Change the books by hand: split, conversion, settlement."),
+    Command("accept", "app.commands.accept:run", "Accept a difference that stands, or say whose the units are."),
     Command("resolve", "app.commands.resolve:run", "Say what became of an unresolved order: placed, or absent."),
     Command("audit verify", "app.commands.audit:verify", "Prove that no byte of the audit trail has changed."),
     Command("audit show", "app.commands.audit:show", "One order's whole story, from decision to fills."),

@@ -312,6 +312,7 @@ def _reconciler(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         update_grace_seconds=reconcile.update_grace_seconds,
         tolerances=Tolerances(price=reconcile.price_tolerance, funds=reconcile.funds_tolerance),
         policies=reconcile.policies.by_name(),
+        traders={each.id: tuple((one.key, each.product) for one in each.instruments) for each in cast.strategies},
     )
     by_key = {instrument.key: instrument for instrument in cast.instruments.values()}
     return ChildSpec(

@@ -9,6 +9,7 @@ from typing import Final
 from domain.exits.actions import Facts, Part, PartKind
 from domain.exits.levels import levels_for
 from domain.exits.values import ExitLevels, ExitPlan, ExitRule
+from domain.messages.adjustments import PositionAdjusted
 from domain.messages.broker import BrokerStatus
 from domain.messages.gtt import GttEvent, GttRecord, GttState
 from domain.messages.journal import IntentAccepted, JournalEvent, JournalRecord, OrderRecord, OrderState
@@ -17,7 +18,7 @@ from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnde
 from domain.orders.gtt import fold_gtt
 from domain.orders.transitions import fold, strategy_of, tag_of, worst_quantity
 from domain.strategy.ledger import StrategyLedger
-from domain.values import E4, MINUTE, Instrument, Nanos
+from domain.values import E4, MINUTE, Instrument, Nanos, Product
 
 Key = tuple[str, int]
 """(strategy, token): a strategy trades an instrument in one product."""
@@ -52,6 +53,7 @@ class ExitBook:
         self._entries: dict[Key, OrderIntent] = {}
         self._orders: dict[str, OrderRecord] = {}
         self._by_key: dict[Key, dict[str, None]] = {}
+        self._assigned: dict[Key, Product] = {}
         self._gtts: dict[str, GttRecord] = {}
         self._parents: dict[str, OrderIntent] = {}
         self._numbers: dict[str, int] = {}
@@ -96,6 +98,8 @@ class ExitBook:
         token = self._token_of(tag, event) if token is None else token
         if token is None:
             return set()
+        if isinstance(event, PositionAdjusted):
+            self._assigned[strategy, token] = event.product
         now = ledger.quantity(token)
         if now and (before == 0 or (before > 0) != (now > 0)):
             self._opened[strategy, token] = seq
@@ -119,16 +123,18 @@ class ExitBook:
         strategy, token = key
         quantity, entry = self.quantity(key), self._entries.get(key)
         instrument, rule = self._instruments.get(token), self.rules[strategy]
-        if not quantity or entry is None or instrument is None or key not in self._opened:
+        # A position that a person gave it was opened by no decision: the rule alone says where it is left.
+        product = self._assigned.get(key) if entry is None else entry.product
+        if not quantity or product is None or instrument is None or key not in self._opened:
             return None
-        wished = entry.levels
+        wished = ExitLevels() if entry is None else entry.levels
         levels = levels_for(rule, wished, self._price(key), long=quantity > 0, tick=instrument.tick_size)
         plan = ExitPlan(
             id=f"{strategy}:{token}:{self._opened[key]}",
             strategy=strategy,
             token=token,
             instrument=instrument.key,
-            product=entry.product,
+            product=product,
             long=quantity > 0,
             hold=rule.hold,
             levels=levels,

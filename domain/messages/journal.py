@@ -325,13 +325,28 @@ class DifferenceFound(Struct, frozen=True, tag=True):
     units: int = 0
 
 
+class Acceptance(Struct, frozen=True):
+    """A person has accepted a difference.
+
+    request  the person's request, which is carried out once
+    stays    both sides stay as they are: it is not named again while it is the same
+    adopted  signed units that the external ledger has from then on
+    """
+
+    who: str
+    request: int
+    stays: bool = False
+    adopted: int = 0
+
+
 class DifferenceCleared(Struct, frozen=True, tag=True):
-    """Reconciliation: a difference that stood is gone."""
+    """Reconciliation: a difference that stood is gone; or a person accepts it."""
 
     name: str
     subject: str
     why: str
     time: Nanos
+    accepted: Acceptance | None = None
 
 
 JournalEvent = (

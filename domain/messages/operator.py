@@ -54,6 +54,20 @@ class Resolve(Struct, frozen=True, tag=True):
     order_id: str = ""
 
 
+class Accept(Struct, frozen=True, tag=True):
+    """Accept a difference that stands, by its subject (and name, where it has several).
+
+    to     whose the units are that differ: a strategy; empty: the external ledger; None: as the difference has it
+    price  at which a strategy takes or loses them, 1/10,000 rupee per unit
+    """
+
+    why: str
+    subject: str
+    name: str = ""
+    to: str | None = None
+    price: E4 = 0
+
+
 class Switch(Struct, frozen=True, tag=True):
     """Let one strategy enter positions, or (on False) only leave them: now and after every restart."""
 
@@ -94,7 +108,7 @@ class Adjust(Struct, frozen=True, tag=True):
     tax: E4 = 0
 
 
-OperatorCommand: TypeAlias = Halt | Resume | Flatten | Cancel | Resolve | Switch | Adjust
+OperatorCommand: TypeAlias = Halt | Resume | Flatten | Cancel | Resolve | Accept | Switch | Adjust
 
 
 class OperatorRequest(Struct, frozen=True, tag=True):

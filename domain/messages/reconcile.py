@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from domain.messages.adjustments import PositionAdjusted
 from domain.messages.journal import DifferenceCleared, DifferenceFound, OrderClosed, TradeBooked
 
-ReconcileEvent = DifferenceFound | DifferenceCleared | TradeBooked | OrderClosed
+ReconcileEvent = DifferenceFound | DifferenceCleared | TradeBooked | OrderClosed | PositionAdjusted
 
 
 class JournalDifferences(Struct, frozen=True, tag=True):
     """Command, reconciler to order supervisor: commit these together, then tell them like every other event.
 
     The trades are those that no order of ours made; what closed is an order that outlived its day.
+    request  a person's, that asked for this: it is journaled once; 0: nobody's
     """
 
     number: int
     events: tuple[ReconcileEvent, ...]
+    request: int = 0
 
 
 class DifferencesTaken(Struct, frozen=True, tag=True):

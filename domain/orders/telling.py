@@ -211,5 +211,6 @@ def _difference_keys(event: DifferenceFound | DifferenceCleared) -> dict[str, ob
     match event:
         case DifferenceFound(name=name, subject=subject, ours=ours, theirs=theirs, policy=policy):
             return {"name": name, "subject": subject, "ours": ours, "theirs": theirs, "policy": policy.value}
-        case DifferenceCleared(name=name, subject=subject, why=why):
-            return {"name": name, "subject": subject, "why": why}
+        case DifferenceCleared(name=name, subject=subject, why=why, accepted=accepted):
+            by = {} if accepted is None else {"who": accepted.who}
+            return {"name": name, "subject": subject, "why": why, **by}

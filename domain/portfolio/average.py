@@ -60,6 +60,9 @@ def average_costs(records: Iterable[JournalRecord]) -> dict[AverageLine, Average
 
 def _adjust(lines: dict[AverageLine, AverageCost], event: PositionAdjusted) -> None:
     key = event.strategy, event.instrument, event.product
+    if event.kind is AdjustmentKind.ASSIGNMENT:
+        lines[key] = lines.get(key, AverageCost()).traded(event.becomes - event.quantity, event.price)
+        return
     line = lines[key]
     match event.kind:
         case AdjustmentKind.CORPORATE_ACTION:

@@ -265,13 +265,7 @@ class Book:
         assert self._notes is not None
         line: Line = (trade.strategy, trade.instrument, trade.product)
         listed = self._instruments.get(trade.instrument)
-        ledger = self._ledgers.get(line) or Ledger(
-            strategy=trade.strategy,
-            instrument=trade.instrument,
-            token=trade.token,
-            product=trade.product,
-            multiplier=1 if listed is None else listed.multiplier,
-        )
+        ledger = self._ledgers.get(line) or self._fresh(line, trade.token)
         # Charged first: it is what may refuse, and then nothing has moved.
         self._notes.add(
             ChargeableTrade(
@@ -303,9 +297,16 @@ class Book:
     def _adjust(self, adjusted: PositionAdjusted) -> None:
         line: Line = (adjusted.strategy, adjusted.instrument, adjusted.product)
         ledger = self._ledgers.get(line)
+        if ledger is None and adjusted.kind is AdjustmentKind.ASSIGNMENT:
+            ledger = self._fresh(line, adjusted.token)
         if ledger is None:
             raise ValueError(f"{adjusted.kind.value}: {' '.join(map(str, line))} has no position")
         match adjusted.kind:
+            case AdjustmentKind.ASSIGNMENT:
+                goes = adjusted.quantity - adjusted.becomes
+                self._ledgers[line], trip = settled(ledger, goes, adjusted.price, adjusted.time)
+                if trip is not None:
+                    self._round_trips.append(trip)
             case AdjustmentKind.CORPORATE_ACTION:
                 self._ledgers[line] = rescale(ledger, adjusted.becomes)
                 self._marks.pop(adjusted.token, None)  # the former price is of other units
@@ -324,6 +325,12 @@ class Book:
                 self._taxes[adjusted.strategy] = self._taxes.get(adjusted.strategy, 0) + adjusted.tax
                 if trip is not None:
                     self._round_trips.append(trip)
+
+    def _fresh(self, line: Line, token: int) -> Ledger:
+        strategy, instrument, product = line
+        listed = self._instruments.get(instrument)
+        multiplier = 1 if listed is None else listed.multiplier
+        return Ledger(strategy=strategy, instrument=instrument, token=token, product=product, multiplier=multiplier)
 
     def _price(self, ledger: Ledger) -> E4:
         return self._marks.get(ledger.token, ledger.last_trade)

@@ -68,6 +68,7 @@ class Books:
     day           of the trading day; empty before the first
     opening_cash  as the day was opened with
     standing      differences found and not cleared, by name and subject
+    accepted      those that a person accepted as they are, by name and subject
     named         (name, subject) of every difference ever found today: an order is named once
     activity      by instrument, how much was journaled of it: what has moved meanwhile cannot be compared
     """
@@ -78,12 +79,14 @@ class Books:
         self.opening_cash: E4 = 0
         self.today: dict[Line, DayTrades] = {}
         self.standing: dict[tuple[str, str], DifferenceFound] = {}
+        self.accepted: dict[tuple[str, str], DifferenceFound] = {}
         self.named: set[tuple[str, str]] = set()
         self.activity: Counter[str] = Counter()
         self._instruments: dict[str, str] = {}
         self._held: dict[Line, dict[str, int]] = {}
         self._carried: dict[Line, dict[str, int]] = {}
         self._adopted: dict[Line, int] = {}
+        self._assigned: dict[Line, int] = {}
         self._external_trades: set[tuple[str, str]] = set()
 
     def apply(self, record: JournalRecord) -> None:
@@ -108,12 +111,13 @@ class Books:
                 self._adjust(adjusted)
             case DifferenceFound() as found:
                 self.standing[found.name, found.subject] = found
+                self.accepted.pop((found.name, found.subject), None)
                 self.named.add((found.name, found.subject))
                 if found.policy is Policy.ADOPT and found.name == Difference.EXTERNAL_POSITION.value and found.units:
                     line = (found.instrument, Product(found.product))
                     self._adopted[line] = self._adopted.get(line, 0) + found.units
-            case DifferenceCleared(name=name, subject=subject):
-                self.standing.pop((name, subject), None)
+            case DifferenceCleared() as cleared:
+                self._clear(cleared)
             case _:
                 pass
 
@@ -135,8 +139,12 @@ class Books:
         """What the broker's positions should show: for delivery the day's trades alone."""
         if line[1] is Product.CNC:
             today = self.today.get(line)
-            return (0 if today is None else today.net) + self._adopted.get(line, 0)
+            return (0 if today is None else today.net) + self._adopted.get(line, 0) + self._assigned.get(line, 0)
         return sum(self.owners(line).values())
+
+    def adopted(self, line: Line) -> int:
+        """Signed units of the external ledger that no trade explains."""
+        return self._adopted.get(line, 0)
 
     def carried(self, line: Line) -> Mapping[str, int]:
         """Who carried how much into the day."""
@@ -174,6 +182,9 @@ class Books:
     def _new_day(self, day: str, cash: E4) -> None:
         self.day, self.opening_cash, self.today = day, cash, {}
         self.named = set(self.standing)
+        # Prices and money begin anew with each day; what lacks units goes on lacking them.
+        self.accepted = {key: found for key, found in self.accepted.items() if found.units}
+        self._assigned = {}
         self._adopted = {line: units for line, units in self._adopted.items() if line[1] in CARRIED and units}
         self._held = {
             line: {owner: units for owner, units in owners.items() if units} for line, owners in self._held.items()
@@ -186,12 +197,37 @@ class Books:
         for product, units in adjusted.moves():
             owners = self._held.setdefault((adjusted.instrument, product), {})
             owners[adjusted.strategy] = owners.get(adjusted.strategy, 0) + units
+        if adjusted.kind is AdjustmentKind.ASSIGNMENT:
+            self._assign(adjusted)
         if adjusted.kind is not AdjustmentKind.CONVERSION:
             return
         day = self.today.get((adjusted.instrument, adjusted.product))
         if day is not None:
             to = self.today.setdefault((adjusted.instrument, adjusted.to_product), DayTrades())
             day.give(to, adjusted.quantity)
+
+    def _assign(self, adjusted: PositionAdjusted) -> None:
+        line = (adjusted.instrument, adjusted.product)
+        units = adjusted.becomes - adjusted.quantity
+        if adjusted.adopted:
+            self._adopted[line] = self._adopted.get(line, 0) - adjusted.adopted
+        if adjusted.of_holdings:
+            carried = self._carried.setdefault(line, {})
+            carried[adjusted.strategy] = carried.get(adjusted.strategy, 0) + units
+        elif adjusted.product is Product.CNC:
+            self._assigned[line] = self._assigned.get(line, 0) + units
+
+    def _clear(self, cleared: DifferenceCleared) -> None:
+        key = cleared.name, cleared.subject
+        found, accepted = self.standing.pop(key, None), cleared.accepted
+        self.accepted.pop(key, None)
+        if found is None or accepted is None:
+            return
+        if accepted.stays:
+            self.accepted[key] = found
+        if accepted.adopted:
+            line = (found.instrument, Product(found.product))
+            self._adopted[line] = self._adopted.get(line, 0) + accepted.adopted
 
     def _book(self, trade: TradeBooked) -> None:
         line = (trade.instrument, trade.product)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from domain.messages.journal import DifferenceCleared, DifferenceFound
 from domain.reconcile.books import Books
 from domain.reconcile.names import Difference, Policy
-from domain.values import Nanos
+from domain.values import E4, RUPEE, Nanos, e4
 
 Key = tuple[str, str]
 """Name and subject."""
@@ -81,13 +81,27 @@ def weigh(
         stands = books.standing.get(finding.key)
         if stands is not None and stands.units == finding.units:
             continue
+        taken = books.accepted.get(finding.key)
+        if taken is not None and _same(taken, finding):
+            continue
         former = before.get(finding.key)
         if former is None or former.units != finding.units:
             doubtful[finding.key] = finding
             continue
         events.append(finding.journaled(policies[finding.name], now))
     names = {each.value for each in area}
-    for key, stands in books.standing.items():
+    for key, stands in (*books.standing.items(), *books.accepted.items()):
         if key[0] in names and key not in seen and not undecided(stands):
             events.append(DifferenceCleared(name=key[0], subject=key[1], why="both sides agree", time=now))
     return Verdict(tuple(events), doubtful)
+
+
+def _same(accepted: DifferenceFound, finding: Finding) -> bool:
+    """Whether this is what a person has accepted. Of prices the day's sums go on: there the whole line was meant."""
+    if finding.name is Difference.FUNDS_DRIFT:
+        return abs(_gap(accepted) - _gap(finding)) < RUPEE
+    return accepted.units == finding.units
+
+
+def _gap(figures: DifferenceFound | Finding) -> E4:
+    return e4(figures.theirs) - e4(figures.ours)

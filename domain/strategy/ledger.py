@@ -346,6 +346,10 @@ class StrategyLedger:
 
     def _adjusted(self, event: PositionAdjusted) -> int | None:
         """Other units at the same cost, or the end of a contract; products are all one here."""
+        if event.kind is AdjustmentKind.ASSIGNMENT:
+            taking = self._holdings.setdefault(event.token, _Holding())
+            taking.book(event.becomes - event.quantity, event.price, event.time)
+            return event.token
         holding = self._holdings.get(event.token)
         if holding is None:
             return None

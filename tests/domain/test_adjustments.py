@@ -216,3 +216,36 @@ def test_carried_shares_are_split_overnight(  # the usual case: the day opens wi
 
     assert book.snapshot(NOW).realised == 200 * RUPEE
     assert balanced(book.snapshot(NOW))
+
+
+def assigned(quantity: int, becomes: int, price: int = 990, **changes: Any) -> PositionAdjusted:
+    return adjusted(AdjustmentKind.ASSIGNMENT, quantity, becomes, price=price * RUPEE, **changes)
+
+
+@pytest.mark.parametrize(
+    ("events", "held", "realised"),
+    [
+        ((assigned(0, 10),), 10, 0),
+        ((buy(10, 1000), assigned(10, 15)), 15, 0),
+        ((buy(10, 1000), assigned(10, 4)), 4, 6 * -10),
+        ((buy(10, 1000), assigned(10, 0)), 0, 10 * -10),
+        ((sell(10, 1000), assigned(-10, -4)), -4, 6 * 10),
+    ],
+)
+def test_units_that_a_person_assigns_come_and_go_as_a_trade_without_charges(
+    events: tuple[JournalEvent, ...], held: int, realised: int
+) -> None:
+    book, traded = a_book(*events), a_book(*events[:-1])
+    risk, mine = RiskBook(INSTRUMENTS), StrategyLedger("s1")
+    risk.apply_all(journal(day_opened(), *events))
+    for event in events:
+        mine.apply(event)
+
+    snapshot = book.snapshot(NOW)
+    assert (book.net()[INFY.key, Product.MIS], snapshot.realised) == (held, realised * RUPEE)
+    assert snapshot.charges == traded.snapshot(NOW).charges
+    assert balanced(snapshot)
+    assert (risk.position("s1", INFY.token, Product.MIS), mine.quantity(INFY.token)) == (held, held)
+    (average,) = average_costs(journal(*events)).values()
+    assert (average.quantity, average.realised) == (held, Fraction(realised * RUPEE))
+    assert Book.decode(book.encode(), INSTRUMENTS).snapshot(NOW) == snapshot

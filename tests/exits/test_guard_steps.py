@@ -20,10 +20,14 @@ from domain.exits.actions import (
     Unprotected,
     Withdraw,
 )
+from domain.exits.book import ExitBook
 from domain.exits.guard import DENIALS_MAX, Guard
 from domain.exits.levels import beyond, due, levels_for
 from domain.exits.values import ExitLevels, ExitPlan, ExitRule, Hold
+from domain.messages.adjustments import AdjustmentKind, PositionAdjusted
+from domain.messages.journal import JournalRecord
 from domain.values import SECOND, Product
+from tests.domain.builders import INFY
 
 E = 10_000
 LEVELS = ExitLevels(stop=99 * E, target=103 * E)
@@ -189,3 +193,27 @@ def test_a_loss_is_looked_for_before_a_gain_and_time_before_both() -> None:
     assert due(plan, 99 * E, 0, 40) == "stop"
     assert due(plan, 99 * E, 0, 50) == "time"
     assert due(plan, 0, 0, 40) == ""
+
+
+def test_a_position_that_a_person_gave_to_a_strategy_is_guarded_by_its_rule() -> None:
+    book = ExitBook({"s1": ExitRule(hold=Hold.BROKER, stop_bps=100)}, {INFY.token: INFY})
+    given = PositionAdjusted(
+        AdjustmentKind.ASSIGNMENT,
+        "s1",
+        INFY.key,
+        INFY.token,
+        Product.MIS,
+        0,
+        10,
+        Product.MIS,
+        "asha",
+        "bought by hand",
+        1,
+        1000 * E,
+    )
+
+    assert book.apply(JournalRecord(7, given)) == {("s1", INFY.token)}
+
+    plan = book.plan(("s1", INFY.token), 0)
+    assert plan is not None
+    assert (plan.product, plan.long, plan.stop) == (Product.MIS, True, 990 * E)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from kiteconnect import KiteConnect
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.routes import RECONCILER, RISK
+from adapters.store.operator import OperatorDesk
 from domain.messages.journal import DifferenceCleared, DifferenceFound
+from domain.messages.operator import Accept, OperatorAnswered
 from domain.messages.orders import OrderIntent
 from domain.reconcile.names import Policy
 from domain.strategy.event import EventStrategy, Needs
@@ -146,6 +150,16 @@ class Plant(Struct):
         """Tags of its orders (empty: of all) that are not final."""
         records = self.trader.world.journal.open_records()
         return [record.tag for record in records if strategy in ("", record.intent.strategy)]
+
+    def accept(self, subject: str, **fields: Any) -> OperatorAnswered:
+        """What a person at another terminal hears who accepts a difference."""
+        with closing(OperatorDesk(self.trader.world.folders.requests)) as desk:
+            command = replace(Accept("a test looked", subject=subject), **fields)
+            request = desk.put(time.time_ns(), "asha", command)
+            answer = eventually(lambda: desk.outcome(request), SECONDS, f"an answer to {command}")
+        assert answer is not None
+        self.wait_gate()
+        return answer
 
     @contextmanager
     def broken(self, *faults: Mapping[str, object]) -> Iterator[None]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from actors.routes import RECONCILER
+from adapters.store.audit import read
 from domain.messages.journal import TradeBooked
 from domain.orders.tags import tag_for
 from domain.quality import STATIONS, Quality, follow
@@ -138,6 +140,49 @@ def test_an_order_that_the_broker_shows_no_more_freezes_its_strategy(plant: Plan
     assert plant.refuses("pulse_hdfcbank", "after") == "approved"
 
 
+def test_a_person_says_whose_units_they_are_and_the_freeze_ends(plant: Plant) -> None:
+    """Bought by hand where neither order nor trade of it is shown: first a strategy's, then, when they are shown, not."""
+    mine = held(plant, "pulse_icicibank", "NSE:ICICIBANK")
+    price = plant.price("NSE:ICICIBANK")
+    hidden = {"fault": "rewrite", "rows": {"tradingsymbol": "ICICIBANK"}, "remove": True}
+    with plant.broken({**hidden, "route": "GET /orders"}, {**hidden, "route": "GET /trades"}):
+        plant.by_hand("ICICIBANK", "BUY", 3)
+        difference = plant.wait_found("quantity drift", "NSE:ICICIBANK", Policy.FREEZE_INSTRUMENT)
+        refused = plant.accept("NSE:ICICIBANK MIS")
+        assert not refused.done and "must belong to somebody" in refused.text
+
+        assert plant.accept("NSE:ICICIBANK MIS", to="pulse_icicibank", price=price).done
+
+        assert plant.refuses("pulse_icicibank", "given") != "INSTRUMENT_FROZEN"
+        snapshot = plant.trader.snapshot()
+        (line,) = [each for each in snapshot.positions if each.strategy == "pulse_icicibank"]
+        assert line.quantity >= mine + 3
+        plant.wait_cleared(difference)
+    eventually(
+        lambda: len(plant.found("quantity drift", "NSE:ICICIBANK")) == 2, SECONDS, "now the trade is shown as well"
+    )
+    assert held(plant, "", "NSE:ICICIBANK") == 3
+
+    assert plant.accept("NSE:ICICIBANK MIS", to="").done
+
+    assert plant.refuses("pulse_icicibank", "after") == "approved"
+    folder = plant.trader.world.folders.audit
+    eventually(lambda: len(list(read(folder, containing=b"a test looked"))) > 3, SECONDS, "it is in the audit trail")
+
+
+def test_a_difference_that_a_person_accepts_is_not_named_again(plant: Plant) -> None:
+    plant.by_hand("VGUARD", "SELL", 1)
+    plant.wait_found("external short", "NSE:VGUARD", Policy.FREEZE_INSTRUMENT)
+    rounds = reconciled(plant)
+
+    assert plant.accept("NSE:VGUARD MIS").done
+
+    # Free, but for what the gate has against buying where the account is short.
+    assert plant.refuses("pulse_vguard", "after") == "OPPOSING_STRATEGY"
+    eventually(lambda: reconciled(plant) > rounds + 3, SECONDS, "looked at again")
+    assert len(plant.found("external short", "NSE:VGUARD")) == 1
+
+
 def test_money_that_came_from_outside_is_named(plant: Plant) -> None:
     with plant.broken(
         {"fault": "rewrite", "route": "GET /user/margins/**", "rows": {"adhoc_margin": 0}, "put": {"cash": 999_000}}
@@ -167,6 +212,13 @@ def held(plant: Plant, strategy: str, instrument: str) -> int:
     """What the journal's trades say that this strategy (empty: a person) holds."""
     booked = [e for e in plant.events() if isinstance(e, TradeBooked)]
     return sum(e.side.sign * e.quantity for e in booked if (e.strategy, e.instrument) == (strategy, instrument))
+
+
+def reconciled(plant: Plant) -> int:
+    """How many rounds there have been."""
+    told = plant.trader.ask(RECONCILER)
+    assert isinstance(told, dict)
+    return int(told["rounds"])
 
 
 def resting(plant: Plant, symbol: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from msgspec.structs import replace
@@ -24,9 +25,10 @@ from domain.messages.journal import (
 from domain.messages.orders import AccountRead, CancelOpenOrders, OrderBookRead, ReadAccount, ReadOrderBook
 from domain.messages.reconcile import DifferencesTaken, JournalDifferences, UpdateHeard
 from domain.reconcile.account import Tolerances
+from domain.reconcile.books import Line
 from domain.reconcile.names import Difference, Policy
 from domain.reconcile.policies import DEFAULT_POLICIES
-from domain.values import Product, Side, e4
+from domain.values import Instrument, Product, Side, e4
 from tests.actors.stage import Stage, own
 from tests.support.orders import NOW, a_row, a_trade, an_accepted, an_intent, folded
 
@@ -45,11 +47,15 @@ SETTINGS = ReconcilerSettings(
 class Desk:
     """The actor, an order supervisor that commits what it is told, and a broker that shows what it is set to."""
 
+    traders: ClassVar[Mapping[str, tuple[Line, ...]]] = {}
+    instruments: ClassVar[Mapping[str, Instrument]] = {}
+
     def __init__(self, stage: Stage, incarnation: int = 1, policies: dict[Difference, Policy] | None = None) -> None:
         self.stage = stage
         self.context = stage.context("reconciler", incarnation)
-        settings = replace(SETTINGS, policies={**DEFAULT_POLICIES, **(policies or {})})
-        self.actor = Reconciler(self.context, stage.routes, stage.journal, stage.clock, {}, settings, "AB1234")
+        settings = replace(SETTINGS, policies={**DEFAULT_POLICIES, **(policies or {})}, traders=self.traders)
+        routes, journal, clock = stage.routes, stage.journal, stage.clock
+        self.actor = Reconciler(self.context, routes, journal, clock, self.instruments, settings, "AB1234")
         self.orders: tuple[BrokerOrder, ...] = ()
         self.trades: tuple[BrokerTrade, ...] = ()
         self.positions: tuple[BrokerPosition, ...] = ()
