@@ -99,6 +99,7 @@ PARTS: Mapping[type, str] = {
     control.PositionView: "a row, inside PortfolioSnapshot",
     journal.OrderRecord: "what the journal answers; never told",
     journal.Modification: "inside OrderRecord",
+    journal.Acceptance: "inside DifferenceCleared",
     **dict.fromkeys(typing.get_args(journal.JournalEvent), "an event, inside JournalRecord"),
     operator.WaitingRequest: "what the desk answers; never told",
     **dict.fromkeys(typing.get_args(operator.OperatorCommand), "a command, inside OperatorRequest"),
