@@ -92,7 +92,11 @@ def application(
         ],
         state=State({"backstage": backstage, "door": door, "ending": ending}),
         openapi_config=OpenAPIConfig(
-            title="Patang", version="1", path="/openapi", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+            title="Patang",
+            version="1",
+            path="/openapi",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            use_handler_docstrings=True,
         ),
         exception_handlers={PatangError: _refused, HTTPException: _http, Exception: _unexpected},
         compression_config=CompressionConfig(backend="gzip", minimum_size=1_000, exclude=["/api/events"]),
