@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from actors.desk import Desk
-from actors.routes import GATEWAY_EXIT, gateway_entry
+from actors.routes import gateway_entry
 from domain.messages.broker import Accepted, BrokerOrder, NotSent, Unresolved
 from domain.messages.journal import ModifyRequested, ModifyState, ModifyUnresolved, OrderRecord, OrderState
 from domain.messages.orders import (
@@ -83,7 +83,8 @@ class Changing:
         if event.replacing:
             self.cancel(record, "the broker takes no more modifications: it is placed anew")
             return
-        worker = GATEWAY_EXIT if event.reduce_only else gateway_entry(0)
+        exits = desk.routes.topology.exit_worker(record.intent.instrument)
+        worker = exits if event.reduce_only else gateway_entry(0)
         desk.context.tell(worker, self._command(record, event))
 
     def posted(self, posted: ModifyPosted, last_request: int) -> None:
@@ -142,6 +143,7 @@ class Changing:
                 order_id=record.live_id,
                 variety=record.order.variety,
                 parent_order_id="" if parent is None else parent.order_id,
+                instrument=record.intent.instrument,
             ),
         )
 

@@ -237,7 +237,8 @@ class Gtts:
 
     def _delete(self, record: GttRecord) -> None:
         self._asked[record.tag] = self._desk.mono(3 * OPEN_SECONDS)
-        self._desk.routes.publish(self._desk.context, DeleteGtt(tag=record.tag, trigger_id=record.trigger_id))
+        command = DeleteGtt(record.tag, record.trigger_id, record.intent.instrument)
+        self._desk.routes.publish(self._desk.context, command)
 
     def _void(self, intent_id: str, strategy: str, why: str) -> None:
         self._desk.context.log("warning", "gtt.void", intent=intent_id, why=why)

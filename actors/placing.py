@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from actors.desk import Desk
-from actors.routes import GATEWAY_EXIT, gateway_entry
+from actors.routes import gateway_entry
 from domain.errors import DuplicateIntent, JournalUnavailable, StaleApproval
 from domain.messages.journal import (
     IntentAccepted,
@@ -83,9 +83,9 @@ class Placing:
             reduce_only_proof=intent.reduce_only,
             valid_until=intent.valid_until,
         )
-        # Exits have a worker of their own, which never waits behind entries. Slices stay in their order.
+        # Exits have workers of their own, which never wait behind entries. Slices stay in their order.
         if intent.reduce_only:
-            context.tell(GATEWAY_EXIT, command)
+            context.tell(self._desk.routes.topology.exit_worker(intent.instrument), command)
         else:
             context.tell(gateway_entry(self._next_worker), command)
             if is_slice_last(intent):

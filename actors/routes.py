@@ -7,6 +7,7 @@ orders, fills and bars never.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -25,7 +26,6 @@ RISK: Final = "risk"
 ORDERS: Final = "orders"
 RECONCILER: Final = "reconciler"
 POSTBACKS: Final = "postbacks"
-GATEWAY_EXIT: Final = "gateway.exit"
 GATEWAY_READ: Final = "gateway.read"
 HISTORY: Final = "history"
 MARKET: Final = "market"
@@ -43,6 +43,11 @@ PUBLISHER: Final = "publisher"
 def gateway_entry(index: int) -> str:
     """The name of the index-th worker for entries."""
     return f"gateway.entry.{index}"
+
+
+def gateway_exit(index: int) -> str:
+    """The name of the index-th worker for exits and cancels."""
+    return f"gateway.exit.{index}"
 
 
 def strategy_name(strategy: str) -> str:
@@ -66,6 +71,7 @@ class Topology(Struct, frozen=True):
     audited            whether there is an audit trail to be told of all that is AUDITED
     guarded            ids of the strategies whose exits are managed
     executed           ids of the strategies whose decisions are carried out in parts
+    exit_workers       how many workers take exits and cancels
     published          whether a picture is kept for the dashboard
     """
 
@@ -75,6 +81,11 @@ class Topology(Struct, frozen=True):
     published: bool = False
     guarded: tuple[str, ...] = ()
     executed: tuple[str, ...] = ()
+    exit_workers: int = 1
+
+    def exit_worker(self, instrument: str) -> str:
+        """The one worker that has all exits and cancels of an `EXCHANGE:SYMBOL`: so they keep their order."""
+        return gateway_exit(zlib.crc32(instrument.encode()) % self.exit_workers)
 
     @property
     def managers(self) -> tuple[str, ...]:
@@ -207,10 +218,10 @@ ROUTES: Final[Mapping[type, Route]] = {
     # The order supervisor names the worker: entries are spread over several.
     orders.SubmitOrder: Route(_to()),
     orders.ModifyOrder: Route(_to()),
-    orders.CancelOrder: Route(_to(GATEWAY_EXIT), Lane.CONTROL),
-    gtt.SubmitGtt: Route(_to(GATEWAY_EXIT)),
-    gtt.ChangeGtt: Route(_to(GATEWAY_EXIT)),
-    gtt.DeleteGtt: Route(_to(GATEWAY_EXIT), Lane.CONTROL),
+    orders.CancelOrder: Route(lambda topology, m: (topology.exit_worker(m.instrument),), Lane.CONTROL),
+    gtt.SubmitGtt: Route(lambda topology, m: (topology.exit_worker(f"{m.gtt.exchange}:{m.gtt.symbol}"),)),
+    gtt.ChangeGtt: Route(lambda topology, m: (topology.exit_worker(f"{m.gtt.exchange}:{m.gtt.symbol}"),)),
+    gtt.DeleteGtt: Route(lambda topology, m: (topology.exit_worker(m.instrument),), Lane.CONTROL),
     orders.ReadOrderBook: Route(_to(GATEWAY_READ)),
     orders.ReadTrades: Route(_to(GATEWAY_READ)),
     orders.ReadAccount: Route(_to(GATEWAY_READ)),

@@ -67,12 +67,14 @@ class Configured(Struct, frozen=True):
 class Cast(Struct, frozen=True):
     """Who trades what: strategies as configured, and the instruments they name, by token.
 
-    audited  whether an audit trail is kept of it
+    audited       whether an audit trail is kept of it
+    exit_workers  how many workers take exits and cancels
     """
 
     strategies: tuple[Configured, ...]
     instruments: Mapping[int, Instrument]
     audited: bool = False
+    exit_workers: int = 1
 
     @property
     def topology(self) -> Topology:
@@ -88,6 +90,7 @@ class Cast(Struct, frozen=True):
             published=self.audited,
             guarded=tuple(s.id for s in self.strategies if s.exits is not None),
             executed=tuple(s.id for s in self.strategies if s.execution is not None),
+            exit_workers=self.exit_workers,
         )
 
     @property
@@ -134,7 +137,7 @@ def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
             strategies.append(_configured(loaded, name, each, tuple(instruments)))
     if not strategies:
         raise ConfigError("strategies: none is enabled; name at least one, as config/sandbox.yaml does")
-    return Cast(strategies=tuple(strategies), instruments=known)
+    return Cast(strategies=tuple(strategies), instruments=known, exit_workers=settings.orders.workers.exits)
 
 
 _DERIVED: Final = {"options": OPTIONS, "future": FUTURES}

@@ -46,7 +46,6 @@ from actors.routes import (
     AUDIT,
     EXECUTION,
     EXITS,
-    GATEWAY_EXIT,
     GATEWAY_READ,
     HISTORY,
     OPERATOR,
@@ -61,6 +60,7 @@ from actors.routes import (
     TIMETABLE,
     Routes,
     gateway_entry,
+    gateway_exit,
     strategy_name,
 )
 from actors.runtime import (
@@ -236,7 +236,8 @@ def _gateway(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
         backoff=QUICK,
     )
     entries = tuple(order_worker(gateway_entry(index)) for index in range(workers.entries))
-    return (*entries, order_worker(GATEWAY_EXIT), reads, history)
+    exits = tuple(order_worker(gateway_exit(index)) for index in range(cast.topology.exit_workers))
+    return (*entries, *exits, reads, history)
 
 
 def _portfolio(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:

@@ -104,4 +104,5 @@ def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None, lots: Lot
                 loads=needs.loads(runner.interval_seconds),
             )
         )
-    return Cast(strategies=tuple(strategies), instruments={each.token: each for lot in lots for each in lot})
+    traded = {each.token: each for lot in lots for each in lot}
+    return Cast(tuple(strategies), traded, exit_workers=_base_settings().orders.workers.exits)

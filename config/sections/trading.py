@@ -125,10 +125,13 @@ class RiskSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Workers(Struct, frozen=True, forbid_unknown_fields=True):
-    """Threads that talk to the broker, by what they carry: exits never queue behind entries."""
+    """Threads that talk to the broker, by what they carry: exits never queue behind entries.
+
+    exits  all exits and cancels of one instrument go through the same one
+    """
 
     entries: AtLeastOne
-    exits: AtLeastOne
+    exits: Annotated[int, Meta(ge=1, le=4)]
     reads: AtLeastOne
 
 

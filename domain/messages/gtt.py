@@ -126,7 +126,7 @@ class ApprovedGttModify(Struct, frozen=True, tag=True):
 
 
 class SubmitGtt(Struct, frozen=True, tag=True):
-    """Command, order supervisor to the exit worker: claim the GTT's tag, then one POST."""
+    """Command, order supervisor to the instrument's exit worker: claim the GTT's tag, then one POST."""
 
     tag: str
     gtt: Gtt
@@ -134,7 +134,7 @@ class SubmitGtt(Struct, frozen=True, tag=True):
 
 
 class ChangeGtt(Struct, frozen=True, tag=True):
-    """Command, order supervisor to the exit worker: one PUT of the whole definition, which may be repeated."""
+    """Command, order supervisor to the instrument's exit worker: one PUT of the whole, which may be repeated."""
 
     tag: str
     trigger_id: str
@@ -142,10 +142,11 @@ class ChangeGtt(Struct, frozen=True, tag=True):
 
 
 class DeleteGtt(Struct, frozen=True, tag=True):
-    """Command, order supervisor to the exit worker."""
+    """Command, order supervisor to the instrument's exit worker."""
 
     tag: str
     trigger_id: str
+    instrument: str = ""
 
 
 class GttPosted(Struct, frozen=True, tag=True):

@@ -242,15 +242,17 @@ class ModifyOrder(Struct, frozen=True, tag=True):
 
 
 class CancelOrder(Struct, frozen=True, tag=True):
-    """Command, order supervisor to the exit worker.
+    """Command, order supervisor to the instrument's exit worker.
 
     parent_order_id  of a cover order's second leg
+    instrument       `EXCHANGE:SYMBOL`
     """
 
     tag: str
     order_id: str
     variety: Variety = Variety.REGULAR
     parent_order_id: str = ""
+    instrument: str = ""
 
 
 class OrderPosted(Struct, frozen=True, tag=True):

@@ -47,7 +47,7 @@ class Floor:
         self.broker = FakeBroker(now=stage.clock.now)
         self.contexts: dict[str, Told] = {}
         self.actors: dict[str, Actor] = {}
-        workers = ("gateway.entry.0", "gateway.entry.1", "gateway.entry.2", "gateway.exit")
+        workers = ("gateway.entry.0", "gateway.entry.1", "gateway.entry.2", "gateway.exit.0")
         for name in workers:
             self._enter(OrderWorker(self._context(name), stage.routes, self.broker, stage.journal, stage.clock, 3.0))
         self._enter(ReadWorker(self._context("gateway.read"), stage.routes, self.broker, stage.clock))

@@ -233,7 +233,7 @@ def test_entries_go_round_the_workers_and_exits_to_their_own(desk: Desk) -> None
     desk.approve(desk.intent("ma:4"))
 
     assert [worker for worker, _ in desk.submitted()] == [
-        "gateway.entry.0", "gateway.entry.1", "gateway.entry.2", "gateway.entry.0", "gateway.exit", "gateway.entry.1",
+        "gateway.entry.0", "gateway.entry.1", "gateway.entry.2", "gateway.entry.0", "gateway.exit.0", "gateway.entry.1",
     ]  # fmt: skip
     assert [submit.reduce_only_proof for _, submit in desk.submitted()] == [False] * 4 + [True, False]
 
@@ -594,7 +594,7 @@ def test_a_market_order_left_unfilled_is_cancelled_once_per_two_seconds(desk: De
     desk.tick(1.6)
     assert [c.order_id for c in desk.context.of(CancelOrder)] == [ORDER_ID, ORDER_ID]
     assert {(t.to, t.lane) for t in desk.context.told if isinstance(t.message, CancelOrder)} == {
-        ("gateway.exit", Lane.CONTROL)
+        ("gateway.exit.0", Lane.CONTROL)
     }
 
 

@@ -45,6 +45,7 @@ from domain.messages.market import PriceChanged
 from domain.report.memory import DayMemory
 from domain.strategy import messages as strategy_messages
 from domain.ticks import TICK_DTYPE
+from domain.values import Product
 from tests.actors.stage import Stage
 
 STRATEGY = "s1"
@@ -59,7 +60,7 @@ ACTORS: Mapping[str, type[Actor]] = {
     routes.EXITS: Exits,
     routes.EXECUTION: Execution,
     routes.gateway_entry(0): OrderWorker,
-    routes.GATEWAY_EXIT: OrderWorker,
+    routes.gateway_exit(0): OrderWorker,
     routes.GATEWAY_READ: ReadWorker,
     routes.HISTORY: HistoryWorker,
     routes.MARKET: MarketData,
@@ -204,7 +205,7 @@ def test_every_message_has_a_receiver_and_every_receiver_a_case_for_it() -> None
 def test_workers_for_entries_and_exits_take_orders_and_every_actor_that_is_asked_answers() -> None:
     assert ROUTES[orders.SubmitOrder].to(TOPOLOGY, sample(orders.SubmitOrder)) == ()
     assert handles(ACTORS[routes.gateway_entry(0)], sample(orders.SubmitOrder))
-    assert handles(ACTORS[routes.GATEWAY_EXIT], sample(orders.SubmitOrder))
+    assert handles(ACTORS[routes.gateway_exit(0)], sample(orders.SubmitOrder))
     for name in (routes.PORTFOLIO, routes.RISK, routes.ORDERS, routes.FEED, routes.SESSION, routes.MARKET):
         assert handles(ACTORS[name], control.Report()), name
 
@@ -302,3 +303,23 @@ def test_the_kill_switch_overtakes_what_is_queued_prices_conflate_and_bars_do_no
     assert isinstance(taken[0], SetTradingState)
     assert [m.bar.start for m in taken if isinstance(m, market.BarClosed)] == [100, 101, 102]
     assert [m.last_price for m in taken if isinstance(m, PriceChanged)] == [102, 102]  # one per receiver, the newest
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_all_exits_and_cancels_of_an_instrument_go_to_the_same_worker_and_those_of_many_to_all(workers: int) -> None:
+    topology = Topology(strategies=(), by_token={}, exit_workers=workers)
+    seen: set[str] = set()
+    for number in range(64):
+        key = f"NSE:S{number}"
+        gtts = gtt.Gtt("NSE", f"S{number}", Product.CNC, 1, ())
+        told = (
+            orders.CancelOrder("T", "1", instrument=key),
+            gtt.SubmitGtt("T", gtts, 1),
+            gtt.ChangeGtt("T", "1", gtts),
+            gtt.DeleteGtt("T", "1", key),
+        )
+        names = {name for each in told for name in ROUTES[type(each)].to(topology, each)}
+        assert names == {topology.exit_worker(key)}
+        seen |= names
+
+    assert seen == {routes.gateway_exit(index) for index in range(workers)}
