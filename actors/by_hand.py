@@ -14,7 +14,7 @@ from domain.messages.broker import BrokerOrder
 from domain.messages.journal import JournalEvent, OrderRecord, OrderState
 from domain.messages.operator import Cancel, OperatorAnswered, OperatorRequest, Resolve
 from domain.messages.orders import OrderBookRead
-from domain.orders.cancelling import cancellable, left_alone, why_none
+from domain.orders.cancelling import BY_HAND, cancellable, left_alone, why_none
 from domain.orders.resolving import CannotResolve, must_be_unresolved, resolution
 from domain.ports import Clock, Journal
 from domain.values import Nanos
@@ -94,7 +94,7 @@ class ByHand:
             if record.state is OrderState.INTENT:
                 self._hands.expire(record, now, f"cancelled by a person: {command.why}")
             else:
-                self._hands.cancel(record, command.why)
+                self._hands.cancel(record, f"{BY_HAND}{command.why}")
         text = f"{len(wanted)} being cancelled" if wanted else "nothing rests that could be cancelled"
         left = left_alone(command, open_records)
         tags = tuple(record.tag for record in wanted)

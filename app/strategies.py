@@ -18,7 +18,7 @@ from config.loader import Loaded
 from config.sections.managed import ExecutionSettings, ExitSettings
 from config.sections.trading import StrategySettings
 from domain.execution.values import ExecutionRule, Style
-from domain.exits.values import ExitRule, Hold
+from domain.exits.values import ExitRule, Hold, TakenAway
 from domain.market.buckets import INTERVAL_SECONDS
 from domain.market.contracts import FUTURES, OPTIONS, Roll, contracts, expiries, pick
 from domain.risk.sizing import bars_needed
@@ -245,6 +245,7 @@ def exit_rule(configured: ExitSettings) -> ExitRule:
         limit_bps=round(configured.limit_percent * 100),
         gap_seconds=configured.gap_seconds,
         patience_seconds=configured.patience_seconds,
+        taken_away=TakenAway(configured.taken_away),
     )
 
 

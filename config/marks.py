@@ -88,7 +88,8 @@ MARKS: Final[Mapping[type[Struct], Mapping[Mark, str]]] = {
         LIVE: "kind value percent bars stop_percent win_rate payoff fraction cap_percent",
     },
     managed.ExitSettings: {
-        LIVE: "hold stop_percent target_percent trail_percent minutes limit_percent gap_seconds patience_seconds",
+        LIVE: "hold stop_percent target_percent trail_percent minutes limit_percent gap_seconds patience_seconds "
+        "taken_away",
     },
     managed.ExecutionSettings: {
         LIVE: "style slippage_percent reprice_seconds patience_seconds minutes slices",

@@ -23,6 +23,9 @@ class ExitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     limit_percent     how far a resting stop's limit lies beyond its trigger; 0: a stop at the market (a GTT: 1 %)
     gap_seconds       wall seconds without protection before an alert
     patience_seconds  wall seconds that a stop which was reached may stay unfilled before we leave at the market
+    taken_away        what is done where a person cancels what rests: put_back: it is placed again, each time;
+                      put_back_once: the second time as release; release: the position is theirs to leave, its stop,
+                      trail and target hold no longer
     """
 
     hold: Literal["client", "broker"]
@@ -33,6 +36,7 @@ class ExitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     limit_percent: Distance = 0
     gap_seconds: Seconds = 5
     patience_seconds: Seconds = 5
+    taken_away: Literal["put_back", "put_back_once", "release"] = "put_back_once"
 
 
 class ExecutionSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -46,6 +46,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     parts     what is open for the plan
     refused   how many of the plan's orders the broker has refused; refusal: the last reason
     unsent    how many of them were certainly never sent
+    cancelled how many of its protections somebody else than we has cancelled
     entries   tags of open orders that may still make it larger
     number    the highest number among the plan's journaled orders
     price     last price; 0: none known
@@ -61,6 +62,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     refused: int = 0
     refusal: str = ""
     unsent: int = 0
+    cancelled: int = 0
     number: int = 0
     price: E4 = 0
     blind: bool = False
@@ -114,6 +116,12 @@ class Emergency(Struct, frozen=True):
     why: str
 
 
+class Cancelled(Struct, frozen=True):
+    """Tell a person: somebody else cancelled the protection. released: that is respected; else it is placed again."""
+
+    released: bool
+
+
 class Unprotected(Struct, frozen=True):
     """Tell a person: so many units have been without protection for so long (monotonic)."""
 
@@ -128,4 +136,4 @@ class Protected(Struct, frozen=True):
     lasted: Nanos
 
 
-Action = Protect | Leave | Change | Withdraw | Keep | End | Emergency | Unprotected | Protected
+Action = Protect | Leave | Change | Withdraw | Keep | End | Emergency | Cancelled | Unprotected | Protected

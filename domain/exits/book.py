@@ -11,10 +11,11 @@ from domain.exits.levels import levels_for
 from domain.exits.values import ExitLevels, ExitPlan, ExitRule
 from domain.messages.adjustments import PositionAdjusted
 from domain.messages.broker import BrokerStatus
-from domain.messages.gtt import GttEvent, GttRecord, GttState
+from domain.messages.gtt import GttEvent, GttRecord, GttState, GttStatus
 from domain.messages.journal import IntentAccepted, JournalEvent, JournalRecord, OrderRecord, OrderState
 from domain.messages.orders import OrderIntent
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
+from domain.orders.cancelling import BY_HAND
 from domain.orders.gtt import fold_gtt
 from domain.orders.transitions import fold, strategy_of, tag_of, worst_quantity
 from domain.strategy.ledger import StrategyLedger
@@ -172,6 +173,7 @@ class ExitBook:
             refused=len(refused),
             refusal=refused[-1] if refused else "",
             unsent=sum(record.state is OrderState.EXPIRED for record in own),
+            cancelled=_cancelled(own, gtts),
             number=self._numbers.get(plan.id, 0),
             price=price,
             blind=blind,
@@ -248,6 +250,29 @@ class ExitBook:
         if found is not None:
             plan, number = found
             self._numbers[plan] = max(number, self._numbers.get(plan, 0))
+
+
+_BY_A_PERSON: Final = (GttStatus.DELETED.value, GttStatus.CANCELLED.value)
+"""How a GTT ends where somebody takes it away; the broker itself ends one otherwise (disabled, expired)."""
+
+
+def _cancelled(own: list[OrderRecord], gtts: list[GttRecord]) -> int:
+    """How many protections, each with all its slices, ended by a cancel that no guard had asked for."""
+    orders = [
+        record.intent.intent_id
+        for record in own
+        if record.intent.protective and record.state is OrderState.CANCELLED and _by_others(record)
+    ]
+    triggers = [
+        each.intent.intent_id
+        for each in gtts
+        if each.state is GttState.CLOSED and not each.deleting and each.text in _BY_A_PERSON
+    ]
+    return len({of_plan(intent_id) for intent_id in (*orders, *triggers)})
+
+
+def _by_others(record: OrderRecord) -> bool:
+    return not record.cancel_why or record.cancel_why.startswith(BY_HAND)
 
 
 def _filled(record: OrderRecord) -> int:

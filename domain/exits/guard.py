@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from domain.exits.actions import (
     Action,
+    Cancelled,
     Change,
     Emergency,
     End,
@@ -32,7 +33,7 @@ from domain.exits.actions import (
     Withdraw,
 )
 from domain.exits.levels import STOP, TARGET, TIME, TRAIL, better, crossed, due, kept_best
-from domain.exits.values import ExitPlan, ExitRule, Hold
+from domain.exits.values import ExitPlan, ExitRule, Hold, TakenAway
 from domain.values import E4, SECOND, Nanos, Product
 
 ASIDE: Final[Nanos] = 3 * SECOND
@@ -72,6 +73,7 @@ class Guard:
         self._bare_told = False
         self._last_refused = 0
         self._last_unsent = 0
+        self._last_cancelled: int | None = None
         self._ended_at: Nanos = 0
 
     @property
@@ -125,7 +127,7 @@ class Guard:
         if facts.position * self.plan.sign <= 0:
             return self._flat(facts)
         need = abs(facts.position)
-        actions = [*self._keep(facts), *self._refused(facts), *self._gap(facts, need)]
+        actions = [*self._cancelled(facts), *self._keep(facts), *self._refused(facts), *self._gap(facts, need)]
         if not self.leaving:
             self.leaving = self._why_leave(facts)
         waiting = need if facts.mono < self._aside_until else min(parked, need)
@@ -152,7 +154,7 @@ class Guard:
 
     @property
     def _has_levels(self) -> bool:
-        return bool(self.plan.stop or (self.gtt and self.plan.levels.target))
+        return not self.plan.released and bool(self.plan.stop or (self.gtt and self.plan.levels.target))
 
     def _flat(self, facts: Facts) -> list[Action]:
         """Nothing is held: whatever rests goes, and then the plan is over."""
@@ -172,11 +174,11 @@ class Guard:
             facts.price,
             self._best,
             facts.now,
-            stop=not at_broker,
-            target=not (at_broker and self.gtt),
+            stop=not (at_broker or self.plan.released),
+            target=not ((at_broker and self.gtt) or self.plan.released),
         )
         fired = any(part.fired and part.kind is not PartKind.LEAVE for part in facts.parts)
-        if why or not at_broker or not (fired or crossed(self.plan, facts.price)):
+        if why or not at_broker or self.plan.released or not (fired or crossed(self.plan, facts.price)):
             self._crossed_since = 0
             return why
         self._crossed_since = self._crossed_since or facts.mono
@@ -262,6 +264,18 @@ class Guard:
         self.leaving = "protection was refused"
         self._retry_at = 0
         return [Emergency(f"protection was refused: {facts.refusal}")]
+
+    def _cancelled(self, facts: Facts) -> list[Action]:
+        """Somebody else took the protection away: a slip, or a person's will."""
+        before, self._last_cancelled = self._last_cancelled, facts.cancelled
+        if not facts.cancelled or self.plan.released:
+            return []
+        times = 1 if self._rule.taken_away is TakenAway.RELEASE else 2
+        if self._rule.taken_away is not TakenAway.PUT_BACK and facts.cancelled >= times:
+            self.changed(replace(self.plan, released=True))
+            return [Cancelled(released=True)]
+        # What a former life has told is not told again.
+        return [Cancelled(released=False)] if before is not None and facts.cancelled > before else []
 
     def _gap(self, facts: Facts, need: int) -> list[Action]:
         """How long units have been without protection, told once when it is too long, and noted when it is over."""

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from domain.exits.actions import Change, Emergency, End, Keep, Leave, PartKind, Protect, Unprotected, Withdraw
+from domain.exits.actions import (
+    Cancelled,
+    Change,
+    Emergency,
+    End,
+    Keep,
+    Leave,
+    PartKind,
+    Protect,
+    Unprotected,
+    Withdraw,
+)
 from domain.exits.book import ExitBook, exit_id
 from domain.exits.levels import beyond
 from domain.exits.values import ExitPlan, ExitRule
@@ -19,7 +30,7 @@ GTT_LIMIT_BPS = 100
 """How far a GTT's limit lies beyond its trigger where the rule does not say: it can place limits alone."""
 
 Message = OrderIntent | ModifyIntent | GttIntent | ModifyGttIntent | CancelIntent | KeepPlan | Alert
-Step = Protect | Leave | Change | Withdraw | Keep | End | Emergency | Unprotected
+Step = Protect | Leave | Change | Withdraw | Keep | End | Emergency | Cancelled | Unprotected
 
 
 class Scene(Struct, frozen=True):
@@ -64,6 +75,12 @@ def message_of(step: Step, scene: Scene) -> Message | None:
             return KeepPlan(ExitPlanEnded(plan.id, plan.strategy, why, scene.now))
         case Emergency(why=why):
             return _alert(scene, "exits.emergency", f"{why}; it is left at the market")
+        case Cancelled(released=True):
+            text = "somebody cancelled its protection, and that stands: it is that person's to leave until it is flat"
+            return _alert(scene, "exits.released", text)
+        case Cancelled():
+            text = "somebody cancelled its protection: it is placed again"
+            return _alert(scene, "exits.cancelled", text, level="warning")
         case Unprotected(units=units, lasted=lasted):
             text = f"{units} units without protection for {lasted / SECOND:.1f} s"
             return _alert(scene, "exits.unprotected", text)
@@ -185,6 +202,6 @@ def _change_gtt(scene: Scene, tag: str, units: int) -> ModifyGttIntent | None:
     )
 
 
-def _alert(scene: Scene, name: str, text: str) -> Alert:
+def _alert(scene: Scene, name: str, text: str, level: str = "critical") -> Alert:
     plan = scene.plan
-    return Alert(level="critical", name=name, text=f"{plan.strategy} in {plan.instrument}: {text}", time=scene.now)
+    return Alert(level=level, name=name, text=f"{plan.strategy} in {plan.instrument}: {text}", time=scene.now)

@@ -20,6 +20,20 @@ class Hold(Enum):
     BROKER = "broker"
 
 
+class TakenAway(Enum):
+    """What is done where somebody else than we cancels the protection that rests at the broker (a person, in Kite).
+
+    PUT_BACK       it is placed again, each time
+    PUT_BACK_ONCE  the first time it may be a slip: placed again; a second time it is meant: as RELEASE
+    RELEASE        the position is that person's to leave: nothing rests for it any more, and its stop, trail and target
+                   hold no longer; its time, a square-off and a flatten do
+    """
+
+    PUT_BACK = "put_back"
+    PUT_BACK_ONCE = "put_back_once"
+    RELEASE = "release"
+
+
 class ExitLevels(Struct, frozen=True):
     """Where a position is to be left. Prices in 1/10,000 rupee; 0: none.
 
@@ -45,6 +59,7 @@ class ExitPlan(Struct, frozen=True):
     wished    what the strategy's decision said; the rule fills what it left open
     leave_at  market time at which it is left whatever the price is; 0: never
     best      best price known since it was opened, as of the last time it was kept; 0: none
+    released  a person took its protection away, and that was respected: only the time holds
     """
 
     id: str
@@ -58,6 +73,7 @@ class ExitPlan(Struct, frozen=True):
     wished: ExitLevels = ExitLevels()
     leave_at: Nanos = 0
     best: E4 = 0
+    released: bool = False
 
     @property
     def sign(self) -> int:
@@ -84,6 +100,7 @@ class ExitRule(Struct, frozen=True):
     gap_seconds       wall seconds without protection after which an alert goes out
     patience_seconds  wall seconds that a resting stop may stay unfilled with the price beyond it, before it is
                       taken away and the position left at the market
+    taken_away        what is done where somebody else cancels what rests
     """
 
     hold: Hold = Hold.CLIENT
@@ -94,3 +111,4 @@ class ExitRule(Struct, frozen=True):
     limit_bps: int = 0
     gap_seconds: float = 5.0
     patience_seconds: float = 5.0
+    taken_away: TakenAway = TakenAway.PUT_BACK_ONCE

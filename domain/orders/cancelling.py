@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from domain.messages.journal import OrderRecord, OrderState
 from domain.messages.operator import Cancel
+
+BY_HAND: Final = "by hand: "
+"""What the reason of a person's cancel begins with: whoever made the order sees that it was meant."""
 
 
 def cancellable(command: Cancel, open_records: Iterable[OrderRecord]) -> list[OrderRecord]:

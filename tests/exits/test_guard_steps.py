@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.exits.actions import (
     Action,
+    Cancelled,
     Change,
     Emergency,
     End,
     Facts,
+    Keep,
     Leave,
     Part,
     PartKind,
@@ -23,7 +26,7 @@ from domain.exits.actions import (
 from domain.exits.book import ExitBook
 from domain.exits.guard import DENIALS_MAX, Guard
 from domain.exits.levels import beyond, due, levels_for
-from domain.exits.values import ExitLevels, ExitPlan, ExitRule, Hold
+from domain.exits.values import ExitLevels, ExitPlan, ExitRule, Hold, TakenAway
 from domain.messages.adjustments import AdjustmentKind, PositionAdjusted
 from domain.messages.journal import JournalRecord
 from domain.values import SECOND, Product
@@ -217,3 +220,49 @@ def test_a_position_that_a_person_gave_to_a_strategy_is_guarded_by_its_rule() ->
     plan = book.plan(("s1", INFY.token), 0)
     assert plan is not None
     assert (plan.product, plan.long, plan.stop) == (Product.MIS, True, 990 * E)
+
+
+@pytest.mark.parametrize(
+    ("policy", "first", "second"),
+    [
+        (TakenAway.PUT_BACK, [Cancelled(released=False), Protect], [Cancelled(released=False), Protect]),
+        (TakenAway.PUT_BACK_ONCE, [Cancelled(released=False), Protect], [Cancelled(released=True), Keep]),
+        (TakenAway.RELEASE, [Cancelled(released=True), Keep], []),
+    ],
+)
+def test_what_follows_when_a_person_takes_the_protection_away(
+    policy: TakenAway, first: list[object], second: list[object]
+) -> None:
+    guard = a_guard(taken_away=policy)  # type: ignore[arg-type]  # no figure
+
+    def told(second: float, **facts: object) -> list[object]:
+        return [
+            each if isinstance(each, Cancelled) else type(each)
+            for each in steps(guard.look(at(second, **facts)))  # type: ignore[arg-type]  # as named
+        ]
+
+    assert told(0, parts=(rests(),), number=1) == []
+    assert told(1, number=1, cancelled=1) == first
+    assert told(2, parts=(rests(),) if Protect in first else (), number=2, cancelled=1) == []
+    assert told(3, number=2, cancelled=2) == second
+    assert guard.plan.released is (policy is not TakenAway.PUT_BACK)
+
+
+def test_a_position_that_was_released_is_left_by_its_time_alone() -> None:
+    for hold in Hold:
+        plan = replace(a_plan(hold, leave_at=10 * SECOND), released=True)
+        guard = a_guard(plan)
+        assert steps(guard.look(at(0, price=90))) == [], "its stop holds no longer"
+        assert steps(guard.look(at(1, price=110))) == [], "nor its target"
+        assert steps(guard.look(at(2, price=100, parts=(rests(),)))) == [
+            Withdraw("T1", "it makes way for another exit")
+        ]
+        assert steps(guard.look(at(6, price=100))) == []
+        assert [type(each) for each in steps(guard.look(at(10)))] == [Leave]
+
+
+def test_a_former_lifes_alert_is_not_told_again_but_what_it_could_not_keep_is_done() -> None:
+    again = a_guard()
+    assert [type(each) for each in steps(again.look(at(0, number=1, cancelled=1)))] == [Protect]
+    late = a_guard()
+    assert steps(late.look(at(0, number=2, cancelled=2)))[0] == Cancelled(released=True)

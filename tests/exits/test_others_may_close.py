@@ -18,9 +18,11 @@ from domain.messages.broker import BrokerStatus
 from domain.messages.control import JobDue, JobKind, SetTradingState, TradingState
 from domain.messages.journal import IntentAccepted, OrderRecord, OrderState, TradeBooked
 from domain.messages.operator import Flatten, OperatorRequest
+from domain.messages.plans import ExitPlanned
 from domain.values import SessionClass, Side
 from tests.exits.market import a_market
 from tests.exits.scenes import OFF, a_config, rows
+from tests.reconcile.person import a_person
 from tests.support.waiting import eventually
 from tests.system.judging import assert_books_equal
 from tests.system.plant import Exchange, Trader, an_exchange
@@ -62,6 +64,18 @@ def stops(trader: Trader) -> list[OrderRecord]:
         and record.state is OrderState.ACKNOWLEDGED
         and record.seen_status is BrokerStatus.TRIGGER_PENDING
     ]
+
+
+def stop_of(trader: Trader, strategy: str, but: str = "") -> OrderRecord | None:
+    """Its one stop that rests, but for that tag; None where there is none."""
+    found = [each for each in stops(trader) if each.intent.strategy == strategy and each.tag != but]
+    return found[0] if found else None
+
+
+def released(trader: Trader) -> list[str]:
+    """Whose positions are a person's to leave."""
+    events = [record.event for record in trader.world.journal.read(0)]
+    return [each.strategy for each in events if isinstance(each, ExitPlanned) and each.plan.released]
 
 
 def gtts(exchange: Exchange) -> int:
@@ -123,11 +137,20 @@ def test_the_square_off_takes_the_stops_away_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_a_person_flattens_one_strategy_and_the_others_stay_protected(tmp_path: Path) -> None:
+def test_a_person_cancels_a_stop_twice_then_flattens_one_strategy_and_the_others_stay_protected(tmp_path: Path) -> None:
     with guarded(tmp_path) as (exchange, trader):
+        person = a_person(exchange)
+        slip = eventually(lambda: stop_of(trader, "first"), 60, "it has a stop")
+        assert slip is not None
+        person.cancel_order("regular", slip.order_id)
+        again = eventually(lambda: stop_of(trader, "first", slip.tag), 60, "it is put back")
+        assert again is not None
+        person.cancel_order("regular", again.order_id)
+        eventually(lambda: released(trader) == ["first"], 60, "the second time it is meant")
         flatten(trader, "third")
         eventually(lambda: sold(trader) == Counter(third=20), 30, "the delivery is sold")
-        assert gtts(exchange) == 0 and len(stops(trader)) == 2
+        assert gtts(exchange) == 0
+        assert [record.intent.strategy for record in stops(trader)] == ["second"]
         flatten(trader, "")
         flat(exchange, trader)
 
