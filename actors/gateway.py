@@ -7,13 +7,15 @@ and is told whatever became of this incarnation meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from actors.routes import Routes
 from actors.runtime import Actor, Context, EffectKind, GateRefused, Ticket
-from domain.errors import BrokerError, JournalUnavailable, LoginNeeded, NotPermitted
+from domain.errors import BrokerError, BrokerRefusal, JournalUnavailable, LoginNeeded, NotPermitted
 from domain.messages.broker import CancelOutcome, NotSent, PostOutcome, Rejected
 from domain.messages.control import Alert, SessionLost
+from domain.messages.figures import CostsRead, LimitsRead, MarginsRead, ReadCosts, ReadLimits, ReadMargins
 from domain.messages.gtt import (
     ChangeGtt,
     DeleteGtt,
@@ -39,6 +41,8 @@ from domain.messages.orders import (
     TradesRead,
 )
 from domain.ports import Broker, Clock, Journal
+
+T = TypeVar("T")
 
 
 class OrderWorker(Actor):
@@ -260,7 +264,10 @@ def _unclaimed() -> str:
 
 
 class ReadWorker(Actor):
-    """Reads order book, trades and account. Retries live in the adapter; what still fails is told in words."""
+    """Reads order book, trades and account, and asks what the broker reckons.
+
+    Retries live in the adapter; what still fails is told in words.
+    """
 
     def __init__(self, context: Context, routes: Routes, broker: Broker, clock: Clock) -> None:
         super().__init__(context)
@@ -279,6 +286,16 @@ class ReadWorker(Actor):
                 self._read_account(message)
             case ReadGtts(request=request):
                 self._read_gtts(request)
+            case ReadLimits(request=request, instruments=instruments):
+                found, error, refused = self._reckoned(lambda: self._broker.limits(instruments))
+                self._routes.publish(self.context, LimitsRead(request, tuple(found), error, refused))
+            case ReadMargins(request=request, orders=orders):
+                margins, error, refused = self._reckoned(lambda: self._broker.margins(orders))
+                pairs = tuple(zip(orders, margins, strict=not error))
+                self._routes.publish(self.context, MarginsRead(request, pairs, error, refused))
+            case ReadCosts(request=request, orders=executed):
+                costs, error, refused = self._reckoned(lambda: self._broker.costs(executed))
+                self._routes.publish(self.context, CostsRead(request, tuple(costs), error, refused))
         return None
 
     def stopping(self) -> None:
@@ -314,6 +331,14 @@ class ReadWorker(Actor):
             reply = GttsRead(request=request, rows=(), error=str(error))
         self._routes.publish(self.context, reply)
 
+    def _reckoned(self, ask: Callable[[], Sequence[T]]) -> tuple[Sequence[T], str, bool]:
+        """What the broker reckons, or why it did not: trading goes on without, so no person is called."""
+        try:
+            return ask(), "", False
+        except BrokerError as error:
+            self._lost(error, person=False)
+            return (), str(error), isinstance(error, BrokerRefusal) and not isinstance(error, NotPermitted)
+
     def _read_account(self, read: ReadAccount) -> None:
         try:
             reply = AccountRead(
@@ -333,8 +358,8 @@ class ReadWorker(Actor):
             )
         self._routes.publish(self.context, reply)
 
-    def _lost(self, error: BrokerError) -> bool:
-        if isinstance(error, NotPermitted):
+    def _lost(self, error: BrokerError, *, person: bool = True) -> bool:
+        if person and isinstance(error, NotPermitted):
             now = self._clock.now_ns()
             self._routes.publish(
                 self.context, Alert(level="critical", name="broker.refuses", text=str(error), time=now)

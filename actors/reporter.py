@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -10,7 +11,8 @@ from msgspec import Struct
 from actors.folding import JournalReader
 from actors.routes import Routes
 from actors.runtime import Actor, ChildCrashed, ChildGaveUp, ChildHung, ChildRestarted, Context
-from domain.errors import JournalUnavailable, PatangError
+from domain.errors import BrokerUnavailable, JournalUnavailable, PatangError
+from domain.messages.broker import ExecutedOrder
 from domain.messages.control import (
     Alert,
     JobDue,
@@ -20,12 +22,14 @@ from domain.messages.control import (
     ReportWritten,
     WriteReport,
 )
+from domain.messages.figures import CostsRead, ReadCosts
 from domain.messages.journal import DayOpened, JournalAdvanced, JournalRecord, TradeBooked
 from domain.messages.orders import Denied
 from domain.ports import Clock, Journal
 from domain.report.books import ExchangeBooks, read_books
 from domain.report.eod import EodReport, build
 from domain.report.memory import DayMemory
+from domain.report.note import NoteCheck, check_note, executed_orders
 from domain.report.orders import OrderFacts
 from domain.values import SECOND, Nanos
 
@@ -37,6 +41,9 @@ SAVE_SECONDS: Final = 5.0
 
 FRESH_SECONDS: Final = 2.0
 """How long a report waits for a snapshot that holds the last trade."""
+
+NOTE_SECONDS: Final = 4.0
+"""And for the broker's contract note, where that is asked for."""
 
 StatedBooks = Callable[[], Mapping[str, object] | None]
 """The exchange's own books as it states them; None where it has none to show. May take its time, and raise."""
@@ -55,12 +62,16 @@ class ReporterSettings(Struct, frozen=True):
 
     run             identifies this process, so that a reconnect is told from the first connection of a new one
     equity_step     nanoseconds of market time between points of the equity curve
+    asks_note       whether the day's charges are held against the broker's virtual contract note
+    units           rupees of value per unit and rupee of price by `EXCHANGE:SYMBOL`, of what is traded
     """
 
     env: str
     strategies: tuple[str, ...]
     run: str
     equity_step: Nanos = 60 * SECOND
+    asks_note: bool = False
+    units: Mapping[str, int] = {}
 
 
 class _Save(Struct, frozen=True):
@@ -106,6 +117,9 @@ class Reporter(Actor):
         self._crashes: dict[str, str] = {}
         self._requests = 0
         self._waiting: tuple[int, str] | None = None
+        self._asked: tuple[ExecutedOrder, ...] = ()
+        self._note: NoteCheck | None = None
+        self._noted = -1
 
     def started(self) -> None:
         """Recall the day so far."""
@@ -133,9 +147,11 @@ class Reporter(Actor):
                 self._memory.deny(reason.name.lower())
                 self._dirty = True
             case JobDue(kind=JobKind.END_OF_DAY):
-                self._want("timetable")
+                self._want("timetable", with_note=self._settings.asks_note)
             case WriteReport(why):
                 self._want(why)
+            case CostsRead():
+                self._note_read(message)
             case _GiveUpWaiting(request):
                 self._stop_waiting(request)
             case _Save():
@@ -202,17 +218,43 @@ class Reporter(Actor):
     def _keep(self, snapshot: PortfolioSnapshot) -> None:
         self._snapshot = snapshot
         self._dirty |= self._memory.sample(snapshot)
-        if self._waiting is not None and self._fresh(snapshot):
-            self._write(snapshot, self._waiting[1])
+        self._write_if_all_is_there()
 
-    def _want(self, why: str) -> None:
+    def _want(self, why: str, *, with_note: bool = False) -> None:
+        """A stop does not wait for the broker's note; a note of the same trades is still good."""
         self._reader.catch_up()
-        if self._snapshot is not None and self._fresh(self._snapshot):
-            self._write(self._snapshot, why)
-            return
         self._requests += 1
         self._waiting = (self._requests, why)
-        self.context.after(FRESH_SECONDS, _GiveUpWaiting(self._requests))
+        if self._noted != self._trade_seq:
+            self._note = None
+        self._asked = executed_orders(self._orders.trades) if with_note else ()
+        if self._asked:
+            self._noted = self._trade_seq
+            self._routes.publish(self.context, ReadCosts(self._requests, self._asked))
+        if not self._write_if_all_is_there():
+            seconds = NOTE_SECONDS if self._asked else FRESH_SECONDS
+            self.context.after(seconds, _GiveUpWaiting(self._requests))
+
+    def _write_if_all_is_there(self) -> bool:
+        snapshot = self._snapshot
+        if self._waiting is None or self._asked or snapshot is None or not self._fresh(snapshot):
+            return False
+        self._write(snapshot, self._waiting[1])
+        return True
+
+    def _note_read(self, read: CostsRead) -> None:
+        """The broker's contract note of what was executed: another tariff is a difference that a person must see."""
+        if self._waiting is None or read.request != self._waiting[0] or not self._asked:
+            return
+        asked, self._asked = self._asked, ()
+        try:
+            if read.error:
+                raise BrokerUnavailable(read.error)
+            day = dt.date.fromisoformat(self._orders.day)
+            self._note = check_note(day, asked, read.costs, self._settings.units.get)
+        except PatangError as error:
+            self.context.log("warning", "report.note_not_compared", why=str(error))
+        self._write_if_all_is_there()
 
     def _fresh(self, snapshot: PortfolioSnapshot) -> bool:
         return snapshot.seq >= self._trade_seq
@@ -224,7 +266,11 @@ class Reporter(Actor):
             self._waiting = None
             self._fail("there is no snapshot of the portfolio to report on")
             return
-        self.context.log("warning", "report.stale_books", seq=self._snapshot.seq, journal_seq=self._trade_seq)
+        if self._asked:
+            self._asked = ()
+            self.context.log("warning", "report.note_not_compared", why="the broker's note did not come in time")
+        if not self._fresh(self._snapshot):
+            self.context.log("warning", "report.stale_books", seq=self._snapshot.seq, journal_seq=self._trade_seq)
         self._write(self._snapshot, self._waiting[1])
 
     def _write(self, snapshot: PortfolioSnapshot, why: str) -> None:
@@ -242,6 +288,7 @@ class Reporter(Actor):
             path=written.html_path,
             balanced=report.balanced,
             books=report.books_agree,
+            note=None if report.note is None else report.note.agrees,
         )
         if not report.balanced:
             self._alert("critical", "report.unbalanced", "the books do not add up: see the report")
@@ -249,11 +296,15 @@ class Reporter(Actor):
             first = report.differences[0]
             text = f"{first.name} {first.subject}: ours {first.ours}, theirs {first.theirs}".replace("  ", " ")
             self._alert("critical", "report.books_differ", f"{len(report.differences)} differences, first {text}")
+        if report.note is not None and not report.note.agrees:
+            first = report.note.differences[0]
+            text = f"{len(report.note.differences)} differences, first {first.subject}: "
+            self._alert("warning", "report.charges_differ", f"{text}ours {first.ours}, the broker's {first.theirs}")
         self._routes.publish(self.context, written)
 
     def _built(self, snapshot: PortfolioSnapshot, books: ExchangeBooks | None) -> EodReport:
         facts = self._memory.facts(self._settings.env, self._clock.now_ns())
-        return build(snapshot, self._orders, facts, self._settings.strategies, books)
+        return build(snapshot, self._orders, facts, self._settings.strategies, books, self._note)
 
     def _exchange_books(self) -> ExchangeBooks | None:
         if self._stated_books is None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.closing import Closing, Means
+from actors.figures import BrokerFigures
 from actors.folding import Projection
 from actors.freezing import Freezing
 from actors.keeping import Flags
@@ -35,6 +36,7 @@ from domain.messages.control import (
     TradingState,
     TradingStateChanged,
 )
+from domain.messages.figures import LimitsRead, MarginsRead
 from domain.messages.gtt import ApprovedGtt, ApprovedGttModify, GttIntent, ModifyGttIntent
 from domain.messages.journal import DayOpened, JournalAdvanced, JournalRecord
 from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
@@ -124,6 +126,7 @@ class RiskGate(Actor):
             lambda: self._book, self._decide, self._world.last_prices, clock.now_ns, self._exit_until, self._alarm
         )
         self._closing = Closing(context, routes, self._flags, means)
+        self._figures = BrokerFigures(context, routes, self._world, instruments, settings, lambda: self._book)
 
     @property
     def _book(self) -> RiskBook:
@@ -140,6 +143,7 @@ class RiskGate(Actor):
             self._standing = as_latched(self._standing, _STATES[gate.level], gate.reason)
         self._freezing.restore()
         self._closing.restore()
+        self._figures.open_day()
         self._set_gate()
         state = self._standing.effective.state.value
         self.context.log("info", "risk.rebuilt", seq=self._book.seq, epoch=self._epoch, state=state)
@@ -169,6 +173,8 @@ class RiskGate(Actor):
                 self._guard()
             case AccountRead():
                 self._world.account(message)
+            case LimitsRead() | MarginsRead():
+                self._figures.take(message)
             case SetTradingState(state=state, why=why, who=who):
                 self._set_state(state, why, who)
             case OperatorRequest():
@@ -190,9 +196,15 @@ class RiskGate(Actor):
                 self._flags.again()
                 self._look_around()
                 self._closing.look()
+                self._figures.look(connected=bool(self._book.day) and not self._standing.lasts(Condition.SESSION))
             case Report():
                 known = {"state": self._standing.effective, "epoch": self._epoch, "seq": self._book.seq}
-                return {**known, "funded": self._world.snapshot is not None, **self._freezing.reasons()}
+                return {
+                    **known,
+                    "funded": self._world.snapshot is not None,
+                    "day_limits": self._world.day_limits,
+                    **self._freezing.reasons(),
+                }
         return None
 
     def stopping(self) -> None:
@@ -209,8 +221,10 @@ class RiskGate(Actor):
         verdict = check(intent, self._book, self._settings.limits, facts)
         if isinstance(verdict, Denied):
             self._refuse(verdict, intent.instrument)
+            self._figures.denied(verdict.reason, intent.instrument)
             return verdict
         self._book.hold(intent, verdict.margin, now)
+        self._figures.approved(intent)
         self._routes.publish(
             self.context,
             ApprovedIntent(
@@ -388,6 +402,7 @@ class RiskGate(Actor):
         if isinstance(record.event, DayOpened):
             self._closing.open_day()
             self._world.open_day()
+            self._figures.open_day()
 
     def _alarm(self, name: str, text: str) -> None:
         alert = Alert(level="critical", name=name, text=text, time=self._clock.now_ns())

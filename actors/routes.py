@@ -16,7 +16,7 @@ from msgspec import Struct
 from actors.runtime import Lane
 from domain.audit.entries import AUDITED
 from domain.messages import broker as broker_messages
-from domain.messages import control, gtt, journal, market, operator, orders, plans, reconcile
+from domain.messages import control, figures, gtt, journal, market, operator, orders, plans, reconcile
 from domain.orders.transitions import strategy_of
 from domain.strategy.messages import WarmUpRequested
 
@@ -226,6 +226,10 @@ ROUTES: Final[Mapping[type, Route]] = {
     orders.ReadTrades: Route(_to(GATEWAY_READ)),
     orders.ReadAccount: Route(_to(GATEWAY_READ)),
     gtt.ReadGtts: Route(_to(GATEWAY_READ)),
+    # Whatever tells of orders goes before what is merely good to know.
+    figures.ReadLimits: Route(_to(GATEWAY_READ), Lane.DATA),
+    figures.ReadMargins: Route(_to(GATEWAY_READ), Lane.DATA),
+    figures.ReadCosts: Route(_to(GATEWAY_READ), Lane.DATA),
     # facts from the broker
     orders.OrderPosted: Route(_to(ORDERS)),
     orders.ModifyPosted: Route(_to(ORDERS)),
@@ -239,6 +243,9 @@ ROUTES: Final[Mapping[type, Route]] = {
     orders.OrderBookRead: Route(_to(ORDERS, RECONCILER)),
     orders.TradesRead: Route(_to(ORDERS)),
     orders.AccountRead: Route(_to(ORDERS, RISK, RECONCILER)),
+    figures.LimitsRead: Route(_to(RISK)),
+    figures.MarginsRead: Route(_to(RISK)),
+    figures.CostsRead: Route(_to(REPORTER)),
     # what reconciliation found
     reconcile.JournalDifferences: Route(_to(ORDERS)),
     reconcile.DifferencesTaken: Route(_to(RECONCILER)),
@@ -281,7 +288,7 @@ ROUTES: Final[Mapping[type, Route]] = {
 QUERIES: Final = frozenset({control.Report})
 """Asked from outside by name; they have no route of their own."""
 
-MESSAGE_MODULES: Final = (broker_messages, control, gtt, journal, market, operator, orders, plans, reconcile)
+MESSAGE_MODULES: Final = (broker_messages, control, figures, gtt, journal, market, operator, orders, plans, reconcile)
 """Where every message type is defined; a test holds the table against them."""
 
 

@@ -257,6 +257,8 @@ def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         mis_cutoff=_times(ports.settings.risk.mis_cutoff),
         intent_valid_seconds=ports.settings.orders.intent_valid_seconds,
         market_protection=_market_protection(ports),
+        asks_broker=ports.settings.risk.ask_broker,
+        margin_differs_percent=ports.settings.risk.margin_differs_percent,
     )
     return ChildSpec(
         id=RISK,
@@ -504,6 +506,8 @@ def _reporter(ports: Ports, routes: Routes, cast: Cast, writer: ReportWriter) ->
         strategies=tuple(s.id for s in cast.strategies),
         run=ports.run,
         equity_step=int(ports.settings.reports.equity_interval_seconds * SECOND),
+        asks_note=ports.settings.risk.ask_broker,
+        units={each.key: each.multiplier for each in cast.instruments.values()},
     )
     return ChildSpec(
         id=REPORTER,

@@ -209,7 +209,8 @@ class World:
 
     def broker(self) -> Broker:
         """Orders and books for one worker, with an HTTP session of its own."""
-        return self.account.broker() if self.paper is None else PaperBroker(self.paper, self._pace)
+        real = self.account.broker()
+        return real if self.paper is None else PaperBroker(self.paper, self._pace, real)
 
     def history(self) -> History:
         """Candles for one worker, with an HTTP session of its own."""

@@ -14,8 +14,11 @@ from domain.messages.broker import (
     BrokerTrade,
     CancelOutcome,
     Change,
+    DayLimits,
+    ExecutedOrder,
     Funds,
     ModifyOutcome,
+    OrderCosts,
     PlaceOrder,
     PostOutcome,
     SessionFacts,
@@ -23,7 +26,7 @@ from domain.messages.broker import (
 from domain.messages.gtt import BrokerGtt, Gtt, GttRecord
 from domain.messages.journal import JournalEvent, JournalRecord, OrderRecord
 from domain.ticks import TickRows
-from domain.values import Instrument, Nanos, SessionClass, Variety
+from domain.values import E4, Instrument, Nanos, SessionClass, Variety
 
 
 class Clock(Protocol):
@@ -119,6 +122,18 @@ class Broker(Protocol):
 
     def funds(self) -> Funds:
         """Equity segment funds. Raises BrokerError."""
+        ...
+
+    def limits(self, instruments: Sequence[str]) -> Sequence[DayLimits]:
+        """The day's price limits of at most 500 `EXCHANGE:SYMBOL`; what has none is left out. Raises BrokerError."""
+        ...
+
+    def margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
+        """What each order would take by itself, in the order asked. A tag is not needed. Raises BrokerError."""
+        ...
+
+    def costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
+        """The broker's virtual contract note of executed orders, one by one. Raises BrokerError."""
         ...
 
     def close(self) -> None:

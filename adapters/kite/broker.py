@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from adapters.kite import translate
+from adapters.kite import figures, translate
 from adapters.kite.gtt import gtt as of_row
 from adapters.kite.gtt import gtt_form
 from adapters.kite.http import Http, NotReached, Reply, ReplyLost
@@ -33,9 +33,12 @@ from domain.messages.broker import (
     BrokerTrade,
     CancelOutcome,
     Change,
+    DayLimits,
+    ExecutedOrder,
     Funds,
     ModifyOutcome,
     NotSent,
+    OrderCosts,
     PlaceOrder,
     PostOutcome,
     Rejected,
@@ -43,7 +46,7 @@ from domain.messages.broker import (
 )
 from domain.messages.gtt import BrokerGtt, Gtt
 from domain.ports import Clock
-from domain.values import SECOND, Nanos, Variety
+from domain.values import E4, SECOND, Nanos, Variety
 
 T = TypeVar("T")
 
@@ -197,6 +200,23 @@ class KiteBroker:
     def funds(self) -> Funds:
         """Funds of the equity segment."""
         return self._reader.get("/user/margins/equity", lambda data: translate.funds(_funds.decode(data)))
+
+    def limits(self, instruments: Sequence[str]) -> Sequence[DayLimits]:
+        """Out of full quotes, at the pace of quotes."""
+        if len(instruments) > figures.QUOTES_MAX:
+            raise ValueError(f"{len(instruments)} instruments in one batch, {figures.QUOTES_MAX} are allowed")
+        query = [("i", name) for name in instruments]
+        return self._reader.get("/quote", figures.day_limits, endpoint=Endpoint.QUOTE, query=query) if query else []
+
+    def margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
+        """Of each order by itself."""
+        body = figures.margin_body(orders)
+        return self._reader.reckon("/margins/orders", body, lambda data: figures.margins(orders, data))
+
+    def costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
+        """The virtual contract note."""
+        body = figures.costs_body(orders)
+        return self._reader.reckon("/charges/orders", body, lambda data: figures.costs(orders, data))
 
     def close(self) -> None:
         """Give the HTTP session back."""

@@ -26,7 +26,7 @@ SLOW_DOWN_SECONDS: Final = 1.0
 
 
 class Reader:
-    """GETs for one worker. Raises BrokerUnavailable, SlowDown, BrokerRefusal or LoginNeeded, each one line."""
+    """Reads for one worker. Raises BrokerUnavailable, SlowDown, BrokerRefusal or LoginNeeded, each one line."""
 
     def __init__(self, http: Http, pacer: Pacer, monotonic: Clock, *, deadline_seconds: float = 10.0) -> None:
         """`deadline_seconds`: for a read with all its attempts and its waiting for a start."""
@@ -49,18 +49,25 @@ class Reader:
         deadline_seconds: float | None = None,
     ) -> T:
         """The reply's `data`, as `wanted` decodes it. A ValueError of `wanted` is an unreadable reply."""
+        use = self._decoded(f"GET {route}", wanted)
+        return self.fetch(route, use, endpoint=endpoint, query=query, deadline_seconds=deadline_seconds)
 
+    def reckon(self, route: str, body: bytes, wanted: Callable[[bytes], T]) -> T:
+        """The answer to a question that is put as JSON: a POST that changes nothing, so it is retried like any read."""
+        return self.fetch(route, self._decoded(f"POST {route}", wanted), json=body)
+
+    def _decoded(self, what: str, wanted: Callable[[bytes], T]) -> Callable[[Reply], T]:
         def decoded(reply: Reply) -> T:
             outcome = classify(reply, self.http.tokens)
             if outcome.verdict is not Verdict.DONE:
-                raise failure(f"GET {route}", outcome, reply, self.http)
+                raise failure(what, outcome, reply, self.http)
             try:
                 return wanted(outcome.data)
             except (msgspec.MsgspecError, ValueError) as error:
                 text = self.http.tokens.scrub(str(error))
-                raise BrokerUnavailable(f"GET {route}: the reply is not as documented: {text}") from None
+                raise BrokerUnavailable(f"{what}: the reply is not as documented: {text}") from None
 
-        return self.fetch(route, decoded, endpoint=endpoint, query=query, deadline_seconds=deadline_seconds)
+        return decoded
 
     def fetch(
         self,
@@ -71,8 +78,10 @@ class Reader:
         query: Sequence[tuple[str, str]] = (),
         prefixed: bool = True,
         deadline_seconds: float | None = None,
+        json: bytes | None = None,
     ) -> T:
-        """One GET with its retries; `use` turns the reply into the result or raises a BrokerError."""
+        """One GET (with `json`, a POST) with its retries; `use` makes the result of the reply or raises BrokerError."""
+        method = "GET" if json is None else "POST"
         deadline = time.monotonic() + (self._deadline_seconds if deadline_seconds is None else deadline_seconds)
 
         def again(error: Exception) -> bool | float:
@@ -92,10 +101,12 @@ class Reader:
                 left = deadline - time.monotonic()
                 paced_until = self._monotonic.now_ns() + int(left * SECOND)
                 if not self._pacer.acquire(endpoint, Priority.ENTRY, paced_until):
-                    raise BrokerUnavailable(f"GET {route}: no turn within our own rate limits in time")
+                    raise BrokerUnavailable(f"{method} {route}: no turn within our own rate limits in time")
                 left = min(self.http.deadline_seconds, deadline - time.monotonic())
                 try:
-                    reply = self.http.call("GET", route, query=query, prefixed=prefixed, deadline_seconds=left)
+                    reply = self.http.call(
+                        method, route, query=query, json=json, prefixed=prefixed, deadline_seconds=left
+                    )
                 except NoToken as error:
                     raise LoginNeeded(str(error)) from None
                 except (NotReached, ReplyLost) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from adapters.paper.exchange import PaperExchange
 from domain.messages.broker import (
@@ -13,14 +13,17 @@ from domain.messages.broker import (
     BrokerTrade,
     CancelOutcome,
     Change,
+    DayLimits,
+    ExecutedOrder,
     Funds,
     ModifyOutcome,
+    OrderCosts,
     PlaceOrder,
     PostOutcome,
     Rejected,
 )
 from domain.messages.gtt import BrokerGtt, Gtt
-from domain.values import Variety
+from domain.values import E4, Variety
 
 NO_GTT: Final = "Paper trading keeps no GTTs: protect the position on our side"
 
@@ -28,12 +31,33 @@ Pace = Callable[[bool, float], bool]
 """(urgent, timeout_seconds) -> whether the turn came in time."""
 
 
-class PaperBroker:
-    """One worker's door to the shared exchange."""
+class Reckoner(Protocol):
+    """Who knows limits, margins and charges: the real broker, which reckons for anybody who asks."""
 
-    def __init__(self, exchange: PaperExchange, pace: Pace) -> None:
+    def limits(self, instruments: Sequence[str]) -> Sequence[DayLimits]:
+        """See Broker.limits."""
+        ...
+
+    def margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
+        """See Broker.margins."""
+        ...
+
+    def costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
+        """See Broker.costs."""
+        ...
+
+    def close(self) -> None:
+        """See Broker.close."""
+        ...
+
+
+class PaperBroker:
+    """One worker's door to the shared exchange. What the real broker reckons is asked of the real broker."""
+
+    def __init__(self, exchange: PaperExchange, pace: Pace, reckoner: Reckoner) -> None:
         self._exchange = exchange
         self._pace = pace
+        self._reckoner = reckoner
 
     def pace(self, *, urgent: bool, timeout_seconds: float) -> bool:
         """See Broker.pace."""
@@ -98,5 +122,18 @@ class PaperBroker:
         """See Broker.funds."""
         return self._exchange.funds()
 
+    def limits(self, instruments: Sequence[str]) -> Sequence[DayLimits]:
+        """See Broker.limits."""
+        return self._reckoner.limits(instruments)
+
+    def margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
+        """See Broker.margins."""
+        return self._reckoner.margins(orders)
+
+    def costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
+        """See Broker.costs."""
+        return self._reckoner.costs(orders)
+
     def close(self) -> None:
-        """Nothing to give back: the exchange is shared."""
+        """Give the real broker's connection back; the exchange is shared."""
+        self._reckoner.close()

@@ -22,8 +22,11 @@ from domain.messages.broker import (
     BrokerTrade,
     CancelOutcome,
     Change,
+    DayLimits,
+    ExecutedOrder,
     Funds,
     ModifyOutcome,
+    OrderCosts,
     PlaceOrder,
     PostOutcome,
     SessionFacts,
@@ -32,7 +35,7 @@ from domain.messages.gtt import BrokerGtt, Gtt, GttRecord
 from domain.messages.journal import JournalEvent, JournalRecord, OrderRecord
 from domain.ports import Broker, Clock, FeedListener, FeedPort, History, Journal, SessionPort
 from domain.ticks import TickRows
-from domain.values import Instrument, Nanos, Variety
+from domain.values import E4, Instrument, Nanos, Variety
 
 T = TypeVar("T")
 
@@ -193,6 +196,18 @@ class RecordedBroker:
     def funds(self) -> Funds:
         """See Broker.funds."""
         return self._answer("broker.funds", self._inner.funds)
+
+    def limits(self, instruments: Sequence[str]) -> Sequence[DayLimits]:
+        """See Broker.limits."""
+        return self._answer("broker.limits", lambda: tuple(self._inner.limits(instruments)))
+
+    def margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
+        """See Broker.margins."""
+        return self._answer("broker.margins", lambda: tuple(self._inner.margins(orders)))
+
+    def costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
+        """See Broker.costs."""
+        return self._answer("broker.costs", lambda: tuple(self._inner.costs(orders)))
 
     def close(self) -> None:
         """See Broker.close."""

@@ -19,8 +19,11 @@ from domain.messages.broker import (
     BrokerTrade,
     CancelOutcome,
     Change,
+    DayLimits,
+    ExecutedOrder,
     Funds,
     ModifyOutcome,
+    OrderCosts,
     PlaceOrder,
     PostOutcome,
     SessionFacts,
@@ -29,7 +32,7 @@ from domain.messages.gtt import BrokerGtt, Gtt, GttRecord
 from domain.messages.journal import JournalEvent, JournalRecord, OrderRecord
 from domain.ports import FeedListener, Journal
 from domain.ticks import TickRows
-from domain.values import SECOND, Instrument, Nanos, Variety
+from domain.values import E4, SECOND, Instrument, Nanos, Variety
 
 T = TypeVar("T")
 
@@ -147,6 +150,18 @@ class ReplayBroker:
     def funds(self) -> Funds:
         """See Broker.funds."""
         return cast("Funds", self._ask("broker.funds"))
+
+    def limits(self, instruments: Sequence[str]) -> Sequence[DayLimits]:
+        """See Broker.limits."""
+        return cast("Sequence[DayLimits]", self._ask("broker.limits"))
+
+    def margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
+        """See Broker.margins."""
+        return cast("Sequence[E4]", self._ask("broker.margins"))
+
+    def costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
+        """See Broker.costs."""
+        return cast("Sequence[OrderCosts]", self._ask("broker.costs"))
 
     def close(self) -> None:
         """Nothing to give back."""

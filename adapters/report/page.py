@@ -114,6 +114,8 @@ def _checks(report: EodReport) -> str:
     checks = [_check(report.balanced, "Books add up, to the last digit", "Books do not add up")]
     if report.books_agree is not None:
         checks.append(_check(report.books_agree, "Equal to the exchange's books", "Differs from the exchange's books"))
+    if report.note is not None:
+        checks.append(_check(report.note.agrees, "Charges as the broker says", "Charges are not as the broker says"))
     flat = not report.open_positions
     count = len(report.open_positions)
     checks.append(_check(flat, "Flat at the end", f"{count} open position{'s' if count > 1 else ''}", mild=True))
@@ -127,11 +129,16 @@ def _check(passed: bool, yes: str, no: str, *, mild: bool = False) -> str:
 
 
 def _differences(report: EodReport) -> str:
-    if not report.differences:
-        return ""
-    rows = [(each.name, each.subject or "–", each.ours, each.theirs) for each in report.differences]
-    table = _table(("Figure", "Of", "#Ours", "#Exchange"), rows)
-    return f'<section class="card alarm"><h2>Ours and the exchange\'s books differ</h2>{table}</section>'
+    found = ""
+    for title, theirs, differences in (
+        ("Ours and the exchange's books differ", "#Exchange", report.differences),
+        ("Our charges and the broker's note differ", "#Broker", report.note.differences if report.note else ()),
+    ):
+        if differences:
+            rows = [(each.name, each.subject or "–", each.ours, each.theirs) for each in differences]
+            table = _table(("Figure", "Of", "#Ours", theirs), rows)
+            found += f'<section class="card alarm"><h2>{title}</h2>{table}</section>'
+    return found
 
 
 def _identity(report: EodReport) -> str:

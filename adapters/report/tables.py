@@ -16,6 +16,7 @@ from adapters.report.text import clock, inr, long_date, minute, percent, signed,
 from domain.messages.control import PositionView
 from domain.messages.journal import JournalRecord, OrderRecord, TradeBooked
 from domain.orders.transitions import strategy_of, tag_of
+from domain.report.books import Difference
 from domain.report.eod import EXTERNAL, EodReport
 from domain.values import ist
 
@@ -152,9 +153,18 @@ def summary(report: EodReport) -> tuple[Table, ...]:
                 ("Figure", "Of", "#Ours", "#Exchange"),
                 tuple((each.name, each.subject, each.ours, each.theirs) for each in report.differences),
             ),
+            Table(
+                "Differences from the broker's contract note",
+                ("Figure", "Of", "#Ours", "#Broker"),
+                tuple((each.name, each.subject, each.ours, each.theirs) for each in _of_note(report)),
+            ),
         )
         if table.rows or table.empty != "none"
     )
+
+
+def _of_note(report: EodReport) -> tuple[Difference, ...]:
+    return () if report.note is None else report.note.differences
 
 
 def _figures(report: EodReport) -> tuple[tuple[str, str], ...]:

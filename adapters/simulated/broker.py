@@ -24,9 +24,12 @@ from domain.messages.broker import (
     BrokerTrade,
     CancelOutcome,
     Change,
+    DayLimits,
+    ExecutedOrder,
     Funds,
     ModifyOutcome,
     NotSent,
+    OrderCosts,
     PlaceOrder,
     PostOutcome,
     Rejected,
@@ -34,7 +37,7 @@ from domain.messages.broker import (
     Unresolved,
 )
 from domain.messages.gtt import BrokerGtt, Gtt
-from domain.values import SECOND, Instrument, Nanos, Variety
+from domain.values import E4, SECOND, Instrument, Nanos, Variety
 
 T = TypeVar("T")
 
@@ -54,6 +57,9 @@ _REPLIES: Final[dict[str, tuple[int, bytes]]] = {
 }
 _NEVER_PLACED: Final = frozenset({"rate_limited", "dead_token"})
 _TIMEOUT_SECONDS: Final = 7.0
+
+MARGIN_SHARE: Final = 5
+"""One rupee of margin carries so many of an order's value."""
 
 
 class SimBroker:
@@ -155,6 +161,18 @@ class SimBroker:
     def funds(self) -> Funds:
         """See Broker.funds."""
         return self._read(self._exchange.funds)
+
+    def limits(self, instruments: Sequence[str]) -> Sequence[DayLimits]:
+        """See Broker.limits: this exchange has none."""
+        return self._read(tuple)
+
+    def margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
+        """See Broker.margins: what positions take here, at the order's own price."""
+        return self._read(lambda: tuple(order.quantity * order.price // MARGIN_SHARE for order in orders))
+
+    def costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
+        """See Broker.costs: trading is free here."""
+        return self._read(lambda: tuple(OrderCosts(order.order_id, 0, 0, 0, 0, 0, 0, 0) for order in orders))
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -40,6 +40,8 @@ _SETS: Final = (
     "risk.orders_per_day=100000",
     "risk.stale_price_seconds=20",
     "risk.slices_max=4",
+    # Seeds are worth what they replay: what is merely good to know is left out of their schedules.
+    "risk.ask_broker=false",
     "feed.backoff_max_seconds=5",
     "drills.drop_feed_at=null",
     "drills.crash_strategy_at=null",

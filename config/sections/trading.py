@@ -122,6 +122,8 @@ class RiskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     banned: tuple[str, ...]
     mis_cutoff: TimesByClass
     freeze_quantities: dict[str, AtLeastOne]
+    ask_broker: bool
+    margin_differs_percent: Percent
 
 
 class Workers(Struct, frozen=True, forbid_unknown_fields=True):

@@ -120,6 +120,16 @@ WORDS: Final[dict[str, Words]] = {
         "Somebody wanted another state, but a halt is cleared by a person alone.", "`run.py resume`."
     ),
     "risk.rebuilt": Words("The gate's books are as the journal says; approvals of its former life are void."),
+    "risk.margin_differs": Words(
+        "The broker's margin for such an order and our own estimate differ by more than `margin_differs_percent`; the "
+        "larger counts. `warning` where the broker asks for more.",
+        "See `margin_percent_*`: our rates may be too low for what is traded.",
+    ),
+    "risk.figures_unread": Words(
+        "The broker did not say the day's price limits, or what orders take; it is asked again. Until then the "
+        "exchange judges, and our own estimate counts.",
+        "With `Insufficient permission`: the plan has no quotes; set `risk.ask_broker: false`.",
+    ),
     "risk.square_off": Words("Intraday positions of a session class are closed."),
     "risk.flat": Words("What was to be closed is closed."),
     "risk.halted_with_orders_on_the_wire": Words(
@@ -186,6 +196,9 @@ WORDS: Final[dict[str, Words]] = {
     "report.failed": Words("It could not be written.", "`run.py report eod` makes it from the stores."),
     "report.not_written": Words("The reporter did not answer in time.", "`run.py report eod`."),
     "report.stale_books": Words("The books had not all of the journal yet when the report was made."),
+    "report.note_not_compared": Words(
+        "The day's charges could not be held against the broker's contract note: see `why`."
+    ),
     "report.memory_not_saved": Words("The curve so far could not be kept; a restart would begin it anew."),
     "report.memory_unreadable": Words("The curve so far could not be read; it begins anew."),
     "operator.request": Words("A person's command, with who and why."),

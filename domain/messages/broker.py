@@ -194,6 +194,44 @@ class Funds(Struct, frozen=True, tag=True):
     collateral: E4
 
 
+class DayLimits(Struct, frozen=True, tag=True):
+    """The exchange's lowest and highest price of the day for one `EXCHANGE:SYMBOL`."""
+
+    instrument: str
+    lowest: E4
+    highest: E4
+
+
+class ExecutedOrder(Struct, frozen=True, tag=True):
+    """One executed order as the broker is asked to price it.
+
+    value  quantity x price over its trades, without the multiplier: the average is value / quantity
+    """
+
+    order_id: str
+    exchange: str
+    symbol: str
+    side: Side
+    product: Product
+    kind: OrderKind
+    quantity: int
+    value: E4
+    variety: Variety = Variety.REGULAR
+
+
+class OrderCosts(Struct, frozen=True, tag=True):
+    """What the broker says that an order costs, each component rounded to 1/10,000 rupee."""
+
+    order_id: str
+    brokerage: E4
+    tax: E4
+    exchange: E4
+    sebi: E4
+    gst: E4
+    stamp: E4
+    total: E4
+
+
 class SessionFacts(Struct, frozen=True, tag=True):
     """An open session. The token itself never travels in a message.
 

@@ -18,6 +18,7 @@ from domain.messages.journal import TradeBooked
 from domain.quality import STATIONS, together
 from domain.report.books import TOTAL, Difference, ExchangeBooks
 from domain.report.eod import EXTERNAL, DayEvent, EodReport, StrategyRow
+from domain.report.note import NoteCheck
 from domain.report.orders import OrderRow
 from domain.values import E4, Nanos, ist, rupees
 
@@ -48,6 +49,7 @@ def document(report: EodReport) -> dict[str, Value]:
         "balanced": report.balanced,
         "books_agree": report.books_agree,
         "differences": [_difference(each) for each in report.differences],
+        "broker_note": None if report.note is None else _note(report.note),
         "charge_components": _amounts(report.charge_components),
         "turnover": _money(report.turnover),
         "slippage": _money(report.slippage),
@@ -177,6 +179,16 @@ def _trade(trade: TradeBooked) -> dict[str, Value]:
 
 def _event(event: DayEvent) -> dict[str, Value]:
     return {"time": _time(event.time), "kind": event.kind, "name": event.name, "text": event.text}
+
+
+def _note(note: NoteCheck) -> Value:
+    return {
+        "orders": note.orders,
+        "ours": _money(note.ours),
+        "brokers": _money(note.theirs),
+        "agrees": note.agrees,
+        "differences": [_difference(each) for each in note.differences],
+    }
 
 
 def _difference(found: Difference) -> dict[str, Value]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from domain.messages.control import PortfolioSnapshot, PositionView
 from domain.messages.journal import TradeBooked
 from domain.report.books import Difference, ExchangeBooks, compare
+from domain.report.note import NoteCheck
 from domain.report.orders import OrderFacts, OrderRow
 from domain.values import E4, Nanos
 
@@ -87,6 +88,7 @@ class EodReport(Struct, frozen=True):
     cash             opening_cash - buys + sells - charges
     balanced         cash + positions_value == opening_cash + realised + unrealised - charges, in integers
     net              realised + unrealised - charges: what the day made
+    note             our charges beside the broker's virtual contract note; None where it was not read
     books_agree      whether the exchange's own books say the same; None where there are none to compare with
     drawdown_max     largest fall of the equity curve from an earlier peak
     """
@@ -128,6 +130,7 @@ class EodReport(Struct, frozen=True):
     differences: tuple[Difference, ...]
     sandbox_books: ExchangeBooks | None
     price_samples: PriceSamples = ()
+    note: NoteCheck | None = None
 
     @property
     def equity(self) -> E4:
@@ -141,6 +144,7 @@ def build(
     facts: DayFacts,
     strategies: Sequence[str] = (),
     exchange_books: ExchangeBooks | None = None,
+    note: NoteCheck | None = None,
 ) -> EodReport:
     """Put the day together. Strategies without a trade still get their row.
 
@@ -187,6 +191,7 @@ def build(
         differences=differences,
         sandbox_books=exchange_books,
         price_samples=facts.price_samples,
+        note=note,
     )
 
 

@@ -9,7 +9,7 @@ voids them by raising the risk epoch), prices, and frozen strategies (whoever fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -44,6 +44,14 @@ from domain.risk.limits import RiskLimits, strikes
 from domain.values import E4, Instrument, Nanos, Product, Side
 
 _FORMAT: Final = 2
+
+Stated = Callable[[str, Product, Side, int], E4 | None]
+"""The broker's margin for so many units of an `EXCHANGE:SYMBOL`, held long (BUY) or short (SELL); None: not known."""
+
+
+def nothing_stated(_instrument: str, _product: Product, _side: Side, _units: int) -> E4 | None:
+    """The broker has said nothing."""
+    return None
 
 
 class _State(Struct, frozen=True):
@@ -182,6 +190,14 @@ class RiskBook:
                 order, quantity=max(order.quantity, quantity), margin_held=max(order.margin_held, margin)
             )
 
+    def state_margin(self, order_id: str, quantity: int, margin: E4) -> None:
+        """The broker takes so much for so many units of this intent: an open order holds it where it is more."""
+        order = self._orders.get(order_id)
+        if order is not None and quantity > 0:
+            share = -(-margin * order.quantity // quantity)
+            if share > order.margin_held:
+                self._orders[order_id] = msgspec.structs.replace(order, margin_held=share)
+
     def expire_holds(self, now: Nanos) -> list[str]:
         """Give up holds whose validity is over: nobody may send them any more. Returns their intent ids."""
         gone = [
@@ -290,17 +306,24 @@ class RiskBook:
             if token != leave_out
         )
 
-    def margin_used(self, limits: RiskLimits) -> E4:
-        """Margin of provisional positions at the newest prices, and of what open orders still hold."""
+    def margin_used(self, limits: RiskLimits, stated: Stated = nothing_stated) -> E4:
+        """Margin of provisional positions at the newest prices, and of what open orders still hold.
+
+        Of a position the larger counts: by our own rates, or as the broker has stated it.
+        """
         positions = sum(
-            limits.margin(
-                abs(line.position) * self.price(token) * self.multiplier(token),
-                product,
-                strikes(self.listed(token), line.position),
-            )
+            self._margin_of(token, product, line.position, limits, stated)
             for (_, token, product), line in self.exposures().items()
         )
         return positions + sum(order.margin for order in self._orders.values())
+
+    def _margin_of(self, token: int, product: Product, units: int, limits: RiskLimits, stated: Stated) -> E4:
+        value = abs(units) * self.price(token) * self.multiplier(token)
+        own = limits.margin(value, product, strikes(self.listed(token), units))
+        if not units:
+            return own
+        theirs = stated(self.instrument(token), product, Side.BUY if units > 0 else Side.SELL, abs(units))
+        return max(own, theirs or 0)
 
     def marked(self, token: int) -> E4:
         """Newest price that the market gave; 0 where there is none."""

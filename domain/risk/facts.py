@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from domain.messages.control import PortfolioSnapshot, TradingState
+from domain.risk.book import Stated, nothing_stated
 from domain.values import E4, Instrument, Nanos
 
 
@@ -43,6 +44,7 @@ class MarketFacts(Struct, frozen=True, kw_only=True):
                     what is settled by delivery
     sellable        units of the share that the broker lets us sell, less what was sold of them today; None = not known
     broker_margin   what the broker asks for this order by itself; None = not known
+    stated          the same for so many units of what is held
     strategy        how the intent's strategy stands today
     day_peak        the day's highest result so far, 0 at least
     drawdown        how far the account's result since ever is below its highest, 0 at least
@@ -64,6 +66,7 @@ class MarketFacts(Struct, frozen=True, kw_only=True):
     sessions_to_expiry: int | None = None
     sellable: int | None = None
     broker_margin: E4 | None = None
+    stated: Stated = nothing_stated
     strategy: StrategyStands = StrategyStands()
     day_peak: E4 = 0
     drawdown: E4 = 0

@@ -19,6 +19,8 @@ class RiskSettings(Struct, frozen=True):
     intent_valid_seconds  market seconds; for the exits that the gate makes itself
     flatten_again_seconds wall seconds between looks at a square-off that is not done
     market_protection     what market orders are sent with: percent in 1/100, -1 for the broker's own band
+    asks_broker           whether the broker is asked for the day's price limits and for margins
+    margin_differs_percent  of the larger figure, by which the broker's margin and ours may differ without a word
     """
 
     run: str
@@ -27,3 +29,5 @@ class RiskSettings(Struct, frozen=True):
     intent_valid_seconds: float
     flatten_again_seconds: float = 0.5
     market_protection: int = -1
+    asks_broker: bool = False
+    margin_differs_percent: float = 10

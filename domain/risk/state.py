@@ -69,6 +69,10 @@ class Standing(Struct, frozen=True):
             return None
         return replace(self, state=state, why=why, who=who)
 
+    def lasts(self, condition: Condition) -> bool:
+        """Whether it is under this condition."""
+        return any(each == condition.value for each, _ in self.conditions)
+
     def under(self, condition: Condition, why: str) -> Standing:
         """The condition has begun, or has another reason."""
         return replace(self, conditions=(*self.without(condition).conditions, (condition.value, why)))

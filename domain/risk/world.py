@@ -12,6 +12,7 @@ from domain.ports import Calendar
 from domain.risk.book import RiskBook
 from domain.risk.facts import MarketFacts, StrategyStands, funds
 from domain.risk.loss import day_peak, day_pnl, drawdown, stands
+from domain.risk.questions import is_near
 from domain.risk.state import Effective
 from domain.values import E4, IST, Instrument, Nanos, Product, SessionClass, Side, ist, nanos
 
@@ -86,9 +87,24 @@ class World:
         """Newest prices by token."""
         return {token: price for token, (price, _) in self._prices.items()}
 
-    def knows_margin(self, intent: OrderIntent) -> bool:
-        """Whether the broker has given a figure for such an order."""
-        return (intent.instrument, intent.product, intent.side) in self._margins
+    @property
+    def day_limits(self) -> Mapping[str, tuple[E4, E4]]:
+        """The exchange's lowest and highest price of the day, as far as they are known."""
+        return dict(self._circuits)
+
+    def last_price(self, token: int) -> E4:
+        """The newest price; 0 where none was seen."""
+        return self._prices.get(token, (0, 0))[0]
+
+    def near_limits(self) -> list[str]:
+        """Instruments whose price is near the exchange's lowest or highest of the day, as far as these are known."""
+        found = []
+        for token, (price, _) in self._prices.items():
+            instrument = self._instruments.get(token)
+            limits = None if instrument is None else self._circuits.get(instrument.key)
+            if instrument is not None and limits is not None and is_near(price, limits):
+                found.append(instrument.key)
+        return found
 
     def feed_down_since(self) -> Nanos:
         """The earliest loss that lasts; 0 where every socket is up."""
@@ -122,7 +138,10 @@ class World:
             market_protection=self._market_protection,
             sessions_to_expiry=None if instrument is None else self.sessions_to_expiry(instrument, now),
             sellable=None if intent is None else self._sellable(intent, book),
-            broker_margin=None if intent is None else self._broker_margin(intent),
+            broker_margin=None
+            if intent is None
+            else self.stated(intent.instrument, intent.product, intent.side, intent.quantity),
+            stated=self.stated,
             available_cash=0 if snapshot is None else funds(snapshot),
             day_pnl=0 if snapshot is None else day_pnl(book, snapshot),
             day_peak=0 if snapshot is None else day_peak(book, snapshot),
@@ -170,7 +189,7 @@ class World:
         bought, sold = book.delivered_today(intent.token)
         return held + bought - max(used, sold)
 
-    def _broker_margin(self, intent: OrderIntent) -> E4 | None:
-        """In proportion to the quantity that the broker was asked about, rounded up."""
-        known = self._margins.get((intent.instrument, intent.product, intent.side))
-        return None if known is None else -(-known[0] * intent.quantity // known[1])
+    def stated(self, instrument: str, product: Product, side: Side, units: int) -> E4 | None:
+        """What the broker asks, in proportion to the quantity that it was asked about, rounded up."""
+        known = self._margins.get((instrument, product, side))
+        return None if known is None else -(-known[0] * units // known[1])

@@ -67,13 +67,21 @@ class Desk:
     """A gate built by hand. `again` builds its next incarnation, of the same process or of a new one."""
 
     def __init__(
-        self, stage: Stage, *, run: str = "run 1", incarnation: int = 1, limits: RiskLimits | None = None
+        self,
+        stage: Stage,
+        *,
+        run: str = "run 1",
+        incarnation: int = 1,
+        limits: RiskLimits | None = None,
+        asks_broker: bool = False,
     ) -> None:
         self.stage, self.run, self.incarnation = stage, run, incarnation
         self.limits = limits or some_limits(stale_price_seconds=300)
         self.context: Told = stage.context("risk", incarnation)
         cutoff = dict.fromkeys(SessionClass, dt.time(15, 0))
-        settings = RiskSettings(run=run, limits=self.limits, mis_cutoff=cutoff, intent_valid_seconds=30)
+        settings = RiskSettings(
+            run=run, limits=self.limits, mis_cutoff=cutoff, intent_valid_seconds=30, asks_broker=asks_broker
+        )
         self.actor = RiskGate(
             self.context, stage.routes, stage.journal, stage.clock, SessionCalendar(), INSTRUMENTS, settings
         )

@@ -38,7 +38,7 @@ from actors.session import Session
 from actors.strategy import StrategyActor
 from actors.timetable import Timetable
 from domain.bars import Bar
-from domain.messages import broker, control, gtt, journal, market, operator, orders
+from domain.messages import broker, control, figures, gtt, journal, market, operator, orders
 from domain.messages.control import JobDue, JobKind, SetTradingState, TradingState
 from domain.messages.journal import JournalRecord
 from domain.messages.market import PriceChanged
@@ -90,6 +90,9 @@ PARTS: Mapping[type, str] = {
     broker.BrokerPosition: "a row, inside AccountRead",
     broker.BrokerHolding: "a row, inside AccountRead",
     broker.Funds: "a figure, inside AccountRead",
+    broker.DayLimits: "a row, inside LimitsRead",
+    broker.ExecutedOrder: "inside ReadCosts",
+    broker.OrderCosts: "a row, inside CostsRead",
     broker.Change: "inside ModifyIntent and ModifyOrder",
     gtt.Gtt: "inside SubmitGtt, GttRequested and BrokerGtt",
     gtt.GttLeg: "inside Gtt and GttIntent",
@@ -285,6 +288,10 @@ def test_lanes() -> None:
         orders.ModifyIntent,
         gtt.GttIntent,
         gtt.ModifyGttIntent,
+        # Whatever tells of orders is read first.
+        figures.ReadLimits,
+        figures.ReadMargins,
+        figures.ReadCosts,
     }
 
 

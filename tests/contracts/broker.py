@@ -11,7 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
 
-from domain.messages.broker import Accepted, BrokerOrder, BrokerStatus, PlaceOrder, Rejected
+from msgspec.structs import replace
+
+from domain.messages.broker import Accepted, BrokerOrder, BrokerStatus, ExecutedOrder, PlaceOrder, Rejected
 from domain.ports import Broker
 from domain.values import E4, Instrument, OrderKind, Product, Side, Variety
 from tests.support.waiting import eventually
@@ -206,6 +208,43 @@ class BrokerContract:
         assert funds.cash > 0
         assert funds.live_balance <= funds.cash + funds.collateral + funds.opening_balance
         assert list(bench.broker.holdings()) == []
+
+    def test_the_days_limits_lie_around_the_last_price(self, bench: Bench) -> None:
+        known, last = bench.instrument.key, bench.last_price()
+        (limits,) = bench.broker.limits((known, "NSE:NOSUCHSHARE"))
+
+        assert limits.instrument == known
+        assert 0 < limits.lowest < last < limits.highest < 2 * last
+        assert list(bench.broker.limits(())) == []
+
+    def test_margins_come_in_the_order_asked_and_grow_with_the_quantity(self, bench: Bench) -> None:
+        small, large = bench.order(Side.BUY, -1), bench.order(Side.BUY, -1, quantity=30)
+        delivery = replace(small, product=Product.CNC)
+        market = bench.order(Side.SELL, 0, kind=OrderKind.MARKET)
+
+        first, second, third, fourth = bench.broker.margins((small, large, delivery, market))
+
+        value = small.quantity * small.price
+        assert 0 < first < value
+        assert abs(second - 3 * first) <= 3
+        assert third == value, "delivery is paid in full"
+        assert 0 < fourth < value * 2, "a market order is reckoned at the last price"
+
+    def test_costs_come_in_the_order_asked_and_add_up(self, bench: Bench) -> None:
+        exchange, symbol = bench.instrument.exchange, bench.instrument.symbol
+        orders = tuple(
+            ExecutedOrder(
+                f"o{number}", exchange, symbol, side, Product.MIS, OrderKind.MARKET, 10, 10 * bench.last_price()
+            )
+            for number, side in enumerate((Side.BUY, Side.SELL))
+        )
+        found = bench.broker.costs(orders)
+
+        assert [each.order_id for each in found] == ["o0", "o1"]
+        for each in found:
+            parts = each.brokerage + each.tax + each.exchange + each.sebi + each.gst + each.stamp
+            assert each.total > 0
+            assert abs(each.total - parts) <= 6, "each is rounded by itself"
 
     def test_a_turn_is_had_in_time(self, bench: Bench) -> None:
         assert bench.broker.pace(urgent=True, timeout_seconds=2.0)

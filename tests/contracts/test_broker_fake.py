@@ -31,6 +31,7 @@ class FakeBench(Bench):
 
     def __init__(self) -> None:
         self.fake = Remembering()
+        self.fake.reckons(INFY.key, self.last_price())
         self.broker: Broker = self.fake
 
     def another(self) -> Broker:

@@ -12,6 +12,7 @@ from domain.ports import Broker
 from domain.values import E4, e4
 from tests.contracts.broker import Bench, BrokerContract
 from tests.domain.builders import INFY
+from tests.fakes.broker import FakeBroker
 from tests.paper.market import Desk
 
 
@@ -24,7 +25,9 @@ class PaperBench(Bench):
         self.broker: Broker = self.another()
 
     def another(self) -> Broker:
-        return PaperBroker(self.desk.exchange, lambda _urgent, _seconds: True)
+        reckoner = FakeBroker()
+        reckoner.reckons(INFY.key, self.last_price())
+        return PaperBroker(self.desk.exchange, lambda _urgent, _seconds: True, reckoner)
 
     def last_price(self) -> E4:
         return e4(1500)

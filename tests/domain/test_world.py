@@ -68,7 +68,7 @@ def test_the_brokers_margin_is_in_proportion_and_rounded_up() -> None:
 
     assert facts(world, quantity=10).broker_margin == 3_334
     assert facts(world, side=Side.SELL).broker_margin is None
-    assert not world.knows_margin(an_intent(side=Side.SELL))
+    assert world.stated("NSE:INFY", Product.MIS, Side.SELL, 10) is None
 
 
 def test_trading_days_left_are_counted_by_the_calendar() -> None:

@@ -19,8 +19,11 @@ from domain.messages.broker import (
     BrokerTrade,
     CancelOutcome,
     Change,
+    DayLimits,
+    ExecutedOrder,
     Funds,
     ModifyOutcome,
+    OrderCosts,
     PlaceOrder,
     PostOutcome,
     Rejected,
@@ -38,6 +41,7 @@ class FakeBroker:
     scripted   outcomes of the next POSTs, first first; an accepted order rests in the book otherwise
     before_place  called when a POST begins, before its bytes leave
     now        time of what happens
+    day_limits, last_prices, margin_percent  what it reckons with
     """
 
     def __init__(self, now: Nanos = 0, cash: E4 = 1_000_000 * RUPEE) -> None:
@@ -49,6 +53,9 @@ class FakeBroker:
         self.before_pace: Callable[[], None] = lambda: None
         self.now = now
         self.cash = cash
+        self.day_limits: dict[str, DayLimits] = {}
+        self.last_prices: dict[str, E4] = {}
+        self.margin_percent = 20
         self.closed = False
         self._orders: dict[str, BrokerOrder] = {}
         self._trades: list[BrokerTrade] = []
@@ -185,9 +192,34 @@ class FakeBroker:
         self._read("funds")
         return Funds(cash=self.cash, live_balance=self.cash, opening_balance=self.cash, collateral=0)
 
+    def limits(self, instruments: Sequence[str]) -> Sequence[DayLimits]:
+        """See Broker.limits: those that a test has set."""
+        self._read(f"limits {' '.join(instruments)}")
+        return [self.day_limits[name] for name in instruments if name in self.day_limits]
+
+    def margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
+        """See Broker.margins: so many percent of the value at the order's own price, or the last that a test has set."""
+        self._read(f"margins {len(orders)}")
+        prices = [each.price or self.last_prices[f"{each.exchange}:{each.symbol}"] for each in orders]
+        return [
+            price * each.quantity * (self.margin_percent if each.product is Product.MIS else 100) // 100
+            for price, each in zip(prices, orders, strict=True)
+        ]
+
+    def costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
+        """See Broker.costs: a flat rate of brokerage, and its tax."""
+        self._read(f"costs {len(orders)}")
+        fee = 20 * RUPEE
+        return [OrderCosts(each.order_id, fee, 0, 0, 0, fee * 18 // 100, 0, fee * 118 // 100) for each in orders]
+
     def close(self) -> None:
         """See Broker.close."""
         self.closed = True
+
+    def reckons(self, instrument: str, price: E4) -> None:
+        """At this price of the instrument, and with limits of a tenth around it."""
+        self.last_prices[instrument] = price
+        self.day_limits[instrument] = DayLimits(instrument, price * 9 // 10, price * 11 // 10)
 
     # -- what the market and other people do -------------------------------------------------------------------------
 

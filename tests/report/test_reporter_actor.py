@@ -1,5 +1,6 @@
 """The reporter on a real journal: counts once, writes when asked, and comes back from a crash with the day so far."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -13,12 +14,17 @@ from actors.runtime import ChildCrashed, ChildHung, ChildRestarted, DetachedCont
 from adapters.clock import MonotonicClock
 from adapters.report import EodWriter
 from adapters.store.journal import SqliteJournal
+from domain.costs import order_charges
+from domain.costs.kinds import kind_by_name
 from domain.errors import BrokerUnavailable
+from domain.messages.broker import OrderCosts
 from domain.messages.control import Alert, JobDue, JobKind, Report, ReportWritten, WriteReport
+from domain.messages.figures import CostsRead, ReadCosts
 from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.market import FeedConnected
 from domain.messages.orders import Denied, DenyReason
 from domain.report.eod import EodReport
+from domain.values import PAISA, RUPEE
 from tests.report.sample_day import DAY, at, journal_events, snapshot, stated_books
 from tests.timetable.market_clocks import SetClock
 
@@ -40,7 +46,16 @@ def journal(tmp_path: Path, runtime: Runtime) -> Iterator[SqliteJournal]:
 class Desk:
     """A reporter built by hand; `crash` builds its next incarnation over the same journal."""
 
-    def __init__(self, runtime: Runtime, journal: SqliteJournal, reports_dir: Path, run: str = "run 1") -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        journal: SqliteJournal,
+        reports_dir: Path,
+        run: str = "run 1",
+        *,
+        asks_note: bool = False,
+    ) -> None:
+        self.asks_note = asks_note
         self.clock = SetClock(at("09:15"))
         self.runtime, self.journal, self.reports_dir, self.run = runtime, journal, reports_dir, run
         self.stated: Callable[[], Mapping[str, object] | None] = stated_books
@@ -48,7 +63,7 @@ class Desk:
 
     def _built(self) -> tuple[DetachedContext, Reporter]:
         context = DetachedContext(self.runtime, "reporter")
-        settings = ReporterSettings("sandbox", ("ma_cross", "rsi_reversion"), self.run)
+        settings = ReporterSettings("sandbox", ("ma_cross", "rsi_reversion"), self.run, asks_note=self.asks_note)
         actor = Reporter(
             context,
             Routes(Topology((), {})),
@@ -95,6 +110,11 @@ def desk(runtime: Runtime, journal: SqliteJournal, tmp_path: Path) -> Desk:
     return Desk(runtime, journal, tmp_path / "reports")
 
 
+@pytest.fixture
+def noting(runtime: Runtime, journal: SqliteJournal, tmp_path: Path) -> Desk:
+    return Desk(runtime, journal, tmp_path / "reports", asks_note=True)
+
+
 def test_at_the_end_of_the_day_it_writes_both_files_and_says_so(desk: Desk) -> None:
     desk.told()
     desk.actor.receive(snapshot())
@@ -131,6 +151,73 @@ def test_it_does_not_wait_for_ever(desk: Desk) -> None:
 
     assert desk.written()["seq"] == 10
     assert ("warning", "report.stale_books") in [(level, event) for level, event, _ in desk.context.logged]
+
+
+# -- the broker's contract note --------------------------------------------------------------------------------------
+
+
+def noted(desk: Desk, dearer: int = 0) -> CostsRead:
+    """The day's end: what is asked of the broker, answered by our own tariff, the first order's tax so much dearer."""
+    desk.told()
+    desk.actor.receive(snapshot())
+    desk.clock.now = at("15:45")
+    desk.actor.receive(JobDue(JobKind.END_OF_DAY, "", at("15:45"), at("15:45")))
+    [asked] = [each.message for each in desk.context.told if isinstance(each.message, ReadCosts)]
+    assert not (desk.reports_dir / DAY).exists(), "it waits"
+    costs = []
+    for order in asked.orders:
+        kind = kind_by_name(order.exchange, order.symbol, order.product)
+        assert kind is not None
+        own = order_charges(dt.date.fromisoformat(DAY), order.exchange, kind, order.side, order.value)
+        parts = [round(part * RUPEE) for part in (own.brokerage, own.tax, own.exchange, own.sebi, own.gst, own.stamp)]
+        parts[1] += dearer
+        dearer = 0
+        costs.append(OrderCosts(order.order_id, *parts, total=sum(parts))  # type: ignore[misc]  # six parts)
+    return CostsRead(asked.request, tuple(costs))
+
+
+def test_the_brokers_note_is_asked_at_the_days_end_and_is_ours(noting: Desk) -> None:
+    noting.actor.receive(noted(noting, dearer=PAISA))
+
+    note = noting.written()["broker_note"]
+    assert isinstance(note, dict)
+    assert (note["agrees"], note["differences"]) == (True, [])
+    assert note["orders"] == 7
+    assert ("warning", "report.charges_differ") not in noting.alerts()
+
+
+def test_another_tariff_of_the_brokers_is_named_and_alerted(noting: Desk) -> None:
+    noting.actor.receive(noted(noting, dearer=PAISA + 1))
+
+    note = noting.written()["broker_note"]
+    assert isinstance(note, dict)
+    assert not note["agrees"]
+    [found] = note["differences"]
+    assert found["subject"].startswith("tax of NSE:INFY, order ")
+    assert ("warning", "report.charges_differ") in noting.alerts()
+    page = (noting.reports_dir / DAY / "eod.html").read_text(encoding="utf-8")
+    assert "Charges are not as the broker says" in page
+
+
+def test_a_note_that_does_not_come_or_cannot_be_had_delays_the_report_no_longer(noting: Desk) -> None:
+    noted(noting)
+    noting.actor.receive(noting.context.timers[-1].message)
+    assert noting.written()["broker_note"] is None
+    assert [keys["why"] for _, name, keys in noting.context.logged if name == "report.note_not_compared"]
+
+    noting.actor.receive(JobDue(JobKind.END_OF_DAY, "", at("15:46"), at("15:46")))
+    asked = [each.message for each in noting.context.told if isinstance(each.message, ReadCosts)][-1]
+    noting.actor.receive(CostsRead(asked.request - 1, ()))
+    noting.actor.receive(CostsRead(asked.request, (), "the broker is down"))
+    assert noting.written()["broker_note"] is None
+
+
+def test_a_stop_waits_for_no_note_and_keeps_one_of_the_same_trades(noting: Desk) -> None:
+    noting.actor.receive(noted(noting))
+    noting.actor.receive(WriteReport("stop"))
+
+    assert noting.written()["broker_note"] is not None
+    assert len([each for each in noting.context.told if isinstance(each.message, ReadCosts)]) == 1
 
 
 def test_without_any_snapshot_it_says_that_there_is_none(desk: Desk) -> None:

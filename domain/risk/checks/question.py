@@ -100,7 +100,7 @@ class Question(Struct):
     def margin_room(self) -> E4:
         """Funds less the buffer, less margin in use: negative where too much is used already."""
         usable = int(self.facts.available_cash * (100 - exactly(self.limits.margin_buffer_percent)) / 100)
-        return usable - self.book.margin_used(self.limits)
+        return usable - self.book.margin_used(self.limits, self.facts.stated)
 
     @property
     def own_prices(self) -> tuple[tuple[str, E4], ...]:
