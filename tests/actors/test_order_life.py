@@ -150,6 +150,7 @@ def test_a_round_trip_from_decision_to_profit(floor: Floor) -> None:
         "frozen": {},
         "frozen_instruments": {},
         "funded": True,
+        "day_limits": {},
     }
     assert floor.risk.actor._book.open_orders() == ()
 

@@ -172,7 +172,8 @@ def noted(desk: Desk, dearer: int = 0) -> CostsRead:
         parts = [round(part * RUPEE) for part in (own.brokerage, own.tax, own.exchange, own.sebi, own.gst, own.stamp)]
         parts[1] += dearer
         dearer = 0
-        costs.append(OrderCosts(order.order_id, *parts, total=sum(parts))  # type: ignore[misc]  # six parts)
+        brokerage, tax, own_exchange, sebi, gst, stamp = parts
+        costs.append(OrderCosts(order.order_id, brokerage, tax, own_exchange, sebi, gst, stamp, sum(parts)))
     return CostsRead(asked.request, tuple(costs))
 
 
