@@ -135,6 +135,11 @@ class Account:
         """The same, the account being worth so much."""
         return worth - self._opening - self._carried_cost
 
+    @property
+    def settled(self) -> E4:
+        """The day's result without what is held."""
+        return self.result(self.cash)
+
     def stands(self) -> StrategyStands:
         """What the risk gate is told of the one strategy."""
         return StrategyStands(day_pnl=self.day_pnl, trades=self._trades, losses=self._losses, last_loss=self._last_loss)

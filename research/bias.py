@@ -37,8 +37,8 @@ RELATIVE: Final = 1e-9
 def run(
     strategy: Strategy, series: Sequence[Candles], settings: RunSettings, calendar: Calendar, decide_from: Nanos = 0
 ) -> Run:
-    """One run of the event engine, which is the one that any strategy can cheat."""
-    return EventEngine(strategy, series, settings, calendar, decide_from).run()
+    """One run of the event engine, which is the one that any strategy can cheat, every bar as it goes live."""
+    return EventEngine(strategy, series, settings, calendar, decide_from, stepwise=True).run()
 
 
 # -- lookahead ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from domain.costs.kinds import charge_kind
 from domain.costs.rates import fees_on, rates_on
-from domain.indicators.batch import BarArrays, column
-from domain.indicators.declaration import COLUMNS, Indicator, describe
+from domain.indicators.batch import column
 from domain.market.buckets import DAY_SECONDS
 from domain.messages.orders import DenyReason
 from domain.orders.placing import CASH_FREEZE_QUANTITY
@@ -23,7 +22,8 @@ from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
 from domain.strategy.sizing import FixedQuantity, FixedValue
-from domain.values import MINUTE, RUPEE, SECOND, InstrumentKind, Nanos, Product
+from domain.values import MINUTE, SECOND, InstrumentKind, Nanos, Product
+from research.columns import bar_arrays
 from research.data.candles import Candles
 from research.data.days import date_of, days_of
 from research.hours import NEVER, cutoff_at, square_off_at
@@ -172,34 +172,6 @@ def refuse(strategy: RuleStrategy, series: Sequence[Candles], settings: RunSetti
         raise CompiledUnfit("contracts that expire are the event engine's")
     if exactly(settings.limits.repeat_seconds) > series[0].interval_seconds:
         raise CompiledUnfit("the limit on repeated orders is longer than a bar")
-
-
-def bar_arrays(candles: Candles, market: Market, wanted: Iterable[Indicator]) -> BarArrays:
-    """Bars in rupees for these indicators; columns that none of them reads stay as they are."""
-    found = [(each, describe(each)) for each in wanted]
-    of_own_bars = all(
-        function.own is None and each.interval_seconds in {0, candles.interval_seconds} for each, function in found
-    )
-    read = {column for _, function in found for column in function.columns} if of_own_bars else set(COLUMNS)
-
-    def rupees(name: str, values: NDArray[np.int64]) -> Any:  # noqa: ANN401 - integers where nobody looks
-        if name not in read:
-            return values
-        return values.astype(np.float64) if name == "volume" else values / RUPEE
-
-    lengths = np.diff(market.first)
-    opens, closes = market.opens // SECOND, market.closes // SECOND
-    return BarArrays(
-        start=candles.start,
-        end=candles.start if of_own_bars else candles.start + candles.interval,
-        opens=opens if of_own_bars else np.repeat(opens, lengths),
-        closes=closes if of_own_bars else np.repeat(closes, lengths),
-        open=rupees("open", candles.open),
-        high=rupees("high", candles.high),
-        low=rupees("low", candles.low),
-        close=rupees("close", candles.close),
-        volume=rupees("volume", candles.volume),
-    )
 
 
 def _market(candles: Candles, settings: RunSettings, calendar: Calendar | None) -> tuple[Market, NDArray[np.int64]]:

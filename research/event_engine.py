@@ -31,7 +31,8 @@ from domain.messages.market import PriceChanged
 from domain.messages.orders import Denied, OrderIntent
 from domain.ports import Calendar
 from domain.risk import MarketFacts, RiskBook, check, flatten_intents
-from domain.strategy.adapter import RuleEvents
+from domain.risk.sizing import bars_needed
+from domain.strategy.adapter import Memory, RuleEvents
 from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
 from domain.strategy.runner import RunnerSettings, StrategyRunner
@@ -42,8 +43,10 @@ from research.data.days import DAY_NS, IST_NS, date_of, hours_of
 from research.exchange import Exchange, Execution, Resting
 from research.fills import Inside, draw
 from research.hours import NEVER, cutoff_at, square_off_at
+from research.quiet import NOTHING, QuietBars, Standing
 from research.records import DayRow, FillRow, OrderRow, Outcome, Run, denial_number, reason_number
 from research.settings import STRATEGY, RunSettings
+from research.tape import Tape
 
 _REFUSAL: Final = 1
 """Salt of the draws that decide on refusals."""
@@ -53,6 +56,7 @@ class EventEngine:
     """One run. Make it, call `run` once.
 
     decide_from  before this instant bars are learnt from and nothing is decided
+    stepwise     every bar of a rule goes the way that a live one goes, indicators carried forward, none known ahead
     """
 
     def __init__(
@@ -62,6 +66,8 @@ class EventEngine:
         settings: RunSettings,
         calendar: Calendar,
         decide_from: Nanos = 0,
+        *,
+        stepwise: bool = False,
     ) -> None:
         self._series = series
         self._settings = settings
@@ -73,6 +79,7 @@ class EventEngine:
         valid = settings.intent_valid_seconds if self._sessions else float(NEVER // SECOND // 4)
         self._valid = int(valid * SECOND)
         self._strategy = strategy if isinstance(strategy, EventStrategy) else RuleEvents(strategy)
+        tapes = {} if stepwise else self._tapes()
         self._runner = StrategyRunner(
             STRATEGY,
             self._strategy,
@@ -85,7 +92,13 @@ class EventEngine:
                 capital=settings.capital,
             ),
             self._today,
+            (lambda each: tapes[each.token]) if tapes else None,
         )
+        self._quiet: QuietBars | None = None
+        memory = self._runner.memory
+        if len(tapes) == 1 and isinstance(memory, Memory):
+            self._tape = tapes[series[0].instrument.token]
+            self._quiet = QuietBars(self._tape, self._runner, memory, settings, decide_from)
         self._decide_from = decide_from
         self._is_rule = isinstance(self._strategy, RuleEvents)
         self._risk = RiskBook({each.key: each for each in self._instruments.values()})
@@ -115,15 +128,86 @@ class EventEngine:
         """Run it all."""
         self._runner.quiet_until = self._decide_from
         self._runner.start_cold()
+        if self._quiet is not None:
+            self._run_one(self._quiet)
+            return self._ended()
         for bars in _by_time(self._series):
             self._advance(bars.time)
             if bars.closing:
                 self._close(bars.rows, bars.time)
             else:
                 self._open(bars.rows, bars.time)
+        return self._ended()
+
+    def _ended(self) -> Run:
         if self._day >= 0:
             self._end_day()
         return Run(tuple(self._orders), tuple(self._fills), tuple(self._rows), self._runner.decided)
+
+    def _tapes(self) -> dict[int, Tape]:
+        """Rows known ahead, for a rule whose size does not rest on the bars; empty where bars must go one by one."""
+        strategy = self._strategy
+        if not isinstance(strategy, RuleEvents) or bars_needed(self._settings.sizing):
+            return {}
+        for each in self._series:
+            if not len(each) or int(each.close.min()) <= 0 or bool((np.diff(each.start) < each.interval).any()):
+                return {}
+        declared = strategy.rule.indicators()
+        return {each.instrument.token: Tape(each, declared, self._calendar) for each in self._series}
+
+    def _run_one(self, quiet: QuietBars) -> None:
+        """One instrument: its bars one by one, but for those on which nothing happens."""
+        candles, interval = self._series[0], self._series[0].interval
+        starts = candles.start.tolist()
+        index = 0
+        while index < len(starts):
+            index = self._pass_quiet(quiet, index)
+            if index == len(starts):
+                break
+            rows, start = ((0, index),), starts[index]
+            self._advance(start)
+            self._open(rows, start)
+            self._advance(start + interval)
+            self._close(rows, start + interval)
+            index += 1
+
+    def _pass_quiet(self, quiet: QuietBars, index: int) -> int:
+        """The first bar that is not quiet, from this one on."""
+        candles, tape = self._series[0], self._tape
+        token = candles.instrument.token
+        first = int(candles.start[index])
+        if (
+            (first + IST_NS) // DAY_NS != self._day
+            or self._stirred
+            or self._exchange.resting
+            or self._runner.ledger.busy(token)
+        ):
+            return index
+        day = int(np.searchsorted(tape.days.first, index, side="right"))
+        stop = int(tape.days.first[day])
+        held = self._account.quantity(token)
+        if self._runner.is_stopped(token, first):
+            if held or not quiet.forgetful:
+                return index
+            quiet.skip(stop)
+            end = stop
+        else:
+            if self._halted or self._flattening or quiet.reversing:
+                return index
+            if self._square_offs:
+                due = self._square_offs[0][0]
+                stop = min(stop, int(np.searchsorted(candles.start, due - candles.interval, side="left")))
+            settled, multiplier = self._account.settled, candles.instrument.multiplier
+            passed = quiet.run(index, stop, Standing(held, settled, held * multiplier))
+            end = passed.end
+            if passed.highest > NOTHING:
+                self._day_peak = max(self._day_peak, passed.highest)
+                self._peak = max(self._peak, self._account.cash - settled + passed.highest)
+        if end > index:
+            self._exchange.begin(0, candles, end - 1)
+            self._exchange.at_close(0)
+            self._mark(token, int(candles.close[end - 1]), int(candles.start[end - 1]) + candles.interval)
+        return end
 
     def _advance(self, now: Nanos) -> None:
         """What is due before the bars of this instant."""

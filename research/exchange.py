@@ -89,6 +89,11 @@ class Exchange:
         self._bars: dict[int, _Bar] = {}
         self._resting: list[Resting] = []
 
+    @property
+    def resting(self) -> bool:
+        """Something does."""
+        return bool(self._resting)
+
     def begin(self, where: int, candles: Candles, index: int) -> None:
         """A bar begins."""
         volume = int(candles.volume[index])

@@ -23,7 +23,7 @@ from domain.strategy.rule import Book, NoState, Row, RuleStrategy, Targets, legs
 from domain.values import E4, RUPEE, SECOND, Nanos, Side
 
 
-class _Leg:
+class Leg:
     """What the rule remembers of one instrument.
 
     rebuilt  its targets come from history: they hold only for a position on their side
@@ -65,7 +65,7 @@ class RuleEvents(EventStrategy, frozen=True):
 
     def remember(self) -> object:
         """A leg per instrument, made as it is first seen."""
-        return _Memory(self.rule, managed=self.managed)
+        return Memory(self.rule, managed=self.managed)
 
     def on_history(self, view: View, bar: Bar) -> None:
         """Indicators, and what was to be remembered."""
@@ -171,35 +171,38 @@ class RuleEvents(EventStrategy, frozen=True):
         return drafts
 
 
-class _Memory:
+class Memory:
     """Legs by token; of rules with legs also the rows of the last decision, and the state."""
 
     def __init__(self, rule: RuleStrategy, *, managed: bool) -> None:
         self.rule = rule
         self.managed = managed
         self.parameters = parameters_of(rule)
-        self.legs: dict[int, _Leg] = {}
+        self.legs: dict[int, Leg] = {}
         self.before: list[Row] = []
         self.state: object = rule.initial()
         self.has_state = not isinstance(self.state, NoState)
 
+    def leg(self, token: int) -> Leg:
+        """The instrument's, made as it is first asked for."""
+        leg = self.legs.get(token)
+        if leg is None:
+            leg = self.legs[token] = Leg(self.rule.initial(), managed=self.managed)
+        return leg
 
-def _memory(view: View) -> _Memory:
+
+def _memory(view: View) -> Memory:
     memory = view.memory
-    if not isinstance(memory, _Memory):
+    if not isinstance(memory, Memory):
         raise TypeError(f"the view remembers a {type(memory).__name__}, not what a rule made")
     return memory
 
 
-def _leg(view: View, token: int) -> _Leg:
-    memory = _memory(view)
-    leg = memory.legs.get(token)
-    if leg is None:
-        leg = memory.legs[token] = _Leg(memory.rule.initial(), managed=memory.managed)
-    return leg
+def _leg(view: View, token: int) -> Leg:
+    return _memory(view).leg(token)
 
 
-def _book(view: View, leg: _Leg, bar: Bar) -> Book:
+def _book(view: View, leg: Leg, bar: Bar) -> Book:
     held = view.quantity(bar.token)
     opened = view.opened(bar.token)
     entry = 0.0
@@ -215,7 +218,7 @@ def _book(view: View, leg: _Leg, bar: Bar) -> Book:
     )
 
 
-def _book_then(view: View, leg: _Leg, bar: Bar) -> Book:
+def _book_then(view: View, leg: Leg, bar: Bar) -> Book:
     """The book as it was when a bar of history closed, and the best price since entry by such bars."""
     then = view.held_at(bar.token, bar.end)
     if then.quantity == 0:
@@ -233,7 +236,7 @@ def _book_then(view: View, leg: _Leg, bar: Bar) -> Book:
     )
 
 
-def _take(view: View, leg: _Leg, bar: Bar, wanted: Targets, held: int) -> Sequence[IntentDraft]:
+def _take(view: View, leg: Leg, bar: Bar, wanted: Targets, held: int) -> Sequence[IntentDraft]:
     """Targets in force from here on. Of history only what protects a position, or what opened it."""
     if leg.live:
         leg.targets, leg.rebuilt = wanted, False
@@ -244,7 +247,7 @@ def _take(view: View, leg: _Leg, bar: Bar, wanted: Targets, held: int) -> Sequen
     return ()
 
 
-def _steer(view: View, token: int, leg: _Leg) -> Sequence[IntentDraft]:
+def _steer(view: View, token: int, leg: Leg) -> Sequence[IntentDraft]:
     """The next order on the way from what is held to what is wanted."""
     if view.busy(token):
         return ()
@@ -267,6 +270,6 @@ def _exit_levels(targets: Targets) -> ExitLevels:
     return ExitLevels(round(targets.stop * RUPEE), round(targets.target * RUPEE), round(targets.trail * RUPEE))
 
 
-def _exit(token: int, held: int, units: int, leg: _Leg, reason: str) -> IntentDraft:
+def _exit(token: int, held: int, units: int, leg: Leg, reason: str) -> IntentDraft:
     side = Side.SELL if held > 0 else Side.BUY
     return IntentDraft(token, side, units, leg.event, leg.reference, leg=reason, reduce_only=True, reason=reason)

@@ -93,6 +93,8 @@ class StrategyRunner:
                  journal, and must be seen there or have lapsed first
     lapsed       intents that nobody ever journaled
     enabled      False: what would open or grow a position is not ordered; positions are still left
+
+    rows  who makes an instrument's rows, where that is not done bar by bar (research knows them ahead)
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class StrategyRunner:
         instruments: Sequence[Instrument],
         settings: RunnerSettings,
         today: Today,
+        rows: Callable[[Instrument], Rows] | None = None,
     ) -> None:
         self.strategy_id = strategy_id
         self.ledger = StrategyLedger(strategy_id)
@@ -129,10 +132,12 @@ class StrategyRunner:
         self._series = {
             token: _Series(
                 self._loads,
-                Rows(self._needs.indicators, settings.interval_seconds, self._needs.keep_bars),
+                Rows(self._needs.indicators, settings.interval_seconds, self._needs.keep_bars)
+                if rows is None
+                else rows(each),
                 bars_needed(settings.sizing),
             )
-            for token in self._instruments
+            for token, each in self._instruments.items()
         }
         self._prices: dict[int, PriceChanged] = {}
         self._stopped: dict[int, int] = {}  # token -> IST day on which it decides no more
@@ -229,6 +234,31 @@ class StrategyRunner:
             if token in self._instruments:
                 self._stopped[token] = _day(now)
 
+    # -- for who decides on quiet bars by itself -----------------------------------------------------------------------
+
+    @property
+    def memory(self) -> object:
+        """What the strategy remembers."""
+        return self._view.memory
+
+    @property
+    def warm_up(self) -> int:
+        """Bars that must have been seen before the first decision."""
+        return self._warm_up
+
+    def units(self, token: int, price: E4) -> int:
+        """Units of one position at that price."""
+        return self._view.size(token, price)
+
+    def is_stopped(self, token: int, now: Nanos) -> bool:
+        """Nothing more is decided on the instrument on that day."""
+        return self._stopped.get(token) == _day(now)
+
+    def passed(self, token: int, start: Nanos, decisions: int) -> None:
+        """Bars up to the one of that start went by elsewhere, with so many decisions that ordered nothing."""
+        self._series[token].last_start = start
+        self.decided += decisions
+
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def fresh(self, decided: Nanos, now: Nanos) -> bool:
@@ -287,10 +317,7 @@ class StrategyRunner:
         return sum(self.ledger.realised(token) * each.multiplier for token, each in self._instruments.items())
 
     def _may_decide(self, token: int, now: Nanos) -> bool:
-        return now >= self.quiet_until and token in self._instruments and not self._is_stopped(token, now)
-
-    def _is_stopped(self, token: int, now: Nanos) -> bool:
-        return self._stopped.get(token) == _day(now)
+        return now >= self.quiet_until and token in self._instruments and not self.is_stopped(token, now)
 
     def take_asked(self) -> list[Asked]:
         """What was asked for besides orders, since it was taken last."""
@@ -371,7 +398,7 @@ class StrategyRunner:
                     "say `exits` in its configuration"
                 )
             intent_id = f"{self.strategy_id}:{draft.event}:{draft.token}.{draft.leg}"
-            if self._is_stopped(draft.token, now) or self.ledger.knows(intent_id):
+            if self.is_stopped(draft.token, now) or self.ledger.knows(intent_id):
                 continue
             if not self.enabled and not draft.reduce_only:
                 continue

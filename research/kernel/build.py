@@ -7,7 +7,6 @@ change of any of them is another module, and what was compiled for it is found a
 from __future__ import annotations
 
 import ast
-import dis
 import hashlib
 import importlib.util
 import inspect
@@ -23,6 +22,7 @@ from typing import Any, Final
 
 from domain.errors import PatangError
 from domain.strategy import exits, rule
+from domain.strategy.reads import reads_argument, reads_field
 from domain.strategy.rule import NoState, RuleStrategy, parameters_of
 from research import decide, fills
 from research.kernel import layout, loop, money
@@ -158,24 +158,12 @@ def _source(strategy: type[RuleStrategy], names: tuple[str, ...], fields: tuple[
         strategy=f"{strategy.__module__}:{strategy.__qualname__}",
         module=strategy.__module__,
         class_name=strategy.__qualname__,
-        reads_session=_reads(strategy, place=3),
-        reads_age=_reads(strategy, name="bars_held"),
+        reads_session=reads_argument(strategy.decide, 3),
+        reads_age=reads_field(strategy.decide, 2, "bars_held"),
         columns=("open", "high", "low", "close", "volume", *names),
         params=fields,
     )
     return prelude + ast.unparse(_Rows(count).visit(ast.parse(_body(loop, only=_MAIN)))) + _TAIL
-
-
-def _reads(strategy: type[RuleStrategy], *, place: int = -1, name: str = "") -> bool:
-    """Whether `decide` uses that argument, or an attribute of that name; what it hands on to others counts as used."""
-    code = strategy.decide.__code__
-    if name:
-        known = strategy.decide.__globals__
-        return name in code.co_names or any(isinstance(known.get(each), types.FunctionType) for each in code.co_names)
-    wanted = code.co_varnames[place]
-    # Newer interpreters load two variables at once: then the argument is both names.
-    loads = (each.argval for each in dis.get_instructions(code) if each.opname.startswith("LOAD_"))
-    return any(wanted in each if isinstance(each, tuple) else wanted == each for each in loads)
 
 
 def _body(module: types.ModuleType, *, only: str = "", without: str = "") -> str:
