@@ -152,8 +152,7 @@ class EventEngine:
         for each in self._series:
             if not len(each) or int(each.close.min()) <= 0 or bool((np.diff(each.start) < each.interval).any()):
                 return {}
-        declared = strategy.rule.indicators()
-        return {each.instrument.token: Tape(each, declared, self._calendar) for each in self._series}
+        return {each.instrument.token: Tape(each, strategy.rule, self._calendar) for each in self._series}
 
     def _run_one(self, quiet: QuietBars) -> None:
         """One instrument: its bars one by one, but for those on which nothing happens."""

@@ -6,7 +6,6 @@ tests of both say so), so a row may be looked up in place of being carried forwa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,10 +13,10 @@ import numpy as np
 
 from domain.bars import Bar
 from domain.indicators.batch import column
-from domain.indicators.declaration import Indicator
 from domain.market.buckets import DAY_SECONDS, Hours
+from domain.strategy.reads import reads_argument
 from domain.strategy.rows import ENDS_KEPT, Rows
-from domain.strategy.rule import Row, SessionNow, row_type
+from domain.strategy.rule import Row, RuleStrategy, SessionNow, row_type
 from domain.values import RUPEE, SECOND, Nanos
 from research.columns import bar_arrays
 from research.data.candles import Candles
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 2_048
 """Bars that are Python objects at a time."""
+_SOME: Final = SessionNow(0, 0, 0)
+"""For a rule that does not look at it."""
 
 
 class Chunk:
@@ -60,8 +61,10 @@ class Chunk:
 class Tape(Rows):
     """See the module. To the runner it is the rows; `seek` goes ahead over bars that were decided on elsewhere."""
 
-    def __init__(self, candles: Candles, declared: Mapping[str, Indicator], calendar: Calendar | None) -> None:
+    def __init__(self, candles: Candles, rule: RuleStrategy, calendar: Calendar | None) -> None:
         super().__init__({}, candles.interval_seconds)
+        declared = rule.indicators()
+        self._reads_session = reads_argument(rule.decide, 3)
         self.candles = candles
         self.days: Days = days_of(candles.start, candles.interval_seconds, candles.instrument.session, calendar)
         arrays = bar_arrays(candles, self.days, declared.values())
@@ -86,7 +89,7 @@ class Tape(Rows):
         return list(map(self._new, zip(*prices, volume, *(each[first:end].tolist() for each in self._columns))))  # noqa: B905 - all of one length, and the check takes time
 
     def sessions(self, first: int, end: int) -> list[SessionNow | None]:
-        """What `view.session` says at the end of each of these bars."""
+        """What `view.session` says at the end of each of these bars, where the rule reads it."""
         over = self._ends_at[first:end]
         if self._around_the_clock:
             opens = (over + IST_NS) // DAY_NS * DAY_NS - IST_NS
@@ -95,10 +98,12 @@ class Tape(Rows):
             day = np.searchsorted(self.days.first, np.arange(first, end), side="right") - 1
             opens, closes = self.days.opens[day], self.days.closes[day]
         second, opened, closed = over // SECOND, opens // SECOND, closes // SECOND
-        since = second - opened
-        numbers = -(-since // self.candles.interval_seconds), since // 60, (closed - second) // 60
-        new: Any = partial(tuple.__new__, SessionNow)
-        found: list[SessionNow | None] = list(map(new, zip(*(each.tolist() for each in numbers))))  # noqa: B905 - as in rows
+        found: list[SessionNow | None] = [_SOME] * (end - first)
+        if self._reads_session:
+            since = second - opened
+            numbers = -(-since // self.candles.interval_seconds), since // 60, (closed - second) // 60
+            new: Any = partial(tuple.__new__, SessionNow)
+            found = list(map(new, zip(*(each.tolist() for each in numbers))))  # noqa: B905 - as in rows
         for at in np.flatnonzero((closed <= opened) | (second < opened) | (second > closed)).tolist():
             found[at] = None
         return found

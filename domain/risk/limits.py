@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from domain.values import E4, RUPEE, Instrument, InstrumentKind, Product
+from domain.values import E4, RUPEE, SECOND, Instrument, InstrumentKind, Nanos, Product
 
 _Count = Annotated[int, Meta(ge=0)]
 _Money = Annotated[int, Meta(ge=0)]
@@ -133,7 +134,7 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def entries_allowed(self, limit: float) -> int:
         """How many orders of a count limit entries may bring it to: the limit less the exits' share, rounded down."""
-        return int(exactly(limit) * (1 - exactly(self.exits_reserved_share)))
+        return _less_share(limit, self.exits_reserved_share)
 
     def margin_percent(self, product: Product) -> int:
         """Margin per hundred of value."""
@@ -174,6 +175,18 @@ def strikes(instrument: Instrument | None, units: int) -> E4:
     return -units * instrument.strike * instrument.multiplier
 
 
+@lru_cache(maxsize=1_024)
 def exactly(number: float) -> Fraction:
     """The number as it was written, so that 0.1 is a tenth: `0.9 * 10` must leave room for one order, not none."""
     return Fraction(str(number))
+
+
+@lru_cache(maxsize=1_024)
+def whole_nanos(seconds: float) -> Nanos:
+    """So many seconds exactly as they are written, rounded down to a nanosecond."""
+    return int(exactly(seconds) * SECOND)
+
+
+@lru_cache(maxsize=1_024)
+def _less_share(limit: float, share: float) -> int:
+    return int(exactly(limit) * (1 - exactly(share)))

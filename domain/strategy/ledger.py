@@ -160,6 +160,8 @@ class StrategyLedger:
 
     def lapse(self, now: Nanos) -> list[str]:
         """Forget intents that nobody journaled and that may no longer be sent: their ids."""
+        if not self._emitted:
+            return []
         gone = [intent.intent_id for intent in self._emitted.values() if intent.valid_until < now]
         for intent_id in gone:
             del self._emitted[intent_id]
@@ -241,6 +243,8 @@ class StrategyLedger:
 
     def pending(self, token: int) -> int:
         """Signed units of orders under way, unjournaled intents included."""
+        if not (self._emitted or self._open or self._errands):
+            return 0
         total = sum(each.side.sign * each.quantity for each in self._emitted.values() if each.token == token)
         parts = {tag for errand in self._errands.values() for tag in errand.tags}
         for tag in self._open.values():
@@ -255,6 +259,8 @@ class StrategyLedger:
 
     def busy(self, token: int) -> bool:
         """An order is under way, or may be."""
+        if not (self._emitted or self._open or self._errands):
+            return False
         return (
             any(each.token == token for each in self._emitted.values())
             or any(self._orders[tag].token == token for tag in self._open.values())

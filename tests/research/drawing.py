@@ -35,10 +35,12 @@ class Case(Struct, frozen=True):
     decide_from: Nanos
 
 
-def both(case: Case) -> tuple[Run, Run]:
+def both(case: Case, *, stepwise: bool) -> tuple[Run, Run]:
     """The compiled run, and the event engine's."""
     compiled = prepare(case.strategy, [case.candles], case.settings, CALENDAR, case.decide_from).run()
-    event = EventEngine(case.strategy, [case.candles], case.settings, CALENDAR, case.decide_from).run()
+    event = EventEngine(
+        case.strategy, [case.candles], case.settings, CALENDAR, case.decide_from, stepwise=stepwise
+    ).run()
     return compiled, event
 
 

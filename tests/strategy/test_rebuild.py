@@ -15,7 +15,7 @@ from domain.indicators.declaration import Indicator, indicator
 from domain.messages.journal import JournalEvent
 from domain.messages.market import BarsBackfilled
 from domain.messages.orders import OrderIntent
-from domain.strategy.adapter import _Memory
+from domain.strategy.adapter import Memory
 from domain.strategy.rule import Book, RuleStrategy, SessionNow, Targets
 from domain.strategy.runner import StrategyRunner
 from tests.market.making import INFY
@@ -71,7 +71,7 @@ def history(bars: list[Bar]) -> BarsBackfilled:
 
 def remembered(runner: StrategyRunner) -> tuple[object, Targets]:
     memory = runner._view.memory
-    assert isinstance(memory, _Memory)
+    assert isinstance(memory, Memory)
     leg = memory.legs[INFY]
     return leg.state, leg.targets
 
@@ -155,7 +155,7 @@ def test_history_orders_nothing() -> None:
 def test_targets_from_history_do_not_hold_for_a_position_on_the_other_side() -> None:
     runner, bars = a_held_position()
     memory = runner._view.memory
-    assert isinstance(memory, _Memory)
+    assert isinstance(memory, Memory)
     runner.backfilled(history(bars), at(370))
     memory.legs[INFY].targets = Targets(-100, stop=110.0)
 

@@ -14,10 +14,10 @@ from typing import Final
 from domain.messages.control import TradingState
 from domain.messages.orders import DenyReason
 from domain.risk.checks import modifying, money, permission, position, price, rate, sense
-from domain.risk.checks.question import Check, Question
+from domain.risk.checks.question import OF_ENTRIES, Check, Question
 from domain.values import MINUTE, SECOND
 
-__all__ = ["CHECKS", "MODIFY_CHECKS", "Check", "Question"]
+__all__ = ["CHECKS", "ENTRY_CHECKS", "EXIT_CHECKS", "MODIFY_CHECKS", "Check", "Question"]
 
 R = DenyReason
 
@@ -107,6 +107,10 @@ CHECKS: Final[tuple[tuple[DenyReason, Check], ...]] = (
     (R.DAY_DRAWDOWN, money.day_drawdown),
     (R.DRAWDOWN, money.drawdown),
 )
+
+ENTRY_CHECKS: Final = tuple((reason, OF_ENTRIES.get(asked, asked)) for reason, asked in CHECKS)
+EXIT_CHECKS: Final = tuple((reason, asked) for reason, asked in CHECKS if asked not in OF_ENTRIES)
+"""The same in the same order, for an entry and for an exit: what an exit passes anyway is not asked."""
 
 _ABOUT_NEW_ORDERS: Final = frozenset(
     (

@@ -50,8 +50,10 @@ def trades_per_day(question: Question) -> str | None:
 def cool_down(question: Question) -> str | None:
     """After so many losses in a row the strategy waits: the market is not what it was made for."""
     stands, limits = question.facts.strategy, question.limits
+    if stands.losses < limits.losses_in_a_row:
+        return None
     until = stands.last_loss + int(exactly(limits.cool_down_minutes) * MINUTE)
-    if stands.losses < limits.losses_in_a_row or question.facts.now >= until:
+    if question.facts.now >= until:
         return None
     return f"{question.intent.strategy} lost {stands.losses} times in a row, entries go on at {clock(until)}"
 

@@ -48,7 +48,7 @@ def price_band(question: Question) -> str | None:
         prices = (("the decision's price", intent.reference_price),)
     band = exactly(question.limits.price_band_percent)
     for name, price in prices:
-        if abs(price - last) * 100 > band * last:
+        if abs(price - last) * 100 * band.denominator > band.numerator * last:
             away = Fraction(abs(price - last) * 100, last)
             return (
                 f"{name} {rupees(price)} is {float(away):.2f} % from the last price {rupees(last)}, {band} % is allowed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
 
@@ -10,9 +11,9 @@ from domain.messages.orders import OrderIntent
 from domain.risk.book import RiskBook
 from domain.risk.exposure import LineKey, OpenOrder
 from domain.risk.facts import MarketFacts
-from domain.risk.limits import OPTIONS, RiskLimits, exactly, strikes
+from domain.risk.limits import OPTIONS, RiskLimits, exactly, strikes, whole_nanos
 from domain.risk.sums import Sums, add_up
-from domain.values import E4, SECOND, Instrument, Nanos, OrderKind, ist, rupees
+from domain.values import E4, Instrument, Nanos, OrderKind, ist, rupees
 
 
 class Question(Struct):
@@ -27,14 +28,17 @@ class Question(Struct):
     facts: MarketFacts
     replaces: OpenOrder | None = None
     _sums: Sums | None = None
+    _meant: bool | None = None
 
     @property
     def instrument(self) -> Instrument | None:
         """The intent's instrument, where the list's entry is the one that the intent means."""
         listed = self.facts.instrument
-        if listed is None or listed.token != self.intent.token or listed.key != self.intent.instrument:
-            return None
-        return listed
+        if self._meant is None:
+            self._meant = (
+                listed is not None and listed.token == self.intent.token and listed.key == self.intent.instrument
+            )
+        return listed if self._meant else None
 
     @property
     def multiplier(self) -> int:
@@ -99,7 +103,9 @@ class Question(Struct):
     @property
     def margin_room(self) -> E4:
         """Funds less the buffer, less margin in use: negative where too much is used already."""
-        usable = int(self.facts.available_cash * (100 - exactly(self.limits.margin_buffer_percent)) / 100)
+        free = 100 - exactly(self.limits.margin_buffer_percent)
+        top, bottom = self.facts.available_cash * free.numerator, 100 * free.denominator
+        usable = top // bottom if top >= 0 else -(-top // bottom)
         return usable - self.book.margin_used(self.limits, self.facts.stated)
 
     @property
@@ -120,7 +126,7 @@ class Question(Struct):
     def is_stale(self) -> bool:
         """Whether the last price is too old."""
         age = self.facts.now - self.facts.price_received
-        return age > exactly(self.limits.stale_price_seconds) * SECOND
+        return age > whole_nanos(self.limits.stale_price_seconds)
 
     @property
     def is_option(self) -> bool:
@@ -138,7 +144,12 @@ def entries_only(check: Check) -> Check:
     def checked(question: Question) -> str | None:
         return None if question.intent.reduce_only else check(question)
 
+    OF_ENTRIES[checked] = check
     return checked
+
+
+OF_ENTRIES: Final[dict[Check, Check]] = {}
+"""Checks that exits pass, each with what it asks of an entry."""
 
 
 def above(what: str, found: int, limit: int) -> str | None:
