@@ -35,8 +35,8 @@ from domain.values import RUPEE, SECOND, OrderKind, Product, Side
 
 ONE, TWO = share(1), share(2)
 DAY = 24 * 3600 * SECOND
-HOLDS_SECONDS, DIFFERS_SECONDS, AFTERWARDS_SECONDS = 20.0, 71.0, 75.0
-"""When s1 buys 10 of ONE; when something becomes different; for how long what follows is watched. Virtual seconds."""
+HOLDS_SECONDS = 20.0
+"""When s1 buys 10 of ONE, virtual seconds. Something becomes different just after the look that follows: the worst time."""
 SLACK_SECONDS = 2.0
 """For the ways to the broker and back."""
 
@@ -55,6 +55,7 @@ class Lying(Exchange):
     rows: Callable[[list[BrokerOrder]], list[BrokerOrder]] = staticmethod(lambda rows: rows)
     lines: Callable[[list[BrokerPosition]], list[BrokerPosition]] = staticmethod(lambda lines: lines)
     money: Callable[[Funds], Funds] = staticmethod(lambda money: money)
+    looked: Callable[[], None] = staticmethod(lambda: None)
     shares: Sequence[BrokerHolding] = (BrokerHolding("NSE", TWO.symbol, 7, 0, 0, 100 * RUPEE),)
 
     def book(self) -> list[BrokerOrder]:
@@ -63,6 +64,7 @@ class Lying(Exchange):
 
     def positions(self) -> list[BrokerPosition]:
         """See Exchange."""
+        self.looked()
         return self.lines(super().positions())
 
     def funds(self) -> Funds:
@@ -82,6 +84,7 @@ class Story(ScriptedWorld):
         self.row = row
         self.found_after: list[float] = []
         self.cleared = 0
+        self._differs_at = 0
         self.verdict: dict[str, object] = {}
         plan = script_plan(1)
         super().__init__(plan, folder, cast_of(plan, Idle(), ((ONE, TWO), (ONE,))))
@@ -104,8 +107,7 @@ class Story(ScriptedWorld):
     def story(self) -> None:
         """See the class."""
         self.kernel.after(HOLDS_SECONDS, lambda: self.decide("holds", 10))
-        self.kernel.after(DIFFERS_SECONDS, self._differ)
-        self.kernel.after(DIFFERS_SECONDS + self.row.within + AFTERWARDS_SECONDS, self._end)
+        self.lying.looked = self._looked
 
     def decide(self, number: str, quantity: int, **fields: object) -> None:
         """A decision of s1's, for the risk gate."""
@@ -134,7 +136,7 @@ class Story(ScriptedWorld):
         """When it was named."""
         match record.event:
             case DifferenceFound(name=name) if name == self.row.name.value:
-                self.found_after.append(self.kernel.now / SECOND - DIFFERS_SECONDS)
+                self.found_after.append((self.kernel.now - self._differs_at) / SECOND)
                 self.kernel.after(1.0, lambda: self.process.do("look", self._look))
             case DifferenceFound(name=name):
                 assert Difference(name) in self.row.brings, f"nobody made {record.event}"
@@ -151,20 +153,31 @@ class Story(ScriptedWorld):
             Policy.HALT.value: state is TradingState.HALTED,
         }
 
+    def _looked(self) -> None:
+        if not self._differs_at and self.kernel.now > HOLDS_SECONDS * SECOND:
+            self._differs_at = self.kernel.now + SECOND
+            self.kernel.after(1.0, self._differ)
+
     def _differ(self) -> None:
         self.row.comes(self)
+        self.kernel.after(self.row.within + self.row.watched, self._end)
 
     def _end(self) -> None:
         self.kernel.stop()
 
 
 class Row(Struct, frozen=True):
-    """One name. within: seconds by the configured intervals; comes: how; brings: what else is named with it."""
+    """One name. comes: how; brings: what else is named with it.
+
+    within   seconds by the configured intervals
+    watched  for how many seconds more what follows is watched
+    """
 
     name: Difference
     within: float
     comes: Callable[[Story], object]
     brings: tuple[Difference, ...] = ()
+    watched: float = 15.0
 
 
 def resting_order_vanishes(story: Story) -> None:
@@ -209,7 +222,12 @@ ROWS = (
     Row(Difference.EXTERNAL_ORDER, BOOK, lambda s: s.lying.by_hand(Side.BUY, 2)),
     Row(Difference.MISSING_ORDER, LATE + 2 * BOOK, resting_order_vanishes),
     Row(Difference.BROKER_SQUARE_OFF, BOOK, squared_off),
-    Row(Difference.EXTERNAL_POSITION, ACCOUNT + CONFIRM, lines(TWO.symbol, quantity=4, buy_quantity=4, buy_value=4)),
+    Row(
+        Difference.EXTERNAL_POSITION,
+        ACCOUNT + CONFIRM,
+        lines(TWO.symbol, quantity=4, buy_quantity=4, buy_value=4),
+        watched=ACCOUNT + CONFIRM,
+    ),
     Row(
         Difference.EXTERNAL_SHORT,
         BOOK + ACCOUNT,
