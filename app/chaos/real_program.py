@@ -73,7 +73,7 @@ class Program:
         self.process.kill()
         self.process.wait()
 
-    def wait(self, seconds: float = 20.0) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         """Its exit status."""
         return self.process.wait(seconds)
 

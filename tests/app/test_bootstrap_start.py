@@ -154,7 +154,7 @@ def test_an_interrupted_install_leaves_nothing_that_is_taken_for_whole(tmp_path:
         installing = ".venv-new-*/lib/*/site-packages/pip"  # by a grandchild of the start
         eventually(lambda: list(root.glob(installing)), timeout=60, what="a build is under way")
         process.send_signal(signal.SIGTERM)
-        _, complaint = process.communicate(timeout=30)
+        _, complaint = process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert complaint.splitlines()[-1] == "patang: interrupted; nothing half-made was kept"
@@ -204,7 +204,7 @@ def test_a_start_in_a_satisfying_environment_hands_over_with_the_same_process_id
     with subprocess.Popen(
         [sys.executable, "-I", str(root / "run.py"), "x"], env=environment(root), stdout=subprocess.PIPE, text=True
     ) as process:
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=60)
 
     assert f'"pid": {process.pid}' in out
     assert f'"prefix": "{venv}"' in out

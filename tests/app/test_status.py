@@ -43,13 +43,13 @@ def document(capfd: pytest.CaptureFixture[str], folder: Path) -> dict[str, objec
 def test_from_the_first_second_to_the_last(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "sandbox: not running; nothing has traded here yet" in status(capfd, tmp_path)
     with an_exchange(speed=4) as exchange, Program(tmp_path, *exchange.sets) as program:
-        eventually(lambda: document(capfd, tmp_path).get("state") == "ACTIVE" or not program.running, 30, "active")
-        eventually(lambda: exchange.books().trades >= 2 or not program.running, 30, "it trades")
-        eventually(lambda: int(str(document(capfd, tmp_path)["orders"])) >= 2, 5, "orders are counted")
+        eventually(lambda: document(capfd, tmp_path).get("state") == "ACTIVE" or not program.running, what="active")
+        eventually(lambda: exchange.books().trades >= 2 or not program.running, what="it trades")
+        eventually(lambda: int(str(document(capfd, tmp_path)["orders"])) >= 2, what="orders are counted")
         found, words = document(capfd, tmp_path), status(capfd, tmp_path, "--tree")
         program.signal(signal.SIGUSR1)
-        (dump,) = eventually(lambda: list((tmp_path / "data" / "sandbox" / "logs").glob("threads-*.txt")), 5, "dump")
-        eventually(lambda: "timetable#1" in dump.read_text(encoding="utf-8"), 5, "the dump is whole")
+        (dump,) = eventually(lambda: list((tmp_path / "data" / "sandbox" / "logs").glob("threads-*.txt")), what="dump")
+        eventually(lambda: "timetable#1" in dump.read_text(encoding="utf-8"), what="the dump is whole")
         stacks = dump.read_text(encoding="utf-8")
         program.signal(signal.SIGTERM)
         assert program.wait() == 0
@@ -73,7 +73,7 @@ def test_from_the_first_second_to_the_last(tmp_path: Path, capfd: pytest.Capture
 
 def test_a_killed_trader_left_no_last_word(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with an_exchange() as exchange, Program(tmp_path, *exchange.sets) as program:
-        eventually(lambda: document(capfd, tmp_path)["running"] or not program.running, 30, "running")
+        eventually(lambda: document(capfd, tmp_path)["running"] or not program.running, what="running")
         program.kill()
 
         assert "without a last word: it was killed, or crashed" in status(capfd, tmp_path)
@@ -89,7 +89,7 @@ def test_giving_up_latches_the_halt_for_the_next_life_alerts_and_says_how_it_end
                 if child.kind == "child":
                     for _ in range(5):
                         trader.tell(child.id, Crash("a test"), Lane.CONTROL)
-            trader._thread.join(20)
+            trader._thread.join(60)
             (ended,) = trader._ended
             trader.close()
             (alert,) = trader.events("alert.supervisor.gave_up")
@@ -123,9 +123,9 @@ def test_an_actor_that_hangs_is_seen_and_holds_nobody_up(tmp_path: Path, monkeyp
         try:
             for word in ("hang", "one", "two"):
                 trader.tell(ALERTS, word)
-            eventually(lambda: _node(data, ALERTS).depth >= 2, 5, "the queue shows")
+            eventually(lambda: _node(data, ALERTS).depth >= 2, what="the queue shows")
             first = _written(data)
-            eventually(lambda: _written(data) > first, 5, "the file goes on")
+            eventually(lambda: _written(data) > first, what="the file goes on")
             assert (_node(data, ALERTS).oldest_age_seconds or 0) > 0
         finally:
             release.set()
@@ -148,10 +148,10 @@ def test_no_more_than_once_a_second_and_a_refusing_disk_is_told_once(tmp_path: P
         trader.trading()
         data = trader.world.folders.data
         first = _written(data)
-        second = eventually(lambda: found if (found := _written(data)) > first else 0, 5, "written again")
+        second = eventually(lambda: found if (found := _written(data)) > first else 0, what="written again")
         assert second - first > 0.9e9
         (data / f"{FILE_NAME[:-5]}.part").mkdir()
-        eventually(lambda: trader.events("status.not_written"), 5, "told")
+        eventually(lambda: trader.events("status.not_written"), what="told")
         trader.tell(SESSION, "go on")
         trader.close()
 

@@ -62,7 +62,7 @@ def started(*command: str | Path, cwd: Path = ROOT, **how: Any) -> Iterator[subp
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 @needs_prometheus
@@ -85,7 +85,7 @@ def test_every_expression_finds_data_in_a_day_that_is_really_scraped(tmp_path: P
         )  # fmt: skip
 
         def ask(expression: str) -> list[Any]:
-            with urlopen(f"http://127.0.0.1:{port}/api/v1/query?query={quote(expression)}", timeout=10) as reply:
+            with urlopen(f"http://127.0.0.1:{port}/api/v1/query?query={quote(expression)}", timeout=60) as reply:
                 found: list[Any] = json.load(reply)["data"]["result"]
                 return found
 
@@ -102,13 +102,13 @@ def test_every_expression_finds_data_in_a_day_that_is_really_scraped(tmp_path: P
                         for word in expression.replace("{", " ").replace("(", " ").replace("[", " ").split()
                         if word.startswith("patang_")
                     }:
-                        assert eventually(lambda metric=metric: ask(metric), 20, metric)  # type: ignore[misc]  # a lambda's default
+                        assert eventually(lambda metric=metric: ask(metric), what=metric)  # type: ignore[misc]  # a lambda's default
                 else:
-                    eventually(lambda expression=expression: ask(expression), 30, f"{rule['record']}: {expression}")  # type: ignore[misc]  # as above
-                    eventually(lambda name=rule["record"]: ask(name), 30, f"recorded {rule['record']}")  # type: ignore[misc]  # as above
+                    eventually(lambda expression=expression: ask(expression), what=f"{rule['record']}: {expression}")  # type: ignore[misc]  # as above
+                    eventually(lambda name=rule["record"]: ask(name), what=f"recorded {rule['record']}")  # type: ignore[misc]  # as above
         for board in BOARDS:
             for expression in expressions(json.loads(board.read_text()), "prometheus"):
-                eventually(lambda expression=expression: ask(expression), 30, f"{board.name}: {expression}")  # type: ignore[misc]  # as above
+                eventually(lambda expression=expression: ask(expression), what=f"{board.name}: {expression}")  # type: ignore[misc]  # as above
         halted = subprocess.run([*run, "halt", "--why", "a test", *folders], capture_output=True, check=False)
         assert halted.returncode == 0, halted.stderr
         eventually(lambda: ask('ALERTS{alertname="PatangHalted", alertstate="firing"}'), 60, "the alert fires")

@@ -62,7 +62,7 @@ def test_a_days_bars_of_every_interval_equal_history(tmp_path: Path) -> None:
             for number, minute in enumerate(("10:20", "12:35", "16:10", "19:30"), start=2):
                 eventually(lambda: exchange.now() >= minute, 60, minute)  # noqa: B023 - called at once
                 trader.tell(FEED, DropFeed(why="a test"))
-                eventually(lambda: len(trader.events("feed.connected")) == number, 10, "connected")  # noqa: B023 - called at once
+                eventually(lambda: len(trader.events("feed.connected")) == number, what="connected")  # noqa: B023 - called at once
                 if minute > "16":
                     eventually(lambda: exchange.now() >= "17:01", 60, "the end of currencies")
                     exchange.set_clock(rate=NIGHT_SPEED)
@@ -86,7 +86,7 @@ def test_a_days_bars_of_every_interval_equal_history(tmp_path: Path) -> None:
 def at_last_none(find: Callable[[], list[str]], key: str) -> list[str]:
     """What is still found when there has been time for it to end."""
     try:
-        eventually(lambda: not find(), 10)
+        eventually(lambda: not find())
     except AssertionError:
         return [f"{key} {each}" for each in find()]
     return []

@@ -29,7 +29,7 @@ def test_a_stretch_is_traded_in_the_hosted_sandboxs_ways_and_the_books_are_equal
         StandInTrader("kite-sandbox", tmp_path, exchange.running) as trader,
     ):
         trader.trading()
-        trader.trade_on(8, seconds=30)
+        trader.trade_on(8)
         trader.square_off(exchange)
         records = trader.world.journal.records()
         report = trader.finish()
@@ -51,7 +51,7 @@ def test_a_market_order_is_refused_there_with_the_way_out(tmp_path: Path) -> Non
     ):
         trader.trading()
         refusals = eventually(
-            lambda: [r for r in trader.world.journal.records() if r.state is OrderState.REJECTED], 20, "a refusal"
+            lambda: [r for r in trader.world.journal.records() if r.state is OrderState.REJECTED], what="a refusal"
         )
         books = exchange.books()
         trader.finish()
@@ -73,6 +73,6 @@ def test_the_hosted_sandbox_itself(tmp_path: Path) -> None:
             process.wait(120)
         except subprocess.TimeoutExpired:
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
     (report,) = (tmp_path / "reports").glob("*/eod.json")
     assert '"balanced": true' in report.read_text(encoding="utf-8").replace('":true', '": true')

@@ -65,7 +65,7 @@ def test_a_person_logs_in_through_the_browser_and_out_again(sandbox: RunningSand
     assert token not in said + json.dumps(document)
 
     with login(sandbox, tmp_path, "--logout") as process:
-        out, said = process.communicate(timeout=30)
+        out, said = process.communicate(timeout=60)
     assert (process.returncode, out.strip()) == (0, "logged out"), said
     assert not file.exists()
 
@@ -74,7 +74,7 @@ def test_a_headless_host_pastes_the_address(sandbox: RunningSandbox, tmp_path: P
     with login(sandbox, tmp_path, "--paste") as process:
         assert process.stderr is not None and process.stdin is not None
         back = log_in_at(url_in(process.stderr.readline()))
-        out, said = process.communicate(back + "\n", timeout=30)
+        out, said = process.communicate(back + "\n", timeout=60)
 
     assert process.returncode == 0, said
     assert re.fullmatch(r"logged in as SB0001 until \w+ \d+ \w+ 06:00 India time", out.strip())
@@ -83,7 +83,7 @@ def test_a_headless_host_pastes_the_address(sandbox: RunningSandbox, tmp_path: P
 @pytest.mark.parametrize(("pasted", "words"), [("\n", "nothing was pasted"), ("x" * 32 + "\n", "log in again")])
 def test_what_is_no_login_fails_in_one_line(sandbox: RunningSandbox, tmp_path: Path, pasted: str, words: str) -> None:
     with login(sandbox, tmp_path, "--paste") as process:
-        out, said = process.communicate(pasted, timeout=30)
+        out, said = process.communicate(pasted, timeout=60)
 
     assert (process.returncode, out) == (1, "")
     assert words in said.splitlines()[-1]
@@ -93,7 +93,7 @@ def test_what_is_no_login_fails_in_one_line(sandbox: RunningSandbox, tmp_path: P
 
 def test_an_environment_with_a_sandbox_of_its_own_needs_no_login(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "run.py"), "login", "--env", "sandbox", "--set", f"data_dir={tmp_path}"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
     assert ended.returncode == 2
     assert "logs in by itself" in ended.stderr

@@ -50,16 +50,16 @@ def test_trading_stops_for_a_lost_session_and_goes_on_with_a_new_login(tmp_path:
             lost = trader.world.account.tokens.current()
             assert lost is not None
             end_session(exchange.running, lost.value)
-            eventually(lambda: state_of(trader) is TradingState.REDUCING, 15, "entries frozen")
+            eventually(lambda: state_of(trader) is TradingState.REDUCING, what="entries frozen")
             orders_at_the_loss = len(exchange.orders())
-            alerts = eventually(lambda: trader.events("alert.session.login"), 5, "the alert")
+            alerts = eventually(lambda: trader.events("alert.session.login"), what="the alert")
             assert f"{exchange.running.rest}/connect/login?v=3&api_key=" in str(alerts[0])
             assert lost.value not in str(alerts)
 
             new = a_login(exchange, tmp_path)
-            eventually(lambda: state_of(trader) is TradingState.ACTIVE, 10, "trading again")
-            eventually(lambda: len(trader.events("feed.connected")) == 2, 10, "the ticker is back at once")
-            trader.trade_on(2, seconds=20)
+            eventually(lambda: state_of(trader) is TradingState.ACTIVE, what="trading again")
+            eventually(lambda: len(trader.events("feed.connected")) == 2, what="the ticker is back at once")
+            trader.trade_on(2)
             new.close()
 
             trader.square_off(exchange)

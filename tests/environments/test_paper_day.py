@@ -23,9 +23,9 @@ def flat(trader: StandInTrader) -> None:
     now = trader.world.clock.now_ns()
     for session in (SessionClass.EQUITY, SessionClass.EQUITY_AUCTION):
         trader.tell(RISK, JobDue(JobKind.SQUARE_OFF, session.value, now, now))
-    eventually(lambda: not any(row.quantity for row in paper.positions()), 15, "flat")
-    eventually(lambda: trader.trades() == len(paper.trades()), 10, "every trade booked")
-    eventually(lambda: not trader.world.journal.open_records(), 10, "nothing open")
+    eventually(lambda: not any(row.quantity for row in paper.positions()), what="flat")
+    eventually(lambda: trader.trades() == len(paper.trades()), what="every trade booked")
+    eventually(lambda: not trader.world.journal.open_records(), what="nothing open")
 
 
 def assert_books_equal(trader: StandInTrader) -> None:
@@ -45,7 +45,7 @@ def test_a_stretch_on_paper_and_a_second_one_after_a_restart(tmp_path: Path) -> 
     with an_exchange(speed=60) as exchange:
         with StandInTrader("paper", tmp_path, exchange.running) as trader:
             trader.trading()
-            trader.trade_on(8, seconds=30)
+            trader.trade_on(8)
             flat(trader)
             assert_books_equal(trader)
             before = trader.trades()
@@ -55,7 +55,7 @@ def test_a_stretch_on_paper_and_a_second_one_after_a_restart(tmp_path: Path) -> 
         with StandInTrader("paper", tmp_path, exchange.running) as trader:
             trader.trading()
             assert trader.trades() == before
-            trader.trade_on(4, seconds=30)
+            trader.trade_on(4)
             flat(trader)
             assert_books_equal(trader)
             events = [record.event for record in trader.world.journal.read(0)]
@@ -72,12 +72,12 @@ def test_a_lost_session_stops_paper_trading_as_it_would_live(tmp_path: Path) -> 
 
     with an_exchange(speed=60) as exchange, StandInTrader("paper", tmp_path, exchange.running) as trader:
         trader.trading()
-        trader.trade_on(2, seconds=30)
+        trader.trade_on(2)
         end_session(exchange.running, exchange.running.access_token)
         # Prices go on over the open socket; whoever connects anew is turned away, and says so.
         trader.tell("feed.0", JobDue(JobKind.DRILL_DROP_FEED, "", 0, 0))
-        eventually(lambda: state_of(trader).value == "REDUCING", 15, "entries frozen")
-        eventually(lambda: trader.events("alert.session.login"), 5, "the alert")
+        eventually(lambda: state_of(trader).value == "REDUCING", what="entries frozen")
+        eventually(lambda: trader.events("alert.session.login"), what="the alert")
         trader.finish()
 
 

@@ -71,11 +71,11 @@ def test_six_shares_over_three_sockets_trade_and_the_books_are_equal(tmp_path: P
             trader.trading()
             for shard in range(3):
                 assert trader.node(feed_name(shard)).state == trader.node(market_name(shard)).state == "up"
-                eventually(lambda: trader.ask(market_name(shard))["ticks"] > 0, 10, f"ticks on shard {shard}")  # type: ignore[index]  # noqa: B023  # a report; called at once
+                eventually(lambda: trader.ask(market_name(shard))["ticks"] > 0, what=f"ticks on shard {shard}")  # type: ignore[index]  # noqa: B023  # a report; called at once
             for each in trader.cast.strategies:
-                trader.trade_on(1, strategy=each.id, seconds=20)
+                trader.trade_on(1, strategy=each.id)
             trader.crash("feed.1")
-            trader.trade_on(6, seconds=20)
+            trader.trade_on(6)
             trader.square_off(exchange)
             report = trader.finish()
 

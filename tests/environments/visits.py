@@ -17,7 +17,7 @@ def log_in_at(login_url: str) -> str:
     page = urlsplit(login_url)
     fields: Mapping[str, str] = {name: values[0] for name, values in parse_qs(page.query).items()}
     form = urlencode({**fields, "user_id": "SB0001", "password": "sandbox", "totp": "000000"})
-    connection = HTTPConnection(page.hostname or "", page.port, timeout=10)
+    connection = HTTPConnection(page.hostname or "", page.port, timeout=60)
     try:
         connection.request("POST", page.path, form, {"Content-Type": "application/x-www-form-urlencoded"})
         answer = connection.getresponse()
@@ -31,7 +31,7 @@ def log_in_at(login_url: str) -> str:
 def visit(address: str) -> int:
     """GET the address, as a browser that is sent there; the status."""
     target = urlsplit(address)
-    connection = HTTPConnection(target.hostname or "", target.port, timeout=10)
+    connection = HTTPConnection(target.hostname or "", target.port, timeout=60)
     try:
         connection.request("GET", f"{target.path}?{target.query}")
         answer = connection.getresponse()
@@ -50,7 +50,7 @@ def request_token(sandbox: RunningSandbox) -> str:
 def end_session(sandbox: RunningSandbox, access_token: str) -> None:
     """What the broker does at 06:00, or at a logout elsewhere: this token is dead from here on."""
     address = urlsplit(sandbox.rest)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=10)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=60)
     query = urlencode({"api_key": sandbox.details.api_key, "access_token": access_token})
     headers = {"Authorization": f"token {sandbox.details.api_key}:{access_token}"}
     try:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-
 from actors.routes import EXECUTION, ORDERS, RISK
 from actors.runtime import Lane
 from domain.messages.control import SetTradingState, TradingState
@@ -27,7 +25,6 @@ def slices(events: list[JournalEvent]) -> int:
     return sum(event.quantity for event in events if isinstance(event, TradeBooked))
 
 
-@pytest.mark.timeout(120)
 def test_a_crash_loses_nothing_and_a_halt_ends_every_entry(tmp_path: Path) -> None:
     config = a_config(
         tmp_path,
@@ -44,21 +41,21 @@ def test_a_crash_loses_nothing_and_a_halt_ends_every_entry(tmp_path: Path) -> No
     )
     market = a_market(tmp_path, STEADY, until="10:15:00")
     with (
-        an_exchange(speed=10, extra=("--market", market)) as exchange,
+        an_exchange(speed=10, hold=True, extra=("--market", market)) as exchange,
         Trader(tmp_path, *exchange.sets, config=config) as trader,
     ):
 
         def events() -> list[JournalEvent]:
             return [record.event for record in trader.world.journal.read(0)]
 
-        trader.trading()
+        trader.trading_from_the_start(exchange)
         for name in (EXECUTION, EXECUTION, ORDERS, EXECUTION):
             before = slices(events())
             trader.crash(name)
-            eventually(lambda: slices(events()) > before, 30, "it goes on")  # noqa: B023 - called at once
+            eventually(lambda: slices(events()) > before, what="it goes on")  # noqa: B023 - called at once
         trader.tell(RISK, SetTradingState(TradingState.HALTED, "a test", "operator"), Lane.CONTROL)
-        eventually(lambda: sum(isinstance(e, ExecutionEnded) for e in events()) == 2, 30, "both decisions are over")
-        eventually(lambda: not trader.world.journal.open_records(), 20, "nothing rests")
+        eventually(lambda: sum(isinstance(e, ExecutionEnded) for e in events()) == 2, what="both decisions are over")
+        eventually(lambda: not trader.world.journal.open_records(), what="nothing rests")
         orders = exchange.books().orders
         trader.settled(exchange)
         # Entries that are over stay over: what is held is a person's to keep or to close.
@@ -75,7 +72,6 @@ def test_a_crash_loses_nothing_and_a_halt_ends_every_entry(tmp_path: Path) -> No
     assert any(isinstance(e, OrderModified) for e in found)
 
 
-@pytest.mark.timeout(180)
 def test_a_killed_program_carries_its_decision_on(tmp_path: Path) -> None:
     config = a_config(
         tmp_path, {"sliced": rows("NSE:TCS", quantity=60, execution=SLICES, parameters="{minute: 0}"), **OFF}
@@ -89,7 +85,7 @@ def test_a_killed_program_carries_its_decision_on(tmp_path: Path) -> None:
         with Program(tmp_path, *exchange.sets, config=config) as program:
             eventually(lambda: over(program) or unresolved(program), 90, "the decision is over")
             program.signal(signal.SIGTERM)
-            assert program.wait(30) == 0, program.said()[-2000:]
+            assert program.wait(60) == 0, program.said()[-2000:]
         assert_effectively_once(exchange, program.journal_path)
         assert_books_equal(exchange, program.journal_path, but_for={("sliced", "NSE:TCS")})
         _, events = journal_of(program.journal_path)

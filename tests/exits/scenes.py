@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from adapters.store.journal import SqliteJournal
-from domain.messages.journal import JournalEvent, OrderRecord
+from app.chaos.real_exchange import Exchange
+from domain.messages.broker import BrokerStatus
+from domain.messages.journal import JournalEvent, OrderRecord, OrderState
 
 OFF: Final = {"ma_crossover": "{enabled: false}", "rsi_reversion": "{enabled: false}"}
 _WIDE: Final = """
@@ -52,6 +54,24 @@ def a_config(folder: Path, strategies: Mapping[str, str]) -> Path:
     file = folder / "scene.yaml"
     file.write_text(_WIDE + "".join(f"  {name}: {text}\n" for name, text in strategies.items()))
     return file
+
+
+def resting_stops(records: Iterable[OrderRecord]) -> list[OrderRecord]:
+    """Those that are stops and rest at the exchange."""
+    return [
+        record
+        for record in records
+        if record.intent.protective
+        and record.state is OrderState.ACKNOWLEDGED
+        and record.seen_status is BrokerStatus.TRIGGER_PENDING
+    ]
+
+
+def active_gtts(exchange: Exchange) -> list[object]:
+    """GTTs that wait at the exchange."""
+    found = exchange.rows("/gtt/triggers")
+    assert isinstance(found, list)
+    return [row for row in found if row["status"] == "active"]
 
 
 def journal_of(path: Path) -> tuple[list[OrderRecord], list[JournalEvent]]:

@@ -10,18 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from actors.routes import EXITS, RISK
 from actors.runtime import Lane
-from domain.messages.broker import BrokerStatus
 from domain.messages.control import JobDue, JobKind, SetTradingState, TradingState
-from domain.messages.journal import IntentAccepted, OrderRecord, OrderState, TradeBooked
+from domain.messages.journal import IntentAccepted, OrderRecord, TradeBooked
 from domain.messages.operator import Flatten, OperatorRequest
 from domain.messages.plans import ExitPlanned
 from domain.values import SessionClass, Side
 from tests.exits.market import a_market
-from tests.exits.scenes import OFF, a_config, rows
+from tests.exits.scenes import OFF, a_config, active_gtts, resting_stops, rows
 from tests.reconcile.person import a_person
 from tests.support.waiting import eventually
 from tests.system.judging import assert_books_equal
@@ -47,23 +44,16 @@ def guarded(folder: Path, *, leave_after: int = 0) -> Iterator[tuple[Exchange, T
     paths = {instrument: [("09:15:00", float(price))] for instrument, price in SHARES.values()}
     market = a_market(folder, paths, until="10:30:00")
     with (
-        an_exchange(speed=12, extra=("--market", market)) as exchange,
+        an_exchange(speed=12, hold=True, extra=("--market", market)) as exchange,
         Trader(folder, *exchange.sets, config=config) as trader,
     ):
-        trader.trading()
-        eventually(lambda: len(stops(trader)) == 2 and gtts(exchange) == 1, 30, "all is protected")
+        trader.trading_from_the_start(exchange)
+        eventually(lambda: len(stops(trader)) == 2 and gtts(exchange) == 1, what="all is protected")
         yield exchange, trader
 
 
 def stops(trader: Trader) -> list[OrderRecord]:
-    """Stops that rest at the exchange."""
-    return [
-        record
-        for record in trader.world.journal.open_records()
-        if record.intent.protective
-        and record.state is OrderState.ACKNOWLEDGED
-        and record.seen_status is BrokerStatus.TRIGGER_PENDING
-    ]
+    return resting_stops(trader.world.journal.open_records())
 
 
 def stop_of(trader: Trader, strategy: str, but: str = "") -> OrderRecord | None:
@@ -79,18 +69,14 @@ def released(trader: Trader) -> list[str]:
 
 
 def gtts(exchange: Exchange) -> int:
-    """Active GTTs at the exchange."""
-    found = exchange.rows("/gtt/triggers")
-    assert isinstance(found, list)
-    return sum(row["status"] == "active" for row in found)
+    return len(active_gtts(exchange))
 
 
 def flat(exchange: Exchange, trader: Trader) -> None:
     """Everything is left, once; nothing rests; the books agree."""
     eventually(
         lambda: exchange.books().flat and not trader.world.journal.open_records() and not gtts(exchange),
-        40,
-        "flat, and nothing rests",
+        what="flat, and nothing rests",
     )
     trader.settled(exchange)
     assert sold(trader) == ALL_SOLD
@@ -111,7 +97,6 @@ def sold(trader: Trader) -> Counter[str]:
 ALL_SOLD = Counter(dict.fromkeys(SHARES, 20))
 
 
-@pytest.mark.timeout(120)
 def test_a_strategys_own_exit_waits_until_its_stop_has_made_way(tmp_path: Path) -> None:
     with guarded(tmp_path, leave_after=3) as (exchange, trader):
         eventually(lambda: sold(trader) == ALL_SOLD, 60, "everything is sold")
@@ -123,20 +108,18 @@ def test_a_strategys_own_exit_waits_until_its_stop_has_made_way(tmp_path: Path) 
         flat(exchange, trader)
 
 
-@pytest.mark.timeout(120)
 def test_the_square_off_takes_the_stops_away_first(tmp_path: Path) -> None:
     with guarded(tmp_path) as (exchange, trader):
         now = trader.world.clock.now_ns()
         for session in (SessionClass.EQUITY, SessionClass.EQUITY_AUCTION):
             trader.tell(RISK, JobDue(JobKind.SQUARE_OFF, session.value, now, now))
-        eventually(lambda: not stops(trader) and sold(trader) == Counter(first=20, second=20), 30, "squared off")
+        eventually(lambda: not stops(trader) and sold(trader) == Counter(first=20, second=20), what="squared off")
         # What is held for delivery stays, and stays protected.
         assert gtts(exchange) == 1
         flatten(trader, "")
         flat(exchange, trader)
 
 
-@pytest.mark.timeout(120)
 def test_a_person_cancels_a_stop_twice_then_flattens_one_strategy_and_the_others_stay_protected(tmp_path: Path) -> None:
     with guarded(tmp_path) as (exchange, trader):
         person = a_person(exchange)
@@ -148,14 +131,13 @@ def test_a_person_cancels_a_stop_twice_then_flattens_one_strategy_and_the_others
         person.cancel_order("regular", again.order_id)
         eventually(lambda: released(trader) == ["first"], 60, "the second time it is meant")
         flatten(trader, "third")
-        eventually(lambda: sold(trader) == Counter(third=20), 30, "the delivery is sold")
+        eventually(lambda: sold(trader) == Counter(third=20), what="the delivery is sold")
         assert gtts(exchange) == 0
         assert [record.intent.strategy for record in stops(trader)] == ["second"]
         flatten(trader, "")
         flat(exchange, trader)
 
 
-@pytest.mark.timeout(120)
 def test_a_halt_a_crash_and_an_orderly_stop_leave_protection_where_it_is(tmp_path: Path) -> None:
     with guarded(tmp_path) as (exchange, trader):
         before = {record.tag for record in stops(trader)}
@@ -164,7 +146,7 @@ def test_a_halt_a_crash_and_an_orderly_stop_leave_protection_where_it_is(tmp_pat
         trader.crash(EXITS)
         orders = exchange.books().orders
         at = exchange.now()
-        eventually(lambda: minutes_since(at, exchange.now()) >= 2, 30, "time passes")
+        eventually(lambda: minutes_since(at, exchange.now()) >= 2, what="time passes")
         assert {record.tag for record in stops(trader)} == before and gtts(exchange) == 1
         assert exchange.books().orders == orders, "a new life of the manager orders nothing anew"
         trader.finish()

@@ -105,7 +105,7 @@ class ScriptedServer:
             except OSError:
                 pass
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
         self._listener.close()
         for sock in self._open:
             sock.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec.structs import replace
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
@@ -22,7 +23,7 @@ from adapters.kite.ticker import FeedTimes, KiteFeed
 from adapters.kite.tokens import TokenHolder
 from domain.messages.broker import BrokerOrder, BrokerStatus
 from tests.kite import frames
-from tests.kite.listening import QUICK, WAIT, Listener
+from tests.kite.listening import PATIENT, QUICK, WAIT, Listener
 from tests.kite.scripted import API_KEY, TOKEN, FixedClock, ScriptedServer, a_holder
 
 
@@ -51,7 +52,7 @@ class SocketServer:
 
     def close(self) -> None:
         self._server.shutdown()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _check(self, _socket: ServerConnection, request: Request) -> Response | None:
         self.paths.append(request.path)
@@ -90,13 +91,16 @@ def server() -> Iterator[SocketServer]:
     found.close()
 
 
+PINGING = replace(PATIENT, ping_answer_seconds=1.0)
+
+
 class Feeds:
     def __init__(self) -> None:
         self.made: list[KiteFeed] = []
         self.logged: list[tuple[str, str, dict[str, object]]] = []
 
     def __call__(
-        self, url: str, tokens: TokenHolder | None = None, *, times: FeedTimes = QUICK, user_id: str | None = None
+        self, url: str, tokens: TokenHolder | None = None, *, times: FeedTimes = PATIENT, user_id: str | None = None
     ) -> KiteFeed:
         def log(level: str, event: str, /, **keys: object) -> None:
             self.logged.append((level, event, keys))
@@ -244,9 +248,9 @@ def test_a_closed_port_and_a_mute_server_are_disconnections(feed_at: Feeds) -> N
     listener, mute_listener = Listener(), Listener()
     with ScriptedServer(lambda sock: None) as closed:
         pass
-    feed_at(closed.root.replace("http", "ws")).connect(1, listener)
+    feed_at(closed.root.replace("http", "ws"), times=QUICK).connect(1, listener)
     with ScriptedServer(stay_mute) as mute:
-        feed_at(mute.root.replace("http", "ws")).connect(1, mute_listener)
+        feed_at(mute.root.replace("http", "ws"), times=QUICK).connect(1, mute_listener)
 
         assert listener.wait(lambda: bool(listener.lost))
         assert mute_listener.wait(lambda: bool(mute_listener.lost))
@@ -300,12 +304,12 @@ def test_a_peer_that_no_longer_answers_pings_is_given_up(feed_at: Feeds) -> None
     thread = threading.Thread(target=half_open)
     thread.start()
     listener = Listener()
-    feed_at(f"ws://127.0.0.1:{listening.getsockname()[1]}").connect(1, listener)
+    feed_at(f"ws://127.0.0.1:{listening.getsockname()[1]}", times=PINGING).connect(1, listener)
 
     assert listener.wait(lambda: bool(listener.lost))
     assert listener.connected_epochs == [1]
     stop.set()
-    thread.join(5)
+    thread.join(60)
     listening.close()
 
 

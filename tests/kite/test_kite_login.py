@@ -45,7 +45,7 @@ class Coming:
 
     def visit(self, target: str) -> int:
         address = urlsplit(self.catcher.address)
-        connection = HTTPConnection(address.hostname or "", address.port, timeout=5)
+        connection = HTTPConnection(address.hostname or "", address.port, timeout=60)
         try:
             connection.request("GET", target)
             return connection.getresponse().status
@@ -53,7 +53,7 @@ class Coming:
             connection.close()
 
     def ended(self) -> str | LoginNeeded:
-        self._thread.join(10)
+        self._thread.join(60)
         self.catcher.close()
         return self.outcome[0]
 

@@ -344,7 +344,7 @@ def test_a_read_with_its_retries_keeps_its_deadline(broker_at: BrokerAt) -> None
             broker.orders()
         took = clock.now_ns() - started
 
-    assert took < SECOND
+    assert took < 8 * SECOND, "by itself it would have gone on for ten"
 
 
 def test_an_order_without_a_turn_is_not_sent(broker_at: BrokerAt) -> None:
@@ -389,7 +389,7 @@ def test_a_reply_left_unread_is_never_taken_for_the_next_one(broker_at: BrokerAt
         sock.recv(1)
 
     def refuse() -> None:
-        assert answered.wait(5)
+        assert answered.wait(60)
         raise RuntimeError("the caller's own")
 
     with ScriptedServer(answer, success({"order_id": "second"})) as server:

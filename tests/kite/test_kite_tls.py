@@ -117,5 +117,5 @@ def test_the_socket_is_verified_too(
     finally:
         feed.close()
         server.shutdown()
-        thread.join(5)
+        thread.join(60)
         connection._authorities.cache_clear()

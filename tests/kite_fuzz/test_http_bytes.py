@@ -95,4 +95,4 @@ def test_any_bytes_are_a_reply_or_a_lost_one(mouth: Mouth, words: bytes) -> None
     finally:
         http.close()
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30

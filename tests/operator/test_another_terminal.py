@@ -32,7 +32,7 @@ def test_a_halt_outlives_the_program_until_a_person_resumes(tmp_path: Path) -> N
     with an_exchange(speed=4) as exchange:
         terminal = Terminal(tmp_path, exchange.sets, STRESS)
         with Program(tmp_path, *exchange.sets) as program:
-            eventually(lambda: exchange.books().trades >= 12 or not program.running, 30, "it trades")
+            eventually(lambda: exchange.books().trades >= 12 or not program.running, what="it trades")
 
             halted = terminal.say("halt", "--why", "a test", "--who", "asha")
             sent = entries(exchange, tmp_path)
@@ -46,7 +46,7 @@ def test_a_halt_outlives_the_program_until_a_person_resumes(tmp_path: Path) -> N
             program.kill()
 
         with Program(tmp_path, *exchange.sets) as program:
-            eventually(lambda: terminal.say("status")["state"] == "HALTED" or not program.running, 30, "it is up")
+            eventually(lambda: terminal.say("status")["state"] == "HALTED" or not program.running, what="it is up")
             program.says("day.trading")
             before = entries(exchange, tmp_path)
             program.lives(1.0)
@@ -54,7 +54,7 @@ def test_a_halt_outlives_the_program_until_a_person_resumes(tmp_path: Path) -> N
 
             assert terminal.say("resume", "--why", "the test goes on")["done"] is True
 
-            eventually(lambda: entries(exchange, tmp_path) > before, 20, "it trades again")
+            eventually(lambda: entries(exchange, tmp_path) > before, what="it trades again")
         whole = terminal.say("audit", "verify")
         assert whole["whole"] is True
 
@@ -74,22 +74,22 @@ def test_said_while_nothing_runs(tmp_path: Path) -> None:
 
         terminal.say("resume", "--why", "yes today")
         with Program(tmp_path, *exchange.sets) as program:
-            eventually(lambda: exchange.books().orders or not program.running, 30, "it trades")
+            eventually(lambda: exchange.books().orders or not program.running, what="it trades")
 
 
 def test_flatten_closes_what_is_held_and_trading_goes_on(tmp_path: Path) -> None:
     with an_exchange(speed=4) as exchange:
         terminal = Terminal(tmp_path, exchange.sets, STRESS)
         with Program(tmp_path, *exchange.sets) as program:
-            eventually(lambda: not exchange.books().flat or not program.running, 30, "it holds something")
+            eventually(lambda: not exchange.books().flat or not program.running, what="it holds something")
 
             closed = terminal.say("halt", "--flatten", "--why", "enough")
-            eventually(lambda: exchange.books().flat, 20, "flat")
+            eventually(lambda: exchange.books().flat, what="flat")
             assert closed["done"] is True
             assert terminal.say("status")["state"] == "HALTED"
             terminal.say("resume", "--why", "again")
             before = exchange.books().orders
-            eventually(lambda: exchange.books().orders > before, 20, "it trades again")
+            eventually(lambda: exchange.books().orders > before, what="it trades again")
             program.signal(signal.SIGINT)
             assert program.wait() == 0, program.said()[-2000:]
         assert_effectively_once(exchange, tmp_path / JOURNAL)
@@ -114,7 +114,7 @@ def test_an_order_that_the_broker_never_answered_is_resolved_by_a_person(
         fault = {"fault": "timed_out", "order": "not_placed", "next": 1}
         exchange.call("PUT", "/_sandbox/faults", json.dumps(fault).encode())
         with Program(tmp_path, *exchange.sets, config=config) as program:
-            record = eventually(lambda: unresolved(tmp_path), 30, "an unresolved order")
+            record = eventually(lambda: unresolved(tmp_path), what="an unresolved order")
             assert record is not None, "eventually gives what is true"
             before = exchange.books().orders
             if not running:
@@ -125,7 +125,7 @@ def test_an_order_that_the_broker_never_answered_is_resolved_by_a_person(
                 assert wrong == "patang: the broker knows no order 4711 today"
             else:
                 finding = "absent"
-                eventually(lambda: "can be called absent in" not in try_absent(terminal, record), 20, "long enough")
+                eventually(lambda: "can be called absent in" not in try_absent(terminal, record), what="long enough")
                 assert not unresolved(tmp_path)
             if found == "placed":
                 said = terminal.say("resolve", record.tag, "--as", finding, "--why", "looked in Kite", "--who", "asha")
@@ -140,10 +140,10 @@ def test_an_order_that_the_broker_never_answered_is_resolved_by_a_person(
                 "resolve", record.tag, "--as", "absent", "--why", "once more"
             )
             if running:
-                eventually(lambda: exchange.books().orders > before + (found == "placed"), 20, "the strategy is free")
+                eventually(lambda: exchange.books().orders > before + (found == "placed"), what="the strategy is free")
         with Program(tmp_path, *exchange.sets, config=config) as program:
             program.says("day.trading")
-            eventually(lambda: exchange.books().orders > before + (found == "placed"), 20, "the strategy is free")
+            eventually(lambda: exchange.books().orders > before + (found == "placed"), what="the strategy is free")
         story = terminal.say("audit", "show", record.tag)
         steps = story["steps"]
         assert isinstance(steps, list)
@@ -161,7 +161,7 @@ def test_the_story_of_an_order_and_a_trail_that_was_killed(tmp_path: Path) -> No
         for _ in range(2):
             with Program(tmp_path, *exchange.sets) as program:
                 before = exchange.books().trades
-                eventually(lambda: exchange.books().trades >= before + 12 or not program.running, 30, "it trades")  # noqa: B023 - asked at once
+                eventually(lambda: exchange.books().trades >= before + 12 or not program.running, what="it trades")  # noqa: B023 - asked at once
                 program.kill()
                 assert terminal.say("audit", "verify")["whole"] is True
         records, trades, _ = journaled(tmp_path / JOURNAL)

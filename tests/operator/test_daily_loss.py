@@ -46,9 +46,9 @@ def test_a_loss_that_is_not_realised_flattens_with_its_reason_in_report_alert_an
         terminal = Terminal(tmp_path, exchange.sets, config)
         with Program(tmp_path, *exchange.sets, config=config) as program:
             eventually(lambda: "risk.daily_loss" in program.said() or not program.running, 90, "the limit is met")
-            eventually(lambda: exchange.books().flat or not program.running, 30, "everything is closed")
+            eventually(lambda: exchange.books().flat or not program.running, what="everything is closed")
             # A status is up to a second old.
-            eventually(lambda: terminal.say("status")["state"] == "HALTED", 30, "the status says so")
+            eventually(lambda: terminal.say("status")["state"] == "HALTED", what="the status says so")
             program.signal(signal.SIGINT)
             program.wait()
             report = program.report()
@@ -72,7 +72,7 @@ def test_a_loss_that_is_not_realised_flattens_with_its_reason_in_report_alert_an
             program.says("day.trading")
             before = len(exchange.orders())
             program.lives(1.0)
-            eventually(lambda: terminal.say("status")["state"] == "HALTED", 30, "the status says so")
+            eventually(lambda: terminal.say("status")["state"] == "HALTED", what="the status says so")
             assert len(exchange.orders()) == before
 
 

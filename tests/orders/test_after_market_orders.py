@@ -11,7 +11,7 @@ from domain.messages.journal import OrderRecord, OrderState
 from domain.messages.orders import CancelIntent, OrderIntent
 from domain.orders.tags import tag_for
 from domain.values import SECOND, OrderKind, Product, Side, Variety
-from tests.orders.test_kinds_on_the_sandbox import NIFTY, PATIENCE, Hand, equal_books, kinds_config
+from tests.orders.test_kinds_on_the_sandbox import NIFTY, Hand, equal_books, kinds_config
 from tests.support.waiting import eventually
 from tests.system.plant import Trader, an_exchange
 
@@ -48,7 +48,7 @@ def after_hours(hand: Hand, quantity: int, name: str) -> OrderRecord:
     )
     hand.trader.tell(RISK, intent)
     journal, tag = hand.trader.world.journal, tag_for(intent.intent_id)
-    eventually(lambda: (found := journal.record(tag)) is not None and found.order_id, PATIENCE, "taken")
+    eventually(lambda: (found := journal.record(tag)) is not None and found.order_id, what="taken")
     record = journal.record(tag)
     assert record is not None
     return record

@@ -23,7 +23,6 @@ from tests.system.plant import STRESS, Exchange, Trader, an_exchange
 
 INFY, SBIN, NIFTY = "NSE:INFY", "NSE:SBIN", "NFO:NIFTY26NOVFUT"
 SPEED = 10.0
-PATIENCE = 20.0
 _legs = itertools.count()
 
 
@@ -62,7 +61,7 @@ class Hand:
             found[:] = [r for r in self.trader.world.journal.records() if r.tag not in known and not r.parent]
             return bool(found)
 
-        eventually(journaled, PATIENCE, f"an order of {fields or 'kind market'} journaled")
+        eventually(journaled, what=f"an order of {fields or 'kind market'} journaled")
         return found[0]
 
     def near(self, price: int, percent: float) -> int:
@@ -77,7 +76,7 @@ class Hand:
 
     def until(self, record: OrderRecord, what: Callable[[OrderRecord], bool], words: str) -> OrderRecord:
         """Wait for it."""
-        eventually(lambda: what(self.now(record)), PATIENCE, f"{words}: {record.order}")
+        eventually(lambda: what(self.now(record)), what=f"{words}: {record.order}")
         return self.now(record)
 
     def resting(self, record: OrderRecord) -> OrderRecord:
@@ -172,7 +171,7 @@ def fut(plant: tuple[Trader, Exchange]) -> Iterator[Hand]:
 def equal_books(plant: tuple[Trader, Exchange]) -> None:
     """Every trade of the exchange is booked, once, and positions agree."""
     trader, exchange = plant
-    trader.settled(exchange, PATIENCE)
+    trader.settled(exchange)
     held: dict[str, int] = {}
     for row in exchange.books().positions:
         held[row.tradingsymbol] = held.get(row.tradingsymbol, 0) + row.quantity
@@ -241,7 +240,7 @@ def test_a_cover_order_brings_its_stop_which_is_the_exit(mis: Hand) -> None:
     def stop() -> OrderRecord | None:
         return next((r for r in journal.records() if r.parent == entry.tag), None)
 
-    eventually(lambda: (found := stop()) is not None and found.order.quantity == 50, PATIENCE, "its stop adopted")
+    eventually(lambda: (found := stop()) is not None and found.order.quantity == 50, what="its stop adopted")
     adopted = stop()
     assert adopted is not None
     assert adopted.intent.reduce_only
@@ -274,12 +273,12 @@ def test_a_decision_above_the_freeze_quantity_is_cut_into_slices(fut: Hand) -> N
     def legs() -> list[OrderRecord]:
         return [r for r in fut.trader.world.journal.records() if r.intent.slice_of and r.intent.side is Side.BUY]
 
-    eventually(lambda: len(legs()) == 3 and all(r.state.final for r in legs()), PATIENCE, "three slices over")
+    eventually(lambda: len(legs()) == 3 and all(r.state.final for r in legs()), what="three slices over")
     assert sorted(r.order.quantity for r in legs()) == [390, 1755, 1755]
     assert len({r.tag for r in legs()}) == len({r.order_id for r in legs()}) == 3
     held = sum(r.booked for r in legs())
     fut.order(Side.SELL, held, away=-0.5, reduce_only=True)
-    eventually(lambda: not fut.trader.world.journal.open_records(), PATIENCE, "sold again")
+    eventually(lambda: not fut.trader.world.journal.open_records(), what="sold again")
 
 
 def test_a_gtt_is_placed_changed_deleted_and_fires(cnc: Hand) -> None:
@@ -301,23 +300,23 @@ def test_a_gtt_is_placed_changed_deleted_and_fires(cnc: Hand) -> None:
             price.token, legs(price, -4.0, 4.0), view.now // SECOND, price.last_price, leg="far"
         )
     )
-    eventually(lambda: gtts() and gtts()[0].state is GttState.PLACED, PATIENCE, "placed")
+    eventually(lambda: gtts() and gtts()[0].state is GttState.PLACED, what="placed")
     far = gtts()[0]
     cnc.wish(
         lambda view, price: ModifyGttDraft(
             price.token, far.tag, legs(price, -3.0, 3.0), view.now // SECOND, price.last_price, leg="nearer"
         )
     )
-    eventually(lambda: gtts()[0].gtt != far.gtt, PATIENCE, "changed")
+    eventually(lambda: gtts()[0].gtt != far.gtt, what="changed")
     cnc.wish(lambda _view, price: CancelDraft(price.token, far.tag, "a test"))
-    eventually(lambda: gtts()[0].state is GttState.CLOSED, PATIENCE, "deleted")
+    eventually(lambda: gtts()[0].state is GttState.CLOSED, what="deleted")
 
     cnc.wish(
         lambda view, price: GttDraft(
             price.token, legs(price, -0.03, 4.0), view.now // SECOND, price.last_price, leg="near"
         )
     )
-    eventually(lambda: len(gtts()) == 2 and gtts()[1].state is GttState.TRIGGERED, PATIENCE, "fired")
+    eventually(lambda: len(gtts()) == 2 and gtts()[1].state is GttState.TRIGGERED, what="fired")
     adopted = [r.event for r in cnc.trader.world.journal.read(0) if isinstance(r.event, OrderAdopted)]
     fired = [event for event in adopted if event.parent == gtts()[1].tag]
     assert len(fired) == 1

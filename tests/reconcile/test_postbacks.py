@@ -81,7 +81,7 @@ class Post:
         self.logged.append(event)
 
     def send(self, body: bytes, path: str = "/postback", method: str = "POST", **headers: str) -> int:
-        connection = HTTPConnection("127.0.0.1", self.receiver.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.receiver.port, timeout=60)
         try:
             connection.request(method, path, body, headers)
             return connection.getresponse().status

@@ -38,7 +38,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 trader.crash(name)
                 trader.trade_on(2)
             trader.tell(FEED, DropFeed(why="a test"))
-            eventually(lambda: len(trader.events("feed.connected")) == 2, 10, "connected again")
+            eventually(lambda: len(trader.events("feed.connected")) == 2, what="connected again")
             trader.trade_on(5)
             trader.square_off(exchange)
             trader.finish()

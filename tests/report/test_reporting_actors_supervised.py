@@ -79,9 +79,9 @@ def test_the_day_s_report_is_written_by_the_clock_though_everybody_was_crashed(t
             address.tell(snapshot(), lane=Lane.DATA)
 
             html, stated = report_paths(tmp_path, DAY)
-            eventually(html.exists, timeout=10)
+            eventually(html.exists)
             eventually(lambda: "alert.report.written" in logged)
-            report = address.ask(Report(), timeout=5)
+            report = address.ask(Report(), timeout=60)
         finally:
             system.stop()
             scheduler.stop()

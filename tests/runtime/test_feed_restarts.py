@@ -81,7 +81,7 @@ def test_after_every_restart_ticks_resume_and_nothing_is_left_behind(restarts: i
                     times.append(time.monotonic() - begun)
                 with told:
                     assert told.wait_for(lambda: ticks_of_this_life(restarts + 1), DEADLINE_SECONDS)
-                eventually(lambda: _counts() == counts[0], 10, f"as many as at first: {counts[0]}, now {_counts()}")
+                eventually(lambda: _counts() == counts[0], what=f"as many as at first: {counts[0]}, now {_counts()}")
         finally:
             port.close()
     times.sort()

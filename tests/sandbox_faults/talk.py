@@ -14,6 +14,7 @@ import msgspec
 from websockets.sync.client import ClientConnection, connect
 
 from sandbox.launch import RunningSandbox
+from tests.support.waiting import PATIENCE
 
 LIMIT = {
     "exchange": "NSE",
@@ -73,7 +74,7 @@ class Talk:
         body: Mapping[str, str] | str | None = None,
         *,
         token: str | None = "",
-        timeout: float = 5.0,
+        timeout: float = PATIENCE,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request on a connection of its own."""
@@ -90,7 +91,7 @@ class Talk:
     def headers(self, token: str | None = "") -> dict[str, str]:
         return {} if token is None else {"Authorization": f"token sandboxkey:{token or self.token}"}
 
-    def place(self, path: str = "/orders/regular", timeout: float = 5.0, **fields: object) -> Answer:
+    def place(self, path: str = "/orders/regular", timeout: float = PATIENCE, **fields: object) -> Answer:
         """Place an order that rests far below the market, unless said otherwise."""
         form = {name: str(value) for name, value in {**LIMIT, "price": self._low, **fields}.items()}
         return self("POST", path, form, timeout=timeout)
@@ -117,7 +118,7 @@ class Talk:
 
     def raw(self, method: str = "GET", path: str = "/orders", body: str = "") -> socket.socket:
         """A socket on which the request has been sent."""
-        wire = socket.create_connection((self.host, self.port), timeout=5)
+        wire = socket.create_connection((self.host, self.port), timeout=PATIENCE)
         head = [f"{method} {path} HTTP/1.1", "Host: sandbox", f"Content-Length: {len(body)}"]
         head += [f"{name}: {value}" for name, value in self.headers().items()]
         wire.sendall(("\r\n".join(head) + "\r\n\r\n" + body).encode())
@@ -125,14 +126,14 @@ class Talk:
 
     # WebSocket
 
-    def socket(self, **fields: str) -> ClientConnection:
-        """An open socket subscribed to INFY in full mode."""
+    def socket(self, seconds: float = PATIENCE, **fields: str) -> ClientConnection:
+        """An open socket; TimeoutError where the handshake takes longer than so many seconds."""
         query = {"api_key": "sandboxkey", "access_token": self.token, **fields}
         return connect(
             f"{self.sandbox.ws}/?{urlencode(query)}",
             compression=None,
             max_size=None,
-            open_timeout=2,
+            open_timeout=seconds,
             close_timeout=0.2,
             ping_interval=None,
             proxy=None,

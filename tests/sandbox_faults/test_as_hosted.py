@@ -8,7 +8,8 @@ from websockets.exceptions import InvalidStatus
 from sandbox.hosted import inner_path
 from sandbox.launch import RunningSandbox, launch
 from tests.sandbox_faults.conftest import DAY
-from tests.sandbox_faults.talk import LIMIT, Answer, Talk, heard, subscribe
+from tests.sandbox_faults.talk import LIMIT, Answer, Talk, subscribe
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +73,14 @@ def test_as_hosted_the_prefix_is_the_only_way(hosted: RunningSandbox) -> None:
 
 def test_a_socket_must_say_whose_it_is(hosted: RunningSandbox) -> None:
     talk = Hosted(hosted)
-    for fields in ({}, {"user_id": "XX0000"}):
+    nobody: dict[str, str] = {}
+    for fields in (nobody, {"user_id": "XX0000"}):
         with pytest.raises(InvalidStatus) as refused:
-            talk.socket(**fields)
+            talk.socket(PATIENCE, **fields)
         assert refused.value.response.status_code == 403
     with talk.socket(user_id="SB0001") as one:
         subscribe(one)
-        assert heard(one, 0.3)
+        assert one.recv(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("order_type", ["MARKET", "SL", "SL-M"])

@@ -50,7 +50,7 @@ def bought(kite: Any) -> str:
 
 def a_session(kite: Any) -> dict[str, Any]:
     form = {"user_id": "SB0001", "password": "sandbox", "totp": "000000", "api_key": "sandboxkey"}
-    answer = requests.post(f"{kite.root}/connect/login", data=form, allow_redirects=False, timeout=5)
+    answer = requests.post(f"{kite.root}/connect/login", data=form, allow_redirects=False, timeout=60)
     request_token = answer.headers["location"].split("request_token=")[1].split("&")[0]
     session: dict[str, Any] = KiteConnect("sandboxkey", root=kite.root).generate_session(request_token, "sandboxsecret")
     return session

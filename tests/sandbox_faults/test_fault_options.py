@@ -1,7 +1,6 @@
 """How faults are enabled, how they are controlled, and that without the option there are none."""
 
 import json
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -110,9 +109,8 @@ def test_faults_that_alter_leave_what_is_not_theirs_alone(talk: Talk) -> None:
 
 
 def test_a_frozen_request_does_not_keep_the_program_from_ending() -> None:
-    with launch(extra=[*DAY, "--faults", "freeze:route=GET /orders"], relax=["rate-limits"]) as sandbox:
-        with closing(Talk(sandbox).raw()):
-            began = time.monotonic()
-            assert sandbox.stop() == 0
-
-        assert time.monotonic() - began < 3
+    with (
+        launch(extra=[*DAY, "--faults", "freeze:route=GET /orders"], relax=["rate-limits"]) as sandbox,
+        closing(Talk(sandbox).raw()),
+    ):
+        assert sandbox.stop() == 0, "in order, and not killed because it took too long"

@@ -12,7 +12,7 @@ import pytest
 from actors.routes import FEED
 from domain.messages.market import DropFeed
 from domain.values import e4, ist
-from tests.sandbox_faults.whole import PATIENCE, Fault
+from tests.sandbox_faults.whole import Fault
 from tests.support.waiting import eventually
 from tests.system.faulty import SEEN
 from tests.system.plant import Exchange, Trader, an_exchange
@@ -54,26 +54,26 @@ def play(folder: Path, faults: tuple[Fault, ...]) -> None:
     with ExitStack() as stack:
         exchange = stack.enter_context(an_exchange(speed=60, hold=True, extra=("--date", TODAY, "--faults", "on")))
         with Trader(folder, *exchange.sets, *SETS, config=None) as trader:
-            trader.trading(PATIENCE)
+            trader.trading()
             exchange.set_clock(release=True)
             trader.world.refresh_clock()
             until(exchange, "09:17:10")
             exchange.set_faults(faults)
             trader.tell(FEED, DropFeed(why="a test"))
-            eventually(lambda: len(trader.events("feed.connected")) == 2, PATIENCE, "connected again")
-            eventually(lambda: struck(exchange), PATIENCE, "every fault strikes")
+            eventually(lambda: len(trader.events("feed.connected")) == 2, what="connected again")
+            eventually(lambda: struck(exchange), what="every fault strikes")
             until(exchange, "09:20:10")
             exchange.set_clock(hold=True)
             trader.world.refresh_clock()
 
             for token in WATCHED:
-                eventually(lambda: not wrong(exchange, token), PATIENCE, f"bars of {token}")  # noqa: B023 - called at once
+                eventually(lambda: not wrong(exchange, token), what=f"bars of {token}")  # noqa: B023 - called at once
             assert not trader.events("child.crashed")
             trader.finish()
 
 
 def until(exchange: Exchange, time: str) -> None:
-    eventually(lambda: exchange.now() >= time, PATIENCE, f"{time} in the market")
+    eventually(lambda: exchange.now() >= time, what=f"{time} in the market")
 
 
 def struck(exchange: Exchange) -> bool:

@@ -31,9 +31,9 @@ def test_latency_comes_before_a_request_takes_effect_or_after(talk: Talk) -> Non
     talk.faults({"fault": "latency", "milliseconds": 150, "route": "POST /orders/*", "next": 1})
     began = time.monotonic()
     assert talk.place(tag="slow").status == 200
-    assert 0.15 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 0.15
 
-    talk.faults({"fault": "latency", "milliseconds": 400, "route": "POST /orders/*", "when": "after"})
+    talk.faults({"fault": "latency", "milliseconds": 30_000, "route": "POST /orders/*", "when": "after"})
     with closing(talk.raw("POST", "/orders/regular", placement(talk, "slowafter"))) as wire:
         eventually(lambda: "slowafter" in talk.tags())
         wire.setblocking(False)
@@ -64,6 +64,9 @@ def test_a_dropped_connection_leaves_the_order_in_the_book_or_not(
 def test_a_frozen_request_is_never_answered_and_its_connection_stays(talk: Talk, when: str, placed: bool) -> None:
     talk.faults({"fault": "freeze", "when": when, "route": "POST /orders/*"})
     with closing(talk.raw("POST", "/orders/regular", placement(talk, f"freeze{when}"))) as wire:
+        eventually(lambda: talk.rows()[0]["struck"] == 1)
+        if placed:
+            eventually(lambda: f"freeze{when}" in talk.tags())
         assert silent(wire)
         assert (f"freeze{when}" in talk.tags()) == placed
 
@@ -83,7 +86,7 @@ def test_a_half_open_connection_ends_in_the_middle_of_a_reply_without_a_word(tal
 def test_timed_out_says_check_the_order_book_and_the_order_is_there_or_not(
     talk: Talk, order: str, at_once: bool, later: bool
 ) -> None:
-    talk.faults({"fault": "timed_out", "order": order, "late_milliseconds": 400})
+    talk.faults({"fault": "timed_out", "order": order, "late_milliseconds": 1_500})
     answer = talk.place(tag=order)
 
     assert answer.status == 400
@@ -142,12 +145,10 @@ def test_a_drip_delivers_everything_slowly_head_included(talk: Talk) -> None:
     talk.faults({"fault": "drip", "bytes": 100, "milliseconds": 15, "route": "GET /user/profile"})
     began = time.monotonic()
     with closing(talk.raw(path="/user/profile")) as wire:
-        first = wire.recv(65_536)
-        assert len(first) <= 200
-        rest = b"".join(iter(lambda: wire.recv(65_536), b""))
+        came = b"".join(iter(lambda: wire.recv(65_536), b""))
 
-    assert (first + rest).endswith(whole)
-    assert time.monotonic() - began >= 0.015 * (len(whole) // 100)
+    assert came.startswith(b"HTTP/1.1 200 OK\r\n") and came.endswith(whole)
+    assert time.monotonic() - began >= 0.015 * (len(came) // 100), "head included"
 
 
 @pytest.mark.parametrize("value", ["text/html", None])

@@ -16,7 +16,7 @@ import pytest
 from msgspec import Struct
 
 from domain.messages.journal import OrderState
-from tests.sandbox_faults.whole import PATIENCE, Fault, Pair, a_pair
+from tests.sandbox_faults.whole import Fault, Pair, a_pair
 from tests.support.waiting import eventually
 
 POST: Final = "POST /orders/*"
@@ -175,9 +175,9 @@ def play(pairs: Callable[[], Pair], scenario: Scenario) -> None:
     pair.begin()
     pair.strike(*scenario.faults, times=scenario.times, lift=not scenario.until_said)
     if scenario.outcome:
-        eventually(lambda: scenario.outcome in pair.outcomes(), PATIENCE, scenario.outcome)
+        eventually(lambda: scenario.outcome in pair.outcomes(), what=scenario.outcome)
     for event in scenario.says:
-        eventually(lambda: pair.said(event), PATIENCE, event)  # noqa: B023 - called at once
+        eventually(lambda: pair.said(event), what=event)  # noqa: B023 - called at once
     pair.exchange.set_faults(())
 
     lost = pair.end(scenario.absent)
@@ -212,8 +212,8 @@ def test_a_revoked_token_stops_entries_until_the_next_login_and_nothing_is_lost(
     pair.whole = False
     pair.begin()
     pair.exchange.set_faults((fault("revoke_token"),))
-    eventually(lambda: pair.said("session.opened"), PATIENCE, "a new login")
-    eventually(lambda: pair.said("feed.connected"), PATIENCE, "a new socket")
+    eventually(lambda: pair.said("session.opened"), what="a new login")
+    eventually(lambda: pair.said("feed.connected"), what="a new socket")
     pair.log_in_ourselves()
     pair.exchange.set_faults(())
 
@@ -232,9 +232,9 @@ def test_an_open_socket_without_data_is_replaced_and_fills_are_found_meanwhile(p
     pair.whole = False
     pair.begin()
     pair.exchange.set_faults((fault("ghost", heartbeats=True),))
-    pair.trader.trade_on(4, seconds=PATIENCE)
-    eventually(lambda: pair.said("alert.feed.no_prices"), PATIENCE, "its silence is noticed")
-    eventually(lambda: pair.said("feed.connected"), PATIENCE, "a new socket")
+    pair.trader.trade_on(4)
+    eventually(lambda: pair.said("alert.feed.no_prices"), what="its silence is noticed")
+    eventually(lambda: pair.said("feed.connected"), what="a new socket")
     pair.exchange.set_faults(())
 
     pair.end()

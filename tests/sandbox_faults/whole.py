@@ -27,8 +27,6 @@ from tests.system.plant import Trader, an_exchange
 Fault = Mapping[str, object]
 
 SPEED: Final = 20
-PATIENCE: Final = 60.0
-"""Wall seconds that any single step may take on a busy machine."""
 
 STRATEGIES: Final = """
 market: {stale_price_seconds: 3600}
@@ -84,13 +82,13 @@ class Pair:
     def begin(self) -> None:
         """Trade, and count log events from here on."""
         self.trader.tell(RISK, SetTradingState(TradingState.ACTIVE, "a scenario begins", "test"))
-        self.trader.trade_on(2, seconds=PATIENCE)
+        self.trader.trade_on(2)
         self._lines.forget()
 
     def strike(self, *faults: Fault, times: int = 1, lift: bool = True) -> list[dict[str, object]]:
         """Put faults in force until each has struck so often, then lift them (or not); how they stood then."""
         self.exchange.set_faults(faults)
-        rows = eventually(lambda: self._struck(times), PATIENCE, f"{faults} strike {times} times") or []
+        rows = eventually(lambda: self._struck(times), what=f"{faults} strike {times} times") or []
         if lift:
             self.exchange.set_faults(())
         return rows
@@ -103,14 +101,14 @@ class Pair:
         self.trader.tell(RISK, SetTradingState(TradingState.REDUCING, "a scenario ends", "test"))
         for behind_it in (RISK, ORDERS):
             self.trader.ask(behind_it)
-        eventually(lambda: not self._moving(), PATIENCE, "nothing moves, and what the exchange has is found")
+        eventually(lambda: not self._moving(), what="nothing moves, and what the exchange has is found")
         if not absent:
-            eventually(lambda: not self._unresolved(), PATIENCE, "nothing is unresolved")
+            eventually(lambda: not self._unresolved(), what="nothing is unresolved")
         lost = self._unresolved()
         for number, record in enumerate(lost, start=1):
             self._resolve_absent(number, record)
-        eventually(lambda: not self._moving() and self.exchange.books().flat, PATIENCE, "flat")
-        self.trader.settled(self.exchange, PATIENCE)
+        eventually(lambda: not self._moving() and self.exchange.books().flat, what="flat")
+        self.trader.settled(self.exchange)
         assert not_effectively_once(self.exchange, self.trader.journal_path) == []
         assert books_unequal(self.exchange, self.trader.journal_path) == []
         crashed = self.said("child.crashed") + self.said("child.hung")
@@ -120,7 +118,7 @@ class Pair:
     def goes_on(self) -> None:
         """It trades again as if nothing had been."""
         self.trader.tell(RISK, SetTradingState(TradingState.ACTIVE, "it goes on", "test"))
-        self.trader.trade_on(2, seconds=PATIENCE)
+        self.trader.trade_on(2)
 
     def said(self, event: str) -> list[dict[str, object]]:
         """Log events of this scenario by name."""
@@ -164,7 +162,7 @@ class Pair:
         self.exchange.set_clock(rate=SPEED * 20)
         self.trader.world.refresh_clock()
         try:
-            eventually(gone, PATIENCE, f"{record.tag} resolved as absent")
+            eventually(gone, what=f"{record.tag} resolved as absent")
         finally:
             self.exchange.set_clock(rate=SPEED)
             self.trader.world.refresh_clock()
@@ -181,5 +179,5 @@ def a_pair(*faults: Fault) -> Iterator[Pair]:
         exchange = stack.enter_context(an_exchange(speed=SPEED, extra=day))
         exchange.set_faults(faults)
         trader = stack.enter_context(Trader(folder, *exchange.sets, *IMPATIENT, config=config))
-        trader.trading(PATIENCE)
+        trader.trading()
         yield Pair(exchange, trader)

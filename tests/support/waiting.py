@@ -7,15 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+PATIENCE: Final = 60.0
+"""Wall seconds that any single step may take on a busy machine: what never comes is told no sooner."""
 
 _STEP_SECONDS_MIN = 0.002
 _STEP_SECONDS_MAX = 0.05
 
 
-def eventually(predicate: Callable[[], T], timeout: float = 5.0, what: str = "") -> T:
+def eventually(predicate: Callable[[], T], timeout: float = PATIENCE, what: str = "") -> T:
     """The first true result of `predicate`, asked again and again until `timeout` wall seconds have passed.
 
     Raises AssertionError with the last result otherwise. An exception from the predicate counts as "not yet", except
@@ -41,6 +44,19 @@ def eventually(predicate: Callable[[], T], timeout: float = 5.0, what: str = "")
         pause.wait(min(max(3 * (time.monotonic() - asked), _STEP_SECONDS_MIN), _STEP_SECONDS_MAX))
 
 
+def seconds_short_of_a_core() -> float:
+    """Wall seconds since the boot in which somebody on this machine waited for a core (Linux's pressure figures).
+
+    What is promised of a machine of one's own can be asked of a shared one with these left out. Where the kernel keeps
+    no such figures every second counts as one: then nothing can be promised.
+    """
+    try:
+        some = Path("/proc/pressure/cpu").read_text(encoding="ascii").partition("total=")[2].split()[0]
+    except OSError:
+        return time.monotonic()
+    return int(some) / 1e6
+
+
 def open_descriptors() -> dict[int, str]:
     """This process's open file descriptors and what they point to (Linux)."""
     found: dict[int, str] = {}
@@ -64,7 +80,7 @@ def child_processes() -> set[int]:
 
 
 @contextmanager
-def nothing_left_behind(timeout: float = 5.0) -> Iterator[None]:
+def nothing_left_behind(timeout: float = PATIENCE) -> Iterator[None]:
     """The block must end with the threads, descriptors and children that it began with, within `timeout` seconds."""
     threads = set(threading.enumerate())
     descriptors = set(open_descriptors())

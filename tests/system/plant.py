@@ -6,9 +6,9 @@ The exchange judges: what these helpers compare is the trader's journal with the
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from actors.routes import ORDERS, PORTFOLIO, RISK, strategy_name
 from actors.runtime import Crash, Lane, TreeNode
@@ -28,7 +28,7 @@ from domain.messages.journal import TradeBooked
 from domain.report.eod import EodReport
 from domain.values import SessionClass
 from tests.support.log_lines import LogLines
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 __all__ = [
     "ROOT",
@@ -42,6 +42,9 @@ __all__ = [
     "children_of",
     "times",
 ]
+
+
+CRAWL: Final = 0.5
 
 
 class Trader:
@@ -75,10 +78,32 @@ class Trader:
         self._thread = threading.Thread(target=self._run, name="day")
         self._thread.start()
 
-    def trading(self, seconds: float = 20.0) -> None:
+    def trading(self, seconds: float = PATIENCE) -> None:
         """Wait until it trades."""
         eventually(lambda: self.day._trading or self._ended, seconds, "trading")
         assert self.day._trading, f"it did not start: {self._ended}"
+
+    def trading_from_the_start(self, exchange: Exchange) -> None:
+        """Wait until it trades, and only then let the market go, which was held: a slow start misses nothing of it."""
+        self.trading()
+        self.market(exchange, release=True)
+
+    def market(self, exchange: Exchange, **change: float | bool) -> None:
+        """Change the market's clock, and follow it."""
+        exchange.set_clock(**change)
+        self.world.refresh_clock()
+
+    def crawling(
+        self, exchange: Exchange, time: str, rate: float, until: Callable[[], object], what: str, at: float = CRAWL
+    ) -> None:
+        """From a time of day on the market crawls until something is so; then it runs at this rate again.
+
+        What a market at full speed leaves no time for on a busy machine has plenty of it then.
+        """
+        eventually(lambda: exchange.now() >= time, what=f"{time} in the market")
+        self.market(exchange, rate=at)
+        eventually(until, what=what)
+        self.market(exchange, rate=rate)
 
     def tell(self, name: str, message: object, lane: Lane = Lane.EVENT) -> None:
         """Put a message into an actor's mailbox."""
@@ -86,13 +111,13 @@ class Trader:
 
     def ask(self, name: str, message: object = Report()) -> object:
         """Ask an actor."""
-        return self.day._system.address(name).ask(message, timeout=5.0)
+        return self.day._system.address(name).ask(message, timeout=PATIENCE)
 
     def node(self, name: str) -> TreeNode:
         """The actor in the live tree."""
         return self.day.tree().find(name)
 
-    def crash(self, name: str, queued: Sequence[object] = (), seconds: float = 10.0) -> None:
+    def crash(self, name: str, queued: Sequence[object] = (), seconds: float = PATIENCE) -> None:
         """Crash an actor with messages queued behind, and wait until its next incarnation is up."""
         before = self.node(name).incarnation
         for message in queued:
@@ -110,12 +135,12 @@ class Trader:
         events = (record.event for record in self.world.journal.read(0))
         return sum(isinstance(e, TradeBooked) and strategy in (None, e.strategy) for e in events)
 
-    def trade_on(self, more: int = 1, strategy: str | None = None, seconds: float = 10.0) -> None:
+    def trade_on(self, more: int = 1, strategy: str | None = None, seconds: float = PATIENCE) -> None:
         """Wait until so many more trades are booked."""
         wanted = self.trades(strategy) + more
         eventually(lambda: self.trades(strategy) >= wanted, seconds, f"{more} more trades of {strategy or 'anyone'}")
 
-    def square_off(self, exchange: Exchange, seconds: float = 15.0) -> None:
+    def square_off(self, exchange: Exchange, seconds: float = PATIENCE) -> None:
         """The square-off job for shares, now, after the last entry; waits until nothing is held or open."""
         # Approved before the job, an entry may still be on its way: flat for a moment is not flat for good.
         self.tell(RISK, SetTradingState(TradingState.REDUCING, "the test ends", "test"))
@@ -127,7 +152,7 @@ class Trader:
         eventually(lambda: not self.world.journal.open_records() and exchange.books().flat, seconds, "flat")
         self.settled(exchange)
 
-    def settled(self, exchange: Exchange, seconds: float = 10.0) -> None:
+    def settled(self, exchange: Exchange, seconds: float = PATIENCE) -> None:
         """Wait until every trade of the exchange is booked and folded by the portfolio."""
         eventually(lambda: self.trades() == exchange.books().trades, seconds, "every trade booked")
         eventually(lambda: self.snapshot().seq == self.world.journal.last_seq(), seconds, "portfolio folded")
@@ -142,18 +167,18 @@ class Trader:
         """What the log says of one event, so far."""
         return self.lines.named(name)
 
-    def finish(self, seconds: float = 15.0) -> EodReport:
+    def finish(self, seconds: float = PATIENCE) -> EodReport:
         """Stop in order, give everything back; the report that was written."""
         report = self.close(seconds)
         assert report is not None, "a report was written"
         return report
 
-    def close(self, seconds: float = 15.0) -> EodReport | None:
+    def close(self, seconds: float = PATIENCE) -> EodReport | None:
         """Stop and give everything back. Idempotent. Raises what the day raised."""
         self._stop.ask()
         return self.wait(seconds)
 
-    def wait(self, seconds: float = 15.0) -> EodReport | None:
+    def wait(self, seconds: float = PATIENCE) -> EodReport | None:
         """Wait for the day's own end, then give everything back."""
         self._thread.join(seconds)
         assert not self._thread.is_alive(), "the day did not end in time"
@@ -180,7 +205,7 @@ class Trader:
 class Program(real_program.Program):
     """The trader as users start it: `run.py trade`, a process of its own."""
 
-    def says(self, words: str, seconds: float = 20.0) -> None:
+    def says(self, words: str, seconds: float = PATIENCE) -> None:
         """Wait until its output contains these words."""
         eventually(lambda: words in self.said() or not self.running, seconds, f"it says {words!r}")
         assert words in self.said(), self.said()[-2000:]

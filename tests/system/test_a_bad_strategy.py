@@ -32,7 +32,7 @@ def test_it_is_frozen_alone_and_flattened(tmp_path: Path) -> None:
         sets = (*exchange.sets, BAD, "sandbox.instruments=13")
         with Trader(tmp_path, *sets) as trader:
             trader.trading()
-            eventually(lambda: trader.node(f"{STRATEGY_SUPERVISOR}bad").state == "gave_up", 20, "it is given up")
+            eventually(lambda: trader.node(f"{STRATEGY_SUPERVISOR}bad").state == "gave_up", what="it is given up")
             assert trader.trades("bad") == 1
             eventually(lambda: trader.events("alert.strategy.frozen"), what="the alert line")
             [alert] = trader.events("alert.strategy.frozen")

@@ -95,7 +95,7 @@ def test_a_crashed_strategy_forgets_no_position_and_the_others_do_not_notice(tmp
             assert isinstance(view, dict)
             [confirmed] = view["confirmed"].values()
             assert confirmed in (0, trader.cast.strategies[0].quantity)
-        trader.trade_on(1, strategy=first, seconds=20)
+        trader.trade_on(1, strategy=first)
         assert {each: trader.node(strategy_name(each)).incarnation for each in others} == lives
         trader.square_off(exchange)
         trader.finish()

@@ -24,7 +24,7 @@ STRETCH: Final = (
 def test_a_stretch_with_drills_ends_flat_with_equal_books_and_nothing_left_behind(tmp_path: Path) -> None:
     started = threading.Event()
     REACTOR.call(started.set)  # it is permanent by design, so it is here before we count
-    assert started.wait(20)
+    assert started.wait(60)
     until = nanos(dt.datetime(2026, 11, 20, 9, 43, tzinfo=IST))
 
     with nothing_left_behind():

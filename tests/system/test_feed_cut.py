@@ -40,14 +40,14 @@ def test_bars_across_cuts_equal_history_and_reconnects_are_counted(tmp_path: Pat
                     trader.tell(FEED, DropFeed(why="a test"))
                 else:
                     cable.cut()
-                eventually(lambda: cable.connections > before, 10, "it connects again")  # noqa: B023 - called at once
-                eventually(lambda: len(trader.events("feed.connected")) == number + 1, 10, "subscribed")  # noqa: B023 - called at once
+                eventually(lambda: cable.connections > before, what="it connects again")  # noqa: B023 - called at once
+                eventually(lambda: len(trader.events("feed.connected")) == number + 1, what="subscribed")  # noqa: B023 - called at once
                 until(exchange, minute)
             until(exchange, "09:22:20")
             exchange.set_clock(hold=True)
 
             for token in WATCHED:
-                eventually(lambda: settled(exchange, token) == [], 10, f"bars of {token}")  # noqa: B023 - called at once
+                eventually(lambda: settled(exchange, token) == [], what=f"bars of {token}")  # noqa: B023 - called at once
             assert trader.node(FEED).restarts == trader.node(MARKET).restarts == 0, "a lost connection is no crash"
             report = trader.finish()
     assert report.reconnects == 3
@@ -55,7 +55,7 @@ def test_bars_across_cuts_equal_history_and_reconnects_are_counted(tmp_path: Pat
 
 
 def until(exchange: Exchange, time: str) -> None:
-    eventually(lambda: exchange.now() >= time, 10, f"{time} in the market")
+    eventually(lambda: exchange.now() >= time, what=f"{time} in the market")
 
 
 def settled(exchange: Exchange, token: int) -> list[str]:

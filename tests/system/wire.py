@@ -45,7 +45,7 @@ class Cable:
         self._listener.close()
         self.cut()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
     def __enter__(self) -> Self:
         return self

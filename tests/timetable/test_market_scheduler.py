@@ -83,7 +83,7 @@ def test_nothing_fires_while_the_clock_is_held_and_release_is_found(
     clock.set_rate(600)
     scheduler.rearm()
 
-    eventually(fired.names, timeout=2)
+    eventually(fired.names)
 
 
 def test_a_change_of_rate_that_nobody_told_of_is_found_by_looking_again() -> None:
@@ -94,7 +94,7 @@ def test_a_change_of_rate_that_nobody_told_of_is_found_by_looking_again() -> Non
 
         clock.set_rate(100_000)
 
-        eventually(fired.names, timeout=2)
+        eventually(fired.names)
 
 
 def test_a_clock_that_slows_down_never_makes_a_job_early() -> None:
@@ -133,8 +133,8 @@ def test_a_job_that_raises_is_tried_again(clock: FastClock, scheduler: MarketSch
 
     scheduler.at(clock.now_ns(), "job", fails_once)
 
-    assert tries.acquire(timeout=5)
-    assert tries.acquire(timeout=5)
+    assert tries.acquire(timeout=60)
+    assert tries.acquire(timeout=60)
     eventually(lambda: scheduler.pending() == ())
 
 

@@ -94,7 +94,7 @@ def a_server(folder: Path, *, positions: int = 1, port: int = 0) -> Iterator[Ser
         yield Served(listening.getsockname()[1], token, where, guesses)
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         listening.close()
         stores.close()
         assert not thread.is_alive(), "the server did not end"

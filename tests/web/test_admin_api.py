@@ -271,7 +271,7 @@ def test_a_wrong_body_is_refused_in_words(served: Served, path: str, body: dict[
 
 
 def test_beats_come_every_second(served: Served) -> None:
-    connection = HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=60)
     connection.request("GET", "/api/events", headers={"authorization": f"Bearer {served.token}"})
     reply = connection.getresponse()
     lines = [reply.readline() for _ in range(6)]

@@ -77,7 +77,7 @@ def answer(served: Served, wanted: type[OperatorCommand], text: str) -> Operator
     """What a trader does with a command that waits."""
     desk = OperatorDesk(served.where.requests)
     try:
-        (waiting,) = eventually(desk.waiting, 30, "a command")
+        (waiting,) = eventually(desk.waiting, what="a command")
         assert isinstance(waiting.request.command, wanted)
         assert waiting.request.who == "dashboard"
         desk.take(waiting.request.id, "a test")
