@@ -15,6 +15,7 @@ from actors.runtime import Actor, Context
 from domain.bars import Bar
 from domain.errors import PatangError
 from domain.messages.control import PortfolioSnapshot, Report
+from domain.messages.limits import LimitsUsed
 from domain.messages.market import BarClosed, BarsBackfilled
 from domain.report.curve import CurvePoint, points_of
 from domain.values import MINUTE, Nanos
@@ -25,7 +26,13 @@ WRITE_SECONDS: Final = 1.0
 class LiveStore(Protocol):
     """Where the picture is kept (adapters/store/live.py)."""
 
-    def write(self, bars: tuple[Bar, ...], points: tuple[CurvePoint, ...], books: PortfolioSnapshot | None) -> None:
+    def write(
+        self,
+        bars: tuple[Bar, ...],
+        points: tuple[CurvePoint, ...],
+        books: PortfolioSnapshot | None,
+        limits: LimitsUsed | None = None,
+    ) -> None:
         """Keep all of it in one transaction; a bar that is there already is replaced. Raises JournalUnavailable."""
         ...
 
@@ -57,6 +64,7 @@ class Publisher(Actor):
         self._bars: dict[tuple[int, int, Nanos], Bar] = {}
         self._points: list[CurvePoint] = []
         self._books: PortfolioSnapshot | None = None
+        self._limits: LimitsUsed | None = None
         self._minute = -1
         self._refused = False
 
@@ -78,6 +86,8 @@ class Publisher(Actor):
                 if minute != self._minute:
                     self._minute = minute
                     self._points.extend(points_of(message))
+            case LimitsUsed():
+                self._limits = message
             case _Write():
                 self._write()
             case Report():
@@ -94,13 +104,13 @@ class Publisher(Actor):
         self._bars[bar.token, bar.interval_seconds, bar.start] = bar
 
     def _write(self) -> None:
-        if not self._bars and not self._points and self._books is None:
+        if not self._bars and not self._points and self._books is None and self._limits is None:
             return
         try:
             if self._store is None:
                 self._store = self._opened()
                 self._store.name(self._instruments)
-            self._store.write(tuple(self._bars.values()), tuple(self._points), self._books)
+            self._store.write(tuple(self._bars.values()), tuple(self._points), self._books, self._limits)
         except PatangError as error:
             if not self._refused:
                 self.context.log("warning", "publisher.not_written", why=str(error))
@@ -110,4 +120,4 @@ class Publisher(Actor):
         self._refused = False
         self._bars.clear()
         self._points.clear()
-        self._books = None
+        self._books = self._limits = None

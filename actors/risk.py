@@ -18,6 +18,7 @@ from actors.figures import BrokerFigures
 from actors.folding import Projection
 from actors.freezing import Freezing
 from actors.keeping import Flags
+from actors.nearing import LimitsWatch
 from actors.routes import RISK, Routes
 from actors.runtime import Actor, Context, TradingLevel
 from domain.messages.control import (
@@ -127,6 +128,7 @@ class RiskGate(Actor):
         )
         self._closing = Closing(context, routes, self._flags, means)
         self._figures = BrokerFigures(context, routes, self._world, instruments, settings, lambda: self._book)
+        self._watch = LimitsWatch(context, routes, self._world, settings)
 
     @property
     def _book(self) -> RiskBook:
@@ -197,6 +199,7 @@ class RiskGate(Actor):
                 self._look_around()
                 self._closing.look()
                 self._figures.look(connected=bool(self._book.day) and not self._standing.lasts(Condition.SESSION))
+                self._watch.look(self._book, self._facts(0, self._clock.now_ns()))
             case Report():
                 known = {"state": self._standing.effective, "epoch": self._epoch, "seq": self._book.seq}
                 return {

@@ -16,7 +16,7 @@ from msgspec import Struct
 from actors.runtime import Lane
 from domain.audit.entries import AUDITED
 from domain.messages import broker as broker_messages
-from domain.messages import control, figures, gtt, journal, market, operator, orders, plans, reconcile
+from domain.messages import control, figures, gtt, journal, limits, market, operator, orders, plans, reconcile
 from domain.orders.transitions import strategy_of
 from domain.strategy.messages import WarmUpRequested
 
@@ -273,6 +273,7 @@ ROUTES: Final[Mapping[type, Route]] = {
     control.PortfolioSnapshot: Route(
         lambda topology, _m: (RISK, REPORTER, *_published(topology)), Lane.DATA, lambda _m: "portfolio"
     ),
+    limits.LimitsUsed: Route(lambda topology, _m: _published(topology), Lane.DATA, lambda _m: "limits"),
     control.WriteReport: Route(_to(REPORTER)),
     control.ReportWritten: Route(_to(ALERTS)),
     control.Alert: Route(_to(ALERTS, REPORTER)),
@@ -288,7 +289,19 @@ ROUTES: Final[Mapping[type, Route]] = {
 QUERIES: Final = frozenset({control.Report})
 """Asked from outside by name; they have no route of their own."""
 
-MESSAGE_MODULES: Final = (broker_messages, control, figures, gtt, journal, market, operator, orders, plans, reconcile)
+MESSAGE_MODULES: Final = (
+    broker_messages,
+    control,
+    figures,
+    gtt,
+    journal,
+    limits,
+    market,
+    operator,
+    orders,
+    plans,
+    reconcile,
+)
 """Where every message type is defined; a test holds the table against them."""
 
 

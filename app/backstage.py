@@ -34,7 +34,6 @@ from domain.messages.journal import JournalRecord, OrderRecord, OrderState, Trad
 from domain.messages.operator import OperatorCommand
 from domain.orders.transitions import fold, tag_of
 from domain.report.curve import ACCOUNT, points_of
-from domain.values import MINUTE, Nanos, ist
 
 STATUS_SECONDS: Final = 0.4
 """A status younger than this is shown again: many pages cost as much as one."""
@@ -212,23 +211,11 @@ class Stores:
         }
 
     def limits(self) -> Sequence[Document]:
-        """See Backstage. Money in rupees."""
-        books, risk = self._books(), self._settings.risk
+        """See Backstage: the risk gate's own figures, the fullest first. Money in rupees."""
         with self._lock:
-            self._follow()
-            created = [record.created for record in self._orders.values()]
-        newest = max((record for record in created), default=0)
-        day = ist(newest).date()
-        today = [at for at in created if ist(at).date() == day]
-        lines = () if books is None else books.positions
-        gross = sum(abs(each.quantity) * each.last_price for each in lines)
-        lost = 0 if books is None else max(0, books.charges - books.realised - books.unrealised)
-        return [
-            limit_row("loss today", money(lost), money(risk.daily_loss_max), "₹"),
-            limit_row("gross exposure", money(gross), money(risk.gross_exposure_max), "₹"),
-            limit_row("orders today", len(today), risk.orders_per_day, ""),
-            limit_row("orders this minute", self._last_minute(today), risk.orders_per_minute, ""),
-        ]
+            told = self._picture().limits()
+        uses = () if told is None else told.uses
+        return [limit_row(use) for use in sorted(uses, key=lambda use: -use.share)]
 
     def alerts(self, limit: int) -> Sequence[Document]:
         """See Backstage."""
@@ -407,11 +394,6 @@ class Stores:
             "unresolved": unresolved,
             **state,
         }
-
-    @staticmethod
-    def _last_minute(times: Sequence[Nanos]) -> int:
-        newest = max(times, default=0)
-        return sum(newest - at < MINUTE for at in times)
 
 
 def _size(path: Path) -> int:

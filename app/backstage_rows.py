@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.messages.control import PositionView
 from domain.messages.journal import JournalRecord, OrderRecord
+from domain.messages.limits import LimitUse, Unit
 from domain.orders.telling import EVENT_NAMES, log_keys
 from domain.values import E4, Nanos, ist
 
@@ -74,6 +75,14 @@ def position_row(line: PositionView) -> dict[str, Any]:
     }
 
 
-def limit_row(name: str, used: float, limit: float, unit: str) -> dict[str, Any]:
+def limit_row(use: LimitUse) -> dict[str, Any]:
     """One limit with what is used of it."""
-    return {"name": name, "used": used, "limit": limit, "unit": unit}
+    in_rupees = use.unit is Unit.RUPEES
+    return {
+        "name": use.title,
+        "key": use.key,
+        "subject": use.subject,
+        "used": money(use.used) if in_rupees else use.used,
+        "limit": money(use.limit) if in_rupees else use.limit,
+        "unit": "₹" if in_rupees else "",
+    }

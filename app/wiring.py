@@ -259,6 +259,7 @@ def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         market_protection=_market_protection(ports),
         asks_broker=ports.settings.risk.ask_broker,
         margin_differs_percent=ports.settings.risk.margin_differs_percent,
+        warn_at_percent=ports.settings.risk.warn_at_percent,
     )
     return ChildSpec(
         id=RISK,

@@ -58,7 +58,7 @@ MARKS: Final[Mapping[type[Struct], Mapping[Mark, str]]] = {
         "market_protection_max_percent expiry_day_cutoff physical_settlement_sessions index_underlyings "
         "margin_percent_mis margin_percent_cnc margin_percent_nrml margin_percent_mtf margin_percent_short_option "
         "margin_buffer_percent allowed_products allowed_exchanges banned",
-        RESTART: "ask_broker margin_differs_percent",
+        RESTART: "ask_broker margin_differs_percent warn_at_percent",
         # Part of what is known of an instrument, which is the same all day.
         NEXT_SESSION: "freeze_quantities",
     },

@@ -19,10 +19,11 @@ from msgspec import Struct
 from domain.bars import Bar
 from domain.errors import JournalUnavailable
 from domain.messages.control import PortfolioSnapshot
+from domain.messages.limits import LimitsUsed
 from domain.report.curve import CurvePoint
 from domain.values import Nanos
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE bars (
     token INTEGER NOT NULL, seconds INTEGER NOT NULL, start INTEGER NOT NULL, body BLOB NOT NULL,
@@ -32,6 +33,7 @@ CREATE TABLE curve (
     charges INTEGER NOT NULL, PRIMARY KEY (strategy, time)) STRICT, WITHOUT ROWID;
 CREATE TABLE instruments (token INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
 CREATE TABLE books (id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL) STRICT;
+CREATE TABLE limits (id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL) STRICT;
 CREATE TABLE alerts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, level TEXT NOT NULL, name TEXT NOT NULL,
     text TEXT NOT NULL, seen_by TEXT NOT NULL DEFAULT '') STRICT;
@@ -46,6 +48,7 @@ PRUNE_EVERY: Final = 600
 _encoder = msgspec.msgpack.Encoder()
 _bars = msgspec.msgpack.Decoder(Bar)
 _books = msgspec.msgpack.Decoder(PortfolioSnapshot)
+_limits = msgspec.msgpack.Decoder(LimitsUsed)
 _DISK: Final = (
     apsw.FullError,
     apsw.ReadOnlyError,
@@ -100,7 +103,13 @@ class LiveFile:
 
     # -- the trader's side -----------------------------------------------------------------------------------------
 
-    def write(self, bars: tuple[Bar, ...], points: tuple[CurvePoint, ...], books: PortfolioSnapshot | None) -> None:
+    def write(
+        self,
+        bars: tuple[Bar, ...],
+        points: tuple[CurvePoint, ...],
+        books: PortfolioSnapshot | None,
+        limits: LimitsUsed | None = None,
+    ) -> None:
         """See actors.publisher.LiveStore."""
         with self._guarded(), self._db:
             self._db.executemany(
@@ -113,6 +122,8 @@ class LiveFile:
             )
             if books is not None:
                 self._db.execute("INSERT OR REPLACE INTO books VALUES (1, ?)", (_encoder.encode(books),))
+            if limits is not None:
+                self._db.execute("INSERT OR REPLACE INTO limits VALUES (1, ?)", (_encoder.encode(limits),))
             self._writes += 1
             if self._writes % PRUNE_EVERY == 1:
                 self._prune()
@@ -136,6 +147,12 @@ class LiveFile:
         with self._guarded():
             body = self._db.execute("SELECT body FROM books").get
             return None if body is None else _books.decode(_bytes(body))
+
+    def limits(self) -> LimitsUsed | None:
+        """How much of each limit was used when the gate told it last."""
+        with self._guarded():
+            body = self._db.execute("SELECT body FROM limits").get
+            return None if body is None else _limits.decode(_bytes(body))
 
     def bars(self, token: int, seconds: int, limit: int) -> Sequence[Bar]:
         """The newest bars, oldest first."""

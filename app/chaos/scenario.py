@@ -42,6 +42,7 @@ _SETS: Final = (
     "risk.slices_max=4",
     # Seeds are worth what they replay: what is merely good to know is left out of their schedules.
     "risk.ask_broker=false",
+    "risk.warn_at_percent=null",
     "feed.backoff_max_seconds=5",
     "drills.drop_feed_at=null",
     "drills.crash_strategy_at=null",

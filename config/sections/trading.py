@@ -124,6 +124,7 @@ class RiskSettings(Struct, frozen=True, forbid_unknown_fields=True):
     freeze_quantities: dict[str, AtLeastOne]
     ask_broker: bool
     margin_differs_percent: Percent
+    warn_at_percent: Percent | None
 
 
 class Workers(Struct, frozen=True, forbid_unknown_fields=True):

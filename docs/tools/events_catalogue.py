@@ -130,6 +130,9 @@ WORDS: Final[dict[str, Words]] = {
         "exchange judges, and our own estimate counts.",
         "With `Insufficient permission`: the plan has no quotes; set `risk.ask_broker: false`.",
     ),
+    "risk.limit_near": Words(
+        "A limit is used by `warn_at_percent` or more: `text` has the figures. Said once, until it was used 10 % less.",
+    ),
     "risk.square_off": Words("Intraday positions of a session class are closed."),
     "risk.flat": Words("What was to be closed is closed."),
     "risk.halted_with_orders_on_the_wire": Words(

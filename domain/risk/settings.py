@@ -21,6 +21,7 @@ class RiskSettings(Struct, frozen=True):
     market_protection     what market orders are sent with: percent in 1/100, -1 for the broker's own band
     asks_broker           whether the broker is asked for the day's price limits and for margins
     margin_differs_percent  of the larger figure, by which the broker's margin and ours may differ without a word
+    warn_at_percent       of a limit used, from which on a person is told; None: nobody is
     """
 
     run: str
@@ -31,3 +32,4 @@ class RiskSettings(Struct, frozen=True):
     market_protection: int = -1
     asks_broker: bool = False
     margin_differs_percent: float = 10
+    warn_at_percent: float | None = None

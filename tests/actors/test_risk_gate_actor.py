@@ -74,13 +74,19 @@ class Desk:
         incarnation: int = 1,
         limits: RiskLimits | None = None,
         asks_broker: bool = False,
+        warn_at_percent: float | None = None,
     ) -> None:
         self.stage, self.run, self.incarnation = stage, run, incarnation
         self.limits = limits or some_limits(stale_price_seconds=300)
         self.context: Told = stage.context("risk", incarnation)
         cutoff = dict.fromkeys(SessionClass, dt.time(15, 0))
         settings = RiskSettings(
-            run=run, limits=self.limits, mis_cutoff=cutoff, intent_valid_seconds=30, asks_broker=asks_broker
+            run=run,
+            limits=self.limits,
+            mis_cutoff=cutoff,
+            intent_valid_seconds=30,
+            asks_broker=asks_broker,
+            warn_at_percent=warn_at_percent,
         )
         self.actor = RiskGate(
             self.context, stage.routes, stage.journal, stage.clock, SessionCalendar(), INSTRUMENTS, settings

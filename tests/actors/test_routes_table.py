@@ -28,6 +28,7 @@ from actors.market_data import MarketData
 from actors.operator import Operator
 from actors.orders import OrderSupervisor
 from actors.portfolio import Portfolio
+from actors.publisher import Publisher
 from actors.reconciler import Reconciler
 from actors.reporter import Reporter
 from actors.risk import RiskGate
@@ -38,7 +39,7 @@ from actors.session import Session
 from actors.strategy import StrategyActor
 from actors.timetable import Timetable
 from domain.bars import Bar
-from domain.messages import broker, control, figures, gtt, journal, market, operator, orders
+from domain.messages import broker, control, figures, gtt, journal, limits, market, operator, orders
 from domain.messages.control import JobDue, JobKind, SetTradingState, TradingState
 from domain.messages.journal import JournalRecord
 from domain.messages.market import PriceChanged
@@ -49,10 +50,13 @@ from domain.values import Product
 from tests.actors.stage import Stage
 
 STRATEGY = "s1"
-TOPOLOGY = Topology(strategies=(STRATEGY,), by_token={1: (STRATEGY,)}, guarded=(STRATEGY,), executed=(STRATEGY,))
+TOPOLOGY = Topology(
+    strategies=(STRATEGY,), by_token={1: (STRATEGY,)}, published=True, guarded=(STRATEGY,), executed=(STRATEGY,)
+)
 
 ACTORS: Mapping[str, type[Actor]] = {
     routes.SESSION: Session,
+    routes.PUBLISHER: Publisher,
     routes.PORTFOLIO: Portfolio,
     routes.RECONCILER: Reconciler,
     routes.RISK: RiskGate,
@@ -101,6 +105,7 @@ PARTS: Mapping[type, str] = {
     gtt.GttRecord: "what the journal answers; never told",
     broker.SessionFacts: "returned by the session port; SessionOpened is what travels",
     control.PositionView: "a row, inside PortfolioSnapshot",
+    limits.LimitUse: "a row, inside LimitsUsed",
     journal.OrderRecord: "what the journal answers; never told",
     journal.Modification: "inside OrderRecord",
     journal.Acceptance: "inside DifferenceCleared",
@@ -257,6 +262,7 @@ def test_only_prices_and_snapshots_conflate() -> None:
     assert {kind for kind, route in ROUTES.items() if route.key is not None} == {
         PriceChanged,
         control.PortfolioSnapshot,
+        limits.LimitsUsed,
     }
 
 
@@ -292,6 +298,7 @@ def test_lanes() -> None:
         figures.ReadLimits,
         figures.ReadMargins,
         figures.ReadCosts,
+        limits.LimitsUsed,
     }
 
 

@@ -11,6 +11,7 @@ from adapters.store import live
 from adapters.store.live import LiveFile
 from domain.bars import Bar
 from domain.messages.control import PortfolioSnapshot, PositionView
+from domain.messages.limits import LimitsUsed, LimitUse, Unit
 from domain.report.curve import ACCOUNT, CurvePoint, points_of
 from domain.values import Product
 
@@ -59,6 +60,16 @@ def test_an_alert_is_acknowledged_once(tmp_path: Path) -> None:
     assert file.acknowledge(alert.id, "asha")
     assert not file.acknowledge(alert.id, "ben")
     assert file.alerts(10)[0].seen_by == "asha"
+
+
+def test_the_newest_use_of_the_limits_is_kept(tmp_path: Path) -> None:
+    file = LiveFile(tmp_path / "live.db")
+    assert file.limits() is None
+    for used in (1, 2):
+        told = LimitsUsed(used, (LimitUse("orders_per_day", "orders today", "", used, 800, Unit.COUNT),))
+        file.write((), (), None, told)
+        file.write((), (), None)
+        assert file.limits() == told
 
 
 @pytest.mark.parametrize("found", [b"no database at all" * 100, "other version"])

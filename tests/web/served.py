@@ -25,6 +25,7 @@ from domain.bars import Bar
 from domain.messages.broker import BrokerStatus
 from domain.messages.control import PortfolioSnapshot, PositionView
 from domain.messages.journal import FillSeen, OrderAcknowledged, OrderQuarantined, SendingClaimed, TradeBooked
+from domain.messages.limits import LimitsUsed, LimitUse, Unit
 from domain.report.curve import ACCOUNT, CurvePoint
 from domain.values import MINUTE, Product, Side, e4, ist
 from tests.support.orders import NOW, an_accepted, an_intent
@@ -33,6 +34,17 @@ ROOT = Path(__file__).resolve().parents[2]
 TOKEN = 408065
 FILLED = an_accepted(an_intent("ma_crossover:1:entry", strategy="ma_crossover"))
 LOST = an_accepted(an_intent("rsi_reversion:1:entry", strategy="rsi_reversion", side=Side.SELL))
+
+
+LIMITS = LimitsUsed(
+    NOW,
+    (
+        LimitUse("daily_loss_max", "loss today", "", e4("1000"), e4("10000"), Unit.RUPEES),
+        LimitUse("gross_exposure_max", "gross exposure", "", e4("410000"), e4("500000"), Unit.RUPEES),
+        LimitUse("max_position_quantity", "units of", "NSE:INFY", 1000, 1000, Unit.UNITS),
+        LimitUse("orders_per_day", "orders today", "", 0, 800, Unit.COUNT),
+    ),
+)
 
 
 class Served:
@@ -126,7 +138,7 @@ def fill(where: Folders, positions: int) -> None:
         for n in range(-50, 1)
     )
     points = tuple(CurvePoint(NOW + n * MINUTE, ACCOUNT, e4(str(n)), 0, e4("5")) for n in range(30))
-    live.write(bars, points, books(positions))
+    live.write(bars, points, books(positions), LIMITS)
     live.send("critical", "order.unresolved", "order of rsi_reversion is unresolved", NOW)
     live.send("info", "trading.active", "trading is ACTIVE", NOW)
     live.close()

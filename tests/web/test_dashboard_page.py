@@ -111,7 +111,18 @@ def test_every_panel_shows_what_is_so(browser: Browser, served: Served) -> None:
     expect(page.locator(".needs")).to_contain_text("order.unresolved")
     expect(page.locator(".strategies tbody tr")).to_have_count(2)
     expect(page.locator(".strategies")).to_contain_text("unresolved")
-    expect(page.locator(".limits li")).to_have_count(4)
+    bars = page.locator(".limits li")
+    expect(bars).to_have_count(4)
+    # The gate's own figures, the fullest first: full, near, far, empty.
+    expect(bars.nth(0)).to_contain_text("units of NSE:INFY")
+    expect(bars.nth(1)).to_contain_text("₹4,10,000 of ₹5,00,000")
+    assert [bar.get_attribute("aria-valuenow") for bar in page.locator(".limits .meter").all()] == [
+        "100",
+        "82",
+        "10",
+        "0",
+    ]
+    assert [bar.get_attribute("class") for bar in page.locator(".limits .meter i").all()] == ["over", "near", "", ""]
     expect(page.locator(".positions tbody tr")).to_have_count(1)
     expect(page.locator(".orders tbody tr")).to_have_count(2)
     expect(page.locator(".tree tbody tr")).to_have_count(3)

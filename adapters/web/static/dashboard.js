@@ -46,7 +46,7 @@ function increasing(points) {
 
 document.addEventListener("alpine:init", () => Alpine.data("dashboard", () => ({
   status: { env: "", running: false, state: "", versions: {}, money: null, feed: null, orders: 0 },
-  connected: false, everConnected: false, strategies: [], positions: [], orders: [], limits: [], alerts: [], actors: [], logs: [], reports: [], charts: [],
+  connected: false, everConnected: false, strategies: [], positions: [], orders: [], limits: [], barsMax: 12, alerts: [], actors: [], logs: [], reports: [], charts: [],
   curveOf: "", chartOf: "", orderState: "", logLevel: "INFO", logText: "", showFlat: false, said: "", theme: "", lastNet: null, barCount: 0,
   confirming: { title: "", says: "", verb: "", why: "", error: "", busy: false, action: "", body: {} },
   life: { tag: "", steps: [] }, busy: new Set(), curveEnd: 0,
@@ -74,8 +74,8 @@ document.addEventListener("alpine:init", () => Alpine.data("dashboard", () => ({
     const before = this.status.versions, now = status.versions;
     this.status = status;
     document.title = (status.money ? RUPEES.format(status.money.net) + " · " : "") + "Patang";
-    this.load("positions"); this.load("strategies");
-    if (now.journal !== before.journal) { this.loadOrders(); this.load("limits"); }
+    this.load("positions"); this.load("strategies"); this.load("limits");
+    if (now.journal !== before.journal) this.loadOrders();
     if (now.alerts !== before.alerts) this.load("alerts");
     if (now.log !== before.log) this.loadLogs();
     if (document.visibilityState === "visible") { this.loadBars(); }
