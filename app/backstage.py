@@ -376,7 +376,8 @@ class Stores:
         charges = sum(line.charges for line in lines)
         with self._lock:
             unresolved = sum(
-                record.state in UNPROVED and record.intent.strategy == name for record in self._orders.values()
+                record.state is OrderState.QUARANTINED and record.intent.strategy == name
+                for record in self._orders.values()
             )
         state = states.get(name, {"state": "down", "restarts": 0, "last_failure": None})
         return {

@@ -63,7 +63,8 @@ def pytest_arguments(fast: bool, long: str | None, rest: Sequence[str]) -> list[
     """What pytest is told: which tests by their marks, then whatever the user added."""
     chosen = ["-m", "not slow and not long and not live"] if fast else []
     if long is not None:
-        chosen = ["-m", "long", "--long", long, "--timeout", "0"]
+        # With a blank between, pytest takes the name of a folder (docs) for what is to be tested.
+        chosen = ["-m", "long", f"--long={long}", "--timeout", "0"]
     return [*PYTEST, *chosen, *rest]
 
 

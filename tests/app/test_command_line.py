@@ -208,7 +208,7 @@ def test_json_is_one_document(capfd: pytest.CaptureFixture[str]) -> None:
     [
         (False, None, [], []),
         (True, None, ["-x"], ["-m", "not slow and not long and not live", "-x"]),
-        (False, "week", [], ["-m", "long", "--long", "week", "--timeout", "0"]),
+        (False, "week", [], ["-m", "long", "--long=week", "--timeout", "0"]),
     ],
 )
 def test_what_pytest_is_asked_for(fast: bool, long: str | None, rest: list[str], selects: list[str]) -> None:

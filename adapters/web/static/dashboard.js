@@ -6,6 +6,8 @@ const PLAIN = new Intl.NumberFormat("en-IN", { minimumFractionDigits: 2, maximum
 const WHOLE = new Intl.NumberFormat("en-IN", { maximumFractionDigits: 0 });
 const ROWS_MAX = 150; // more than anybody reads, less than a browser stumbles over
 const IST_SECONDS = 19800; // charts label UTC: shifted, they show India's time
+// Bars that fill the chart at first (one may zoom out), and how many fills may carry their quantity beside the arrow.
+const BARS_SHOWN = 150, LABELS_MAX = 8;
 const STATES = { acknowledged: "open", quarantined: "unresolved", intent: "waiting" };
 
 async function call(path, body, headers = {}) {
@@ -142,9 +144,13 @@ document.addEventListener("alpine:init", () => Alpine.data("dashboard", () => ({
       const step = Number(length);
       held.marks.setMarkers(read.fills.map((fill) => {
         const buy = fill.side === "BUY", at = seconds(fill.time_ns);
-        return { time: at - ((at - IST_SECONDS) % step), position: buy ? "belowBar" : "aboveBar", shape: buy ? "arrowUp" : "arrowDown", color: buy ? up : down, text: String(fill.quantity) };
+        return { time: at - ((at - IST_SECONDS) % step), position: buy ? "belowBar" : "aboveBar", shape: buy ? "arrowUp" : "arrowDown", color: buy ? up : down, text: read.fills.length > LABELS_MAX ? "" : String(fill.quantity) };
       }).sort((a, b) => a.time - b.time));
-      if (anew === true || held.shown !== this.chartOf) { held.chart.timeScale().fitContent(); held.shown = this.chartOf; }
+      if (anew === true || held.shown !== this.chartOf) {
+        if (bars.length > BARS_SHOWN) held.chart.timeScale().setVisibleLogicalRange({ from: bars.length - BARS_SHOWN, to: bars.length + 3 });
+        else held.chart.timeScale().fitContent();
+        held.shown = this.chartOf;
+      }
       this.barCount = bars.length;
     });
   },
