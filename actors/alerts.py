@@ -23,6 +23,9 @@ from domain.values import Nanos
 
 _JOBS = {
     JobKind.SQUARE_OFF_WARNING: ("info", "square_off_soon", "intraday positions are squared off soon"),
+    JobKind.SESSION_OPEN: ("info", "session_open", "continuous trading begins"),
+    JobKind.CUT_OFF: ("info", "cut_off", "no new intraday entries from here on"),
+    JobKind.CLOSING_AUCTION: ("info", "closing_auction", "continuous trading is over, the closing auction begins"),
     JobKind.DRILL_CRASH_STRATEGY: ("info", "drill", "a strategy is crashed on purpose"),
     JobKind.DRILL_DROP_FEED: ("info", "drill", "the feed is dropped on purpose"),
 }

@@ -37,6 +37,7 @@ OPERATOR: Final = "operator"
 AUDIT: Final = "audit"
 EXITS: Final = "exits"
 EXECUTION: Final = "execution"
+CARETAKER: Final = "caretaker"
 PUBLISHER: Final = "publisher"
 
 
@@ -154,8 +155,23 @@ def _of_intent(topology: Topology, message: orders.OrderIntent) -> tuple[str, ..
 
 def _of_job(topology: Topology, message: control.JobDue) -> tuple[str, ...]:
     match message.kind:
-        case control.JobKind.SQUARE_OFF_WARNING:
+        case (
+            control.JobKind.SQUARE_OFF_WARNING
+            | control.JobKind.SESSION_OPEN
+            | control.JobKind.CUT_OFF
+            | control.JobKind.CLOSING_AUCTION
+        ):
             return (ALERTS,)
+        case (
+            control.JobKind.PREFLIGHT
+            | control.JobKind.LOGIN_REMINDER
+            | control.JobKind.INSTRUMENTS_REFRESH
+            | control.JobKind.LOG_ROTATION
+            | control.JobKind.WEEKLY_REPORT
+            | control.JobKind.BACKUP
+            | control.JobKind.VACUUM
+        ):
+            return (CARETAKER,)
         case control.JobKind.SQUARE_OFF:
             return (RISK,)
         case control.JobKind.SESSION_EXPIRY:

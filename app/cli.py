@@ -69,6 +69,10 @@ COMMANDS = (
     Command("audit verify", "app.commands.audit:verify", "Prove that no byte of the audit trail has changed."),
     Command("audit show", "app.commands.audit:show", "One order's whole story, from decision to fills."),
     Command("audit export", "app.commands.audit:export", "The trail's entries as CSV or JSON lines."),
+    Command(
+        "preflight", "app.commands.preflight:run", "The checklist before a trading day: ok, warn or fail, and why."
+    ),
+    Command("jobs", "app.commands.jobs:run", "When each job of the time table runs next, and what if it is missed."),
     Command("strategy list", "app.commands.strategy:show", "The configured strategies, and whether each is on."),
     Command("strategy new", "app.commands.strategy:new", "Write a commented strategy and its test, to begin with."),
     Command("strategy check", "app.commands.strategy:check", "Parameters, warm-up, purity and speed of a strategy."),

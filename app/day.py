@@ -14,7 +14,7 @@ from typing import Final, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.routes import ALERTS, ORDERS, PORTFOLIO, REPORTER, RISK, Routes, strategy_name
+from actors.routes import ALERTS, CARETAKER, ORDERS, PORTFOLIO, REPORTER, RISK, TIMETABLE, Routes, strategy_name
 from actors.runtime import (
     ChildCrashed,
     ChildGaveUp,
@@ -54,13 +54,16 @@ from domain.messages.control import (
 from domain.messages.journal import OrderRecord, OrderState
 from domain.messages.orders import CancelOpenOrders
 from domain.report.eod import EodReport
+from domain.timetable import EVENING, Job
 from domain.values import Nanos, ist, rupees
 
 POLL_SECONDS: Final = 0.2
 WARM_UP_SECONDS: Final = 20.0
 FUNDS_SECONDS: Final = 5.0
+PREFLIGHT_SECONDS: Final = 10.0
 REST_SECONDS: Final = 1.6
 LAST_WORD_SECONDS: Final = 0.2
+EVENING_SECONDS: Final = 60.0
 REPORT_SECONDS: Final = 1.2
 STOP_SECONDS: Final = 1.2
 """Together below five seconds, what Ctrl-C promises, with half a second for the sandbox's own end."""
@@ -178,7 +181,7 @@ class TradingDay:
         self._trading = False
         self._recording = begin_recording(world, cast)
         ports = world if self._recording is None else self._recording.ports
-        root = build_tree(ports, cast, self._scheduler, self._writer, world.operations())
+        root = build_tree(ports, cast, self._scheduler, self._writer, world.operations(cast))
         if self._recording is not None:
             root = self._recording.observed(root)
         self._root = root.id
@@ -274,6 +277,8 @@ class TradingDay:
         if self._world.sandbox is not None:
             self._await_warm_up(stop)
         self._await_funds(stop)
+        # The checklist that a late start makes at once: what it finds is said before the first trade.
+        self._hear_from(CARETAKER, PREFLIGHT_SECONDS)
         active = SetTradingState(state=TradingState.ACTIVE, why="everything is up", who="startup")
         self._tell(RISK, active, Lane.CONTROL)
         self._release_clock()
@@ -327,7 +332,7 @@ class TradingDay:
                 return "gave up"
             if self._until is not None and self._world.clock.now_ns() >= self._until:
                 return "until"
-            if self._writer.count > written and self._until is None:
+            if self._writer.count > written and self._until is None and self._evening_is_over():
                 return "end of day"
             self._status.look(trading=True)
             # The look has read the live tree: supervision is not stuck.
@@ -343,6 +348,17 @@ class TradingDay:
                 except BrokerError as error:
                     self._log("warning", "clock.not_refreshed", why=str(error))
         return "signal"
+
+    def _evening_is_over(self) -> bool:
+        """Whether the chores after the report are done too; those that nobody answers for are not waited for."""
+        try:
+            ahead = self._system.address(TIMETABLE).ask(Report(), timeout=0.5)
+            if isinstance(ahead, tuple) and any(isinstance(job, Job) and job.kind in EVENING for job in ahead):
+                return False
+            self._system.address(CARETAKER).ask(Report(), timeout=EVENING_SECONDS, lane=Lane.DATA)
+        except RuntimeFault:
+            pass
+        return True
 
     def _finish(self, why: str) -> ReportWritten | None:
         """No new entries, cancel what rests, write the report of the day so far."""

@@ -125,6 +125,7 @@ class _State:
         self.market_now_ns: Callable[[], int] | None = None
         self.failures = 0
         self.file: Path | None = None
+        self.sink: _FileSink | None = None
 
 
 _state = _State()
@@ -163,9 +164,9 @@ def setup(
         sink = _FileSink(path, settings.file_max_megabytes * 1_000_000, settings.file_keep)
         logger.add(sink, level=LEVELS[settings.file_level], format="{message}", catch=True)
         levels.append(LEVELS[settings.file_level])
-        _state.file = path
+        _state.file, _state.sink = path, sink
     except OSError as error:
-        _state.file = None
+        _state.file = _state.sink = None
         stream.write(f"patang: no log file: {folder}: {error.strerror}\n")
     _state.threshold = min(levels, default=LEVELS["CRITICAL"] + 1)
     _intercept_standard_logging()
@@ -177,7 +178,15 @@ def stop() -> None:
     logger.remove()
     _state.threshold = LEVELS["CRITICAL"] + 1
     _state.market_now_ns = None
-    _state.file = None  # closed: what crashes later is kept elsewhere
+    _state.file = _state.sink = None  # closed: what crashes later is kept elsewhere
+
+
+def rotate() -> bool:
+    """Begin a new log file; whether there is one at all."""
+    sink = _state.sink
+    if sink is not None:
+        sink.rotate()
+    return sink is not None
 
 
 def record_crash(error: BaseException) -> Path | None:
@@ -306,6 +315,12 @@ class _FileSink:
             if newer.exists():
                 newer.replace(older)
         self._open()
+
+    def rotate(self) -> None:
+        """Begin a new file, unless this one is new."""
+        with self._lock:
+            if self._size:
+                self._rotate()
 
     def stop(self) -> None:
         self._file.close()

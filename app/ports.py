@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from actors.audit import Trail
+from actors.caretaker import Chores
 from actors.operator import RequestDesk
 from actors.publisher import LiveStore
 from config.schema import Settings
@@ -42,6 +43,7 @@ class Operations(NamedTuple):
     alerts where alerts go on this machine beside the log; None: nowhere
     channels  where they go elsewhere
     beat   one beat for a dead man's switch; None: there is none
+    chores what is done around trading; None: nothing is
     """
 
     desk: RequestDesk
@@ -51,6 +53,7 @@ class Operations(NamedTuple):
     alerts: Notifier | None = None
     channels: tuple[Channel, ...] = ()
     beat: Callable[[], None] | None = None
+    chores: Chores | None = None
 
 
 class Ports(Protocol):

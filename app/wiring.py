@@ -14,6 +14,7 @@ root (one_for_one)
 │   └── feed.0       the ticker: ready when connected
 ├── strategies       one temporary supervisor each: a strategy that keeps failing is frozen alone
 ├── reporter, alerts (and one actor for each channel of theirs), publisher
+├── caretaker        the checklist before trading, the chores of the evening
 ├── timetable
 └── operator         a person's commands: last up, and ready when what waited for it has been told
 """
@@ -27,6 +28,7 @@ from typing import Final
 from actors.alert_channel import AlertChannel, Heartbeat
 from actors.alerts import CHANNEL_PREFIX, Alerts
 from actors.audit import Audit
+from actors.caretaker import Caretaker
 from actors.execution import Execution, ExecutionSettings
 from actors.exits import Exits, ExitsSettings
 from actors.feed import Feed, FeedSettings
@@ -44,6 +46,7 @@ from actors.risk import RiskGate, RiskSettings
 from actors.routes import (
     ALERTS,
     AUDIT,
+    CARETAKER,
     EXECUTION,
     EXITS,
     GATEWAY_READ,
@@ -82,6 +85,7 @@ from app.limits import risk_limits
 from app.ports import Operations, Ports
 from app.strategies import TRADED_CLASSES, Cast, Configured
 from config.errors import ConfigError
+from config.schema import Settings
 from config.sections.trading import TimesByClass
 from domain.ports import Scheduler
 from domain.reconcile.account import Tolerances
@@ -138,23 +142,30 @@ def build_tree(
                 strategy=Strategy.ONE_FOR_ONE,
                 children=tuple(_strategy(ports, routes, each) for each in cast.strategies),
             ),
-            _timetable(ports, routes, cast, scheduler),
+            *_caretaker(ports, routes, operations),
+            _timetable(ports, routes, cast, scheduler, operations),
             *_operator(ports, routes, operations),
         ),
     )
 
 
-def timetable_settings(ports: Ports, cast: Cast) -> TimetableSettings:
-    """The day's jobs as configured."""
-    schedule, drills = ports.settings.schedule, ports.settings.drills
+def timetable_settings(settings: Settings, cast: Cast | None, *, chores: bool) -> TimetableSettings:
+    """The day's jobs as configured. chores: whether somebody is there for what is done around trading."""
+    schedule, drills = settings.schedule, settings.drills
     return TimetableSettings(
+        cut_off=_times(settings.risk.mis_cutoff) if chores else {},
+        login_reminder=schedule.login_reminder if chores else None,
+        instruments_refresh=schedule.instruments_refresh if chores else None,
+        preflight=schedule.preflight if chores else None,
+        evening_minutes=schedule.evening_minutes if chores else None,
+        tells_sessions=chores,
         square_off_warning=_times(schedule.square_off_warning),
         square_off=_times(schedule.square_off),
         end_of_day=schedule.eod_report,
         session_expiry=schedule.session_expiry,
         drop_feed_at=drills.drop_feed_at,
         crash_strategy_at=drills.crash_strategy_at,
-        crash_strategy=cast.strategies[0].id if cast.strategies else "",
+        crash_strategy=cast.strategies[0].id if cast is not None and cast.strategies else "",
     )
 
 
@@ -574,8 +585,24 @@ def _publisher(operations: Operations | None, cast: Cast) -> tuple[ChildSpec, ..
     return (spec,)
 
 
-def _timetable(ports: Ports, routes: Routes, cast: Cast, scheduler: Scheduler) -> ChildSpec:
-    settings = timetable_settings(ports, cast)
+def _caretaker(ports: Ports, routes: Routes, operations: Operations | None) -> tuple[ChildSpec, ...]:
+    chores = None if operations is None else operations.chores
+    if chores is None:
+        return ()
+    spec = ChildSpec(
+        id=CARETAKER,
+        factory=lambda context: Caretaker(context, routes, chores, ports.clock),
+        # No heartbeat: a broker and a disk may take their time. A chore that was cut short is not begun again.
+        backoff=QUICK,
+        shutdown_seconds=3.0,
+    )
+    return (spec,)
+
+
+def _timetable(
+    ports: Ports, routes: Routes, cast: Cast, scheduler: Scheduler, operations: Operations | None
+) -> ChildSpec:
+    settings = timetable_settings(ports.settings, cast, chores=operations is not None and operations.chores is not None)
     return ChildSpec(
         id=TIMETABLE,
         factory=lambda context: Timetable(

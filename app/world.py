@@ -35,16 +35,18 @@ from adapters.store.lock import AccountLock
 from adapters.store.operator import OperatorDesk
 from app.account import addresses_of, kite_account
 from app.alerting import channels_of, heartbeat_of
+from app.chores import RealChores
 from app.logs import EventLog, redactor, set_market_clock
 from app.ports import Operations
 from app.sandboxed import LocalSandbox
 from config.errors import ConfigError
 from config.loader import Loaded
 from domain.calendar import SessionCalendar
-from domain.errors import PatangError
+from domain.errors import LoginNeeded, PatangError
 from domain.values import SECOND, ist
 
 if TYPE_CHECKING:
+    from app.strategies import Cast
     from config.schema import Settings
     from domain.messages.broker import SessionFacts
     from domain.ports import Broker, FeedPort, History, PostbackPort
@@ -132,6 +134,7 @@ class World:
         elif not addresses.ws_url:
             raise ConfigError("kite.ws_url: must be set together with kite.rest_url")
         # A sandbox of ours may stand in for any broker; its market time is then the market's.
+        self.rest_url = addresses.rest_url
         in_place = SandboxControl(addresses.rest_url) if self.env == "sandbox" else sandbox_at(addresses.rest_url)
         self.control = in_place
         self.clock: MarketTime = market_clock_at(addresses.rest_url, in_place, self.monotonic)
@@ -216,8 +219,8 @@ class World:
         """Candles for one worker, with an HTTP session of its own."""
         return self.account.history()
 
-    def operations(self) -> Operations:
-        """A person's commands, the audit trail, and what the dashboard shows."""
+    def operations(self, cast: Cast) -> Operations:
+        """A person's commands, the audit trail, what the dashboard shows, and what is done around trading."""
         desk = OperatorDesk(self.folders.requests)
         self._stack.callback(desk.close)
         wall = SystemMarketClock()
@@ -231,6 +234,7 @@ class World:
             alerts=alerts,
             channels=channels_of(self.settings),
             beat=heartbeat_of(self.settings),
+            chores=RealChores(self, cast),
         )
 
     def close(self) -> None:
@@ -295,10 +299,17 @@ class _Redacting:
     def __init__(self, account: KiteAccount) -> None:
         self._session = account.session()
         self._tokens = account.tokens
+        self._facts: SessionFacts | None = None
+
+    def known(self) -> SessionFacts:
+        """The login as it was found last; the broker is not asked. Raises LoginNeeded where there was none."""
+        if self._facts is None:
+            raise LoginNeeded("nobody has logged in yet")
+        return self._facts
 
     def open(self) -> SessionFacts:
         """See SessionPort.open."""
-        facts = self._session.open()
+        facts = self._facts = self._session.open()
         token = self._tokens.current()
         if token is not None:
             redactor.add(token.value)

@@ -79,7 +79,10 @@ MARKS: Final[Mapping[type[Struct], Mapping[Mark, str]]] = {
     reconcile.PostbackSettings: {RESTART: "enabled host port path"},
     trading.PortfolioSettings: {NEXT_SESSION: "opening_cash"},
     # The day's jobs are laid out as it begins; the cut-offs for entries go with them.
-    trading.ScheduleSettings: {NEXT_SESSION: "eod_report session_expiry"},
+    trading.ScheduleSettings: {
+        NEXT_SESSION: "login_reminder instruments_refresh preflight eod_report evening_minutes backups_keep "
+        "session_expiry",
+    },
     trading.TimesByClass: {NEXT_SESSION: "equity_auction equity equity_derivative currency commodity"},
     trading.StrategySettings: {
         LIVE: "kind instruments interval capital quantity parameters product enabled on_removal checks checks_data",

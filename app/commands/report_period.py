@@ -9,19 +9,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from actors.reporter import MEMORY
 from adapters.report.benchmark_csv import BenchmarkUnreadable, read_benchmark
 from adapters.report.period_tables import tables
 from adapters.report.period_writer import write_csv, write_period
-from adapters.report.stored_days import StoredDays
 from adapters.report.tables import show
-from adapters.store.journal import SqliteJournal
 from app.options import ConfigFile, Env, Json, Sets
 from app.output import DONE, FAILED, UsageError, complain
+from app.report_of_period import days_of
 from app.stores import stored_journal
-from domain.report.memory import DayMemory
 from domain.report.period import PeriodReport, build_period
-from domain.report.period_days import day_results
 
 From = Annotated[str | None, Parameter(name="--from", help="First day YYYY-MM-DD; the journal's first if not given.")]
 To = Annotated[str | None, Parameter(name="--to", help="Last day YYYY-MM-DD; the journal's last if not given.")]
@@ -59,7 +55,7 @@ def run(
         if journal is None:
             complain("there is nothing to report on yet: no trading day is stored")
             return FAILED
-        results = day_results(journal.read(0), StoredDays(where.reports, env, _memory(journal)))
+        results = days_of(journal, where.reports, env)
     if not results:
         complain("there is nothing to report on yet: no trading day is stored")
         return FAILED
@@ -77,11 +73,6 @@ def run(
     for path in written:
         print(f"table: {path}")
     return DONE
-
-
-def _memory(journal: SqliteJournal) -> DayMemory | None:
-    kept = journal.load_snapshot(MEMORY)
-    return None if kept is None else DayMemory.decode(kept[1])
 
 
 def _written(path: Path, report: PeriodReport) -> tuple[Path, ...]:

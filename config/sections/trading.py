@@ -165,11 +165,16 @@ class PortfolioSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScheduleSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Daily jobs, in market time."""
+    """Daily jobs, in market time; `run.py jobs` lists when each runs next."""
 
+    login_reminder: time
+    instruments_refresh: time
+    preflight: time
     square_off_warning: TimesByClass
     square_off: TimesByClass
     eod_report: time
+    evening_minutes: Annotated[int, Meta(ge=1, le=600)]
+    backups_keep: AtLeastOne
     session_expiry: time
 
 

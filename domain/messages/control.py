@@ -92,10 +92,20 @@ class ThawInstrument(Struct, frozen=True, tag=True):
 class JobKind(Enum):
     """What the timetable can call for."""
 
+    LOG_ROTATION = "log_rotation"
+    LOGIN_REMINDER = "login_reminder"
+    INSTRUMENTS_REFRESH = "instruments_refresh"
+    PREFLIGHT = "preflight"
+    SESSION_OPEN = "session_open"
+    CUT_OFF = "cut_off"
     SQUARE_OFF_WARNING = "square_off_warning"
     SQUARE_OFF = "square_off"
     SESSION_EXPIRY = "session_expiry"
+    CLOSING_AUCTION = "closing_auction"
     END_OF_DAY = "end_of_day"
+    WEEKLY_REPORT = "weekly_report"
+    BACKUP = "backup"
+    VACUUM = "vacuum"
     DRILL_DROP_FEED = "drill_drop_feed"
     DRILL_CRASH_STRATEGY = "drill_crash_strategy"
 
