@@ -10,7 +10,7 @@ from typing import Final
 
 import yaml
 
-from actors import alerts
+from actors import alerts, caretaker
 from docs.tools.sources import ROOT, files, tree
 from domain.messages.control import TradingState
 from domain.risk import loss
@@ -23,6 +23,7 @@ SPEAKS: Final = re.compile(r"[Aa]l(?:ert|arm)\(|Note\(")
 COMPUTED: Final[dict[str, Callable[[], set[str]]]] = {
     "f'trading.{state.value.lower()}'": lambda: {f"trading.{state.value.lower()}" for state in TradingState},
     "f'risk.{reason.name.lower()}'": lambda: {f"risk.{reason.lower()}" for reason in _reasons()},
+    "_NAMES[verdict]": lambda: set(caretaker._NAMES.values()),  # noqa: SLF001 - the names are its own
     "_JOBS[kind]": lambda: {name for _, name, _ in alerts._JOBS.values()},  # noqa: SLF001 - the names are its own
 }
 """Names that are made at run time: the source of the expression, and what it can give."""

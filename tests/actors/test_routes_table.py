@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from actors import routes
 from actors.alerts import Alerts, as_alert
+from actors.caretaker import Caretaker
 from actors.execution import Execution
 from actors.exits import Exits
 from actors.feed import Feed
@@ -74,6 +75,7 @@ ACTORS: Mapping[str, type[Actor]] = {
     routes.TIMETABLE: Timetable,
     routes.ALERTS: Alerts,
     routes.OPERATOR: Operator,
+    routes.CARETAKER: Caretaker,
 }
 
 ELSEWHERE: Mapping[type[Actor], tuple[types.FunctionType, ...]] = {
