@@ -70,7 +70,7 @@ def test_the_whole_is_as_bad_as_its_worst_line() -> None:
     assert (worst([]), worst(lines[:1]), worst(lines[::2]), worst(lines)) == (OK, OK, WARN, FAIL)
 
 
-@given(theirs=st.integers(1, 2_000) , cut=st.floats(0, 0.999), ahead=st.floats(-60, 60), took=st.floats(0, 3))
+@given(theirs=st.integers(1, 2_000), cut=st.floats(0, 0.999), ahead=st.floats(-60, 60), took=st.floats(0, 3))
 def test_a_clock_is_never_said_to_be_further_off_than_it_is(theirs: int, cut: float, ahead: float, took: float) -> None:
     """They are at `theirs + cut`, and say `theirs`; we read ours before and after, `ahead` of theirs."""
     truth = theirs + cut

@@ -46,7 +46,12 @@ def test_the_command_asks_the_same_and_its_status_says_how_it_came_out(
 ) -> None:
     data = ("--json", "--set", f"data_dir={tmp_path}")
 
-    with an_exchange(extra=("--date", "2026-11-20",)) as exchange:
+    with an_exchange(
+        extra=(
+            "--date",
+            "2026-11-20",
+        )
+    ) as exchange:
         here = [word for each in exchange.sets for word in ("--set", each)]
         assert main(["preflight", *data, *here]) == 0
         good = json.loads(capsys.readouterr().out)

@@ -27,7 +27,8 @@ class Chores:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.checks: Sequence[Check] = (Check("token", Verdict.OK, "good"),)
-        self.login, self.changed = "", ()
+        self.login = ""
+        self.changed: Sequence[str] = ()
         self.fails = False
 
     def preflight(self) -> Sequence[Check]:
