@@ -73,8 +73,8 @@ class Guard:
         if scope["type"] != "http":
             return  # there are no sockets here
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        host = urlsplit(f"//{headers.get('host', '')}")
-        if not _is_among(host.netloc, self._hosts):
+        host = headers.get("host", "")
+        if not _is_among(host, self._hosts):
             await _refuse(send, 401, "this server does not go by that name")
             return
         cookie = _cookie(headers.get("cookie", ""))
@@ -86,7 +86,7 @@ class Guard:
         if not by_token and not self._door.is_session(cookie):
             await _refuse(send, 401, "say who you are: Authorization: Bearer with the token", page=True)
             return
-        if not by_token and scope["method"] not in SAFE and not _same_site(headers, host.netloc):
+        if not by_token and scope["method"] not in SAFE and not _same_site(headers, host):
             await _refuse(send, 403, "a browser may change things from our own page alone")
             return
         if not self._door.take_turn():
@@ -138,7 +138,10 @@ def _is_among(netloc: str, hosts: frozenset[str]) -> bool:
 def _same_site(headers: dict[str, str], netloc: str) -> bool:
     """Browsers say where a changing request comes from; what does not say so is no page of ours."""
     if "origin" in headers:
-        return urlsplit(headers["origin"]).netloc == netloc
+        try:
+            return urlsplit(headers["origin"]).netloc == netloc
+        except ValueError:  # such as an address whose bracket is never closed
+            return False
     return headers.get("sec-fetch-site") == "same-origin"
 
 
