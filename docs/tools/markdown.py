@@ -15,6 +15,7 @@ LEFT_OUT: Final = frozenset(
     {".git", ".venv", ".cache", "node_modules", "data", "reports", ".hypothesis", ".pytest_cache"}
 )
 LINK: Final = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
+IMAGE: Final = re.compile(r"<(?:img|a)\b[^>]*?\b(?:src|href)=\"([^\"]+)\"")
 REFERENCE: Final = re.compile(r"^\[[^\]]+\]:\s+<?(\S+?)>?$", re.MULTILINE)
 FENCE: Final = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)(?P=fence) *$", re.MULTILINE | re.DOTALL)  # fmt: skip  # noqa: E501 - one expression reads better in one line
 CODE: Final = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
@@ -50,7 +51,7 @@ def prose(text: str) -> str:
 def links(text: str) -> Iterator[tuple[int, str]]:
     """(line, target) of every link and image that is not inside code."""
     bare = CODE.sub(lambda found: " " * len(found[0]) if "\n" not in found[0] else found[0], prose(text))
-    for pattern in (LINK, REFERENCE):
+    for pattern in (LINK, IMAGE, REFERENCE):
         for found in pattern.finditer(bare):
             yield bare.count("\n", 0, found.start()) + 1, found[1]
 

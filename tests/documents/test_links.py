@@ -35,7 +35,7 @@ def test_every_page_of_docs_can_be_reached_from_its_index() -> None:
 def test_it_sees_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(
         "# One\n\n[ok](b.md#two-words) [gone](c.md)\n![no](x.png)\n`[code](z.md)`\n\n```\n[code](z.md)\n```\n"
-        "[no heading](b.md#three) [own](#one) [out](../../etc) [far](https://example.org/#x)\n[ref]: d.md\n"
+        '[no heading](b.md#three) [own](#one) [out](../../etc) [far](https://example.org/#x)\n[ref]: d.md\n<img src="y.png">\n'
     )
     (tmp_path / "b.md").write_text("## Two `words`!\n")
     assert list(broken(tmp_path / "a.md", tmp_path)) == [
@@ -43,6 +43,7 @@ def test_it_sees_what_is_wrong(tmp_path: Path) -> None:
         "a.md:4: x.png: no such file",
         "a.md:10: b.md#three: no such heading",
         "a.md:10: ../../etc: is outside of the repository",
+        "a.md:12: y.png: no such file",
         "a.md:11: d.md: no such file",
     ]
 

@@ -1,7 +1,9 @@
 // The page: it hears a beat a second (server-sent events) and reads again only what the beat says has changed.
 "use strict";
 
-const RUPEES = new Intl.NumberFormat("en-IN", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" });
+const SIGNED = new Intl.NumberFormat("en-IN", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" });
+// A minus sign, as in the reports: a hyphen is easily overlooked.
+const RUPEES = { format: (amount) => SIGNED.format(amount).replace("-", "\u2212") };
 const PLAIN = new Intl.NumberFormat("en-IN", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const WHOLE = new Intl.NumberFormat("en-IN", { maximumFractionDigits: 0 });
 const ROWS_MAX = 150; // more than anybody reads, less than a browser stumbles over
