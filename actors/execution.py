@@ -13,8 +13,10 @@ from msgspec import Struct
 from actors.folding import JournalReader
 from actors.routes import RISK, Routes
 from actors.runtime import Actor, Context, Lane
+from actors.versions import Versions, taken
 from domain.execution.desk import ExecutionDesk, Message
 from domain.execution.values import ExecutionRule
+from domain.messages.configuration import Known, PrepareConfiguration
 from domain.messages.control import Report, TradingState, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.market import PriceChanged
@@ -52,11 +54,14 @@ class Execution(Actor):
         clock: Clock,
         instruments: Mapping[int, Instrument],
         settings: ExecutionSettings,
+        known: Known | None = None,
     ) -> None:
         super().__init__(context)
         self._routes = routes
         self._clock = clock
-        self._desk = ExecutionDesk(settings.rules, instruments, int(settings.intent_valid_seconds * SECOND))
+        self._rules = Versions(settings.rules, lambda terms: terms.execution, (known or Known()).terms)
+        valid = int(settings.intent_valid_seconds * SECOND)
+        self._desk = ExecutionDesk(self._rules.of, instruments, valid)
         self._touched: list[str] = []
         self._reader = JournalReader(journal, self._apply)
 
@@ -90,6 +95,9 @@ class Execution(Actor):
             case TradingStateChanged(state=state):
                 self._desk.state = state
                 self._look(self._desk.names())
+            case PrepareConfiguration(terms=terms):
+                self._rules.prepare(terms)
+                taken(self._routes, self.context, message)
             case Report():
                 return {"seq": self._reader.last_seq, "under_way": self._desk.names()}
             case _Look():

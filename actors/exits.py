@@ -10,13 +10,16 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.folding import JournalReader
 from actors.routes import EXECUTION, RISK, Routes
 from actors.runtime import Actor, Context, Lane
+from actors.versions import taken
 from domain.exits.book import Key
 from domain.exits.desk import ExitDesk, Forward, Noted
 from domain.exits.values import ExitRule
+from domain.messages.configuration import AdoptConfiguration, Known, PrepareConfiguration
 from domain.messages.control import Report, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
@@ -30,15 +33,10 @@ LOOK_SECONDS: Final = 0.25
 
 
 class ExitsSettings(Struct, frozen=True):
-    """intent_valid_seconds  market seconds for which an exit may be sent.
-
-    rules     by strategy
-    executed  strategies whose decisions are carried out in parts: their own exits go on to whoever does that
-    """
+    """rules by strategy; intent_valid_seconds: market seconds for which an exit may be sent."""
 
     rules: Mapping[str, ExitRule]
     intent_valid_seconds: float
-    executed: tuple[str, ...] = ()
 
 
 class _Look(Struct, frozen=True, tag=True):
@@ -60,14 +58,22 @@ class Exits(Actor):
         clock: Clock,
         instruments: Mapping[int, Instrument],
         settings: ExitsSettings,
+        known: Known | None = None,
     ) -> None:
         super().__init__(context)
         self._routes = routes
         self._clock = clock
+        self._journal = journal
+        self._instruments = instruments
         self._settings = settings
-        self._desk = ExitDesk(settings.rules, instruments, int(settings.intent_valid_seconds * SECOND))
+        self._version = (known or Known()).adopted
+        self._begin()
+
+    def _begin(self) -> None:
+        settings = self._settings
+        self._desk = ExitDesk(settings.rules, self._instruments, int(settings.intent_valid_seconds * SECOND))
         self._touched: set[Key] = set()
-        self._reader = JournalReader(journal, self._apply)
+        self._reader = JournalReader(self._journal, self._apply)
 
     def started(self) -> None:
         """Fold the journal; then guard what it says is held."""
@@ -76,7 +82,7 @@ class Exits(Actor):
         self.context.log("info", "exits.started", seq=self._reader.last_seq, guarded=guarded)
         self.context.every(LOOK_SECONDS, _Look())
 
-    def receive(self, message: object) -> object:  # noqa: C901 - one line per message: the table of what it handles
+    def receive(self, message: object) -> object:  # noqa: C901, PLR0912 - one line per message: the table of what it handles
         """Prices, the journal, what strategies and the risk gate say, time."""
         mono = self.context.runtime.monotonic.now_ns()
         match message:
@@ -102,11 +108,31 @@ class Exits(Actor):
                 self._desk.blind = isinstance(message, FeedDisconnected)
             case TradingStateChanged():
                 pass  # protection stays in every state
+            case PrepareConfiguration(terms=terms):
+                self._prepare(
+                    replace(self._settings, rules=terms.exits, intent_valid_seconds=terms.intent_valid_seconds)
+                )
+                taken(self._routes, self.context, message)
+            case AdoptConfiguration(terms=terms):
+                self._version = max(self._version, terms.version)
+                taken(self._routes, self.context, message)
             case Report():
                 return {"seq": self._reader.last_seq, "plans": dict(self._desk.book.plans)}
             case _Look():
                 self._look(self._desk.keys())
         return None
+
+    def _prepare(self, settings: ExitsSettings) -> None:
+        """New rules: as after a restart, all is folded anew. A rule stays while what it guards may still be held."""
+        settings = replace(settings, rules={**self._settings.rules, **settings.rules})
+        if settings == self._settings:
+            return
+        self._settings = settings
+        blind = self._desk.blind
+        self._begin()
+        self._desk.blind = blind
+        self._reader.catch_up()
+        self._look(self._desk.keys())
 
     def _apply(self, record: JournalRecord) -> None:
         self._touched |= self._desk.apply(record)
@@ -124,10 +150,12 @@ class Exits(Actor):
         for message in self._desk.look(keys, now, mono):
             match message:
                 case Forward(intent=intent):
-                    to = EXECUTION if intent.strategy in self._settings.executed else RISK
+                    to = EXECUTION if intent.strategy in self._routes.topology.executed else RISK
                     self.context.tell(to, intent, Lane.DATA)
                 case Noted(plan=plan, units=units, lasted=lasted):
                     milliseconds = lasted // 1_000_000
                     self.context.log("info", "exits.protected", plan=plan, units=units, milliseconds=milliseconds)
+                case OrderIntent():
+                    self._routes.publish(self.context, replace(message, config_version=self._version))
                 case _:
                     self._routes.publish(self.context, message)

@@ -24,7 +24,7 @@ from domain.messages.market import (
     TickBatch,
 )
 from domain.ports import Calendar, Clock
-from domain.strategy.messages import WarmUpRequested
+from domain.strategy.messages import SeriesWanted, WarmUpRequested
 from domain.values import Instrument, Nanos, SessionClass, ist
 
 DAYS_BACK_MAX = 750
@@ -128,6 +128,8 @@ class MarketData(Actor):
                 self._listen(now)
             case WarmUpRequested():
                 self._warm_up(message)
+            case SeriesWanted(token=token, bars=bars):
+                self._want(token, bars)
             case FeedConnected(epoch=epoch):
                 self._desk.connected(epoch)
                 self._silence.connected(self._mono())
@@ -159,6 +161,12 @@ class MarketData(Actor):
             if isinstance(message, BarsBackfilled):
                 keys = {"token": message.token, "interval_seconds": message.interval_seconds}
                 self.context.log("info", "market.backfilled", **keys, bars=len(message.bars))
+        self._publish(messages)
+
+    def _want(self, token: int, bars: Mapping[int, int]) -> None:
+        new, messages = self._desk.want(token, bars, self._clock.now_ns(), self._mono())
+        if new:
+            self._routes.publish(self.context, Subscribe(tokens=self._desk.tokens, mode=self._settings.mode))
         self._publish(messages)
 
     def _warm_up(self, request: WarmUpRequested) -> None:

@@ -19,6 +19,7 @@ from domain.messages.control import Report
 from domain.messages.operator import (
     OperatorAnswered,
     OperatorRequest,
+    Reload,
     WaitingRequest,
     is_harmless_again,
     outlives_its_asker,
@@ -91,6 +92,8 @@ class Operator(Actor):
                 self._keep(message)
             case OperatorRequest(id=request, command=command):
                 text = f"{getattr(command, 'strategy', '')!r} is no strategy that trades here"
+                if isinstance(command, Reload):
+                    text = "this trader cannot change its configuration while it trades"
                 self._routes.publish(self.context, OperatorAnswered(request, done=False, text=text))
             case Report():
                 return {"told": tuple(self._deadlines)}

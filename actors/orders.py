@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from actors.by_hand import ByHand, Hands
 from actors.changing import Changing
@@ -18,8 +19,10 @@ from actors.placing import Placing
 from actors.routes import Routes
 from actors.runtime import Actor, Context
 from actors.trades import ANSWER_PATIENCE_SECONDS, Trades
+from actors.versions import Versions, taken
 from domain.errors import DuplicateIntent, IllegalTransition, JournalUnavailable
 from domain.messages.broker import BrokerOrder, NotSent
+from domain.messages.configuration import Known, PrepareConfiguration, Terms
 from domain.messages.control import Alert, Report, TradingState, TradingStateChanged
 from domain.messages.gtt import (
     ApprovedGtt,
@@ -96,6 +99,15 @@ class OrderSettings(Struct, frozen=True):
     quarantine_seconds: float = 120.0
     instruments: Mapping[str, Instrument] = {}
 
+    def as_of(self, terms: Terms) -> OrderSettings:
+        """With what those terms change."""
+        return replace(self, **asdict(terms.orders))
+
+    @property
+    def placing(self) -> PlacingSettings:
+        """How orders are placed."""
+        return PlacingSettings(self.market_protection, self.market_as_limit, self.instruments)
+
 
 class _Tick(Struct, frozen=True, tag=True):
     """Own timer: look for what is overdue."""
@@ -109,13 +121,19 @@ class OrderSupervisor(Actor):
     """See the module."""
 
     def __init__(
-        self, context: Context, routes: Routes, journal: Journal, clock: Clock, settings: OrderSettings
+        self,
+        context: Context,
+        routes: Routes,
+        journal: Journal,
+        clock: Clock,
+        settings: OrderSettings,
+        known: Known | None = None,
     ) -> None:
         super().__init__(context)
         self._routes = routes
         self._journal = journal
         self._clock = clock
-        self._settings = settings
+        self._versions = Versions(settings, settings.as_of, (known or Known()).terms)
         # Numbers of its own for each life: an answer to a former one's question is no answer to this one's.
         self._request = context.incarnation * 1_000_000
         self._account_request = 0
@@ -126,8 +144,13 @@ class OrderSupervisor(Actor):
         self._day = ""
         desk = Desk(context, routes, journal, clock, self._commit, self._alert, self._read_book_soon)
         quarantine = int(settings.quarantine_seconds * SECOND)
-        how = PlacingSettings(settings.market_protection, settings.market_as_limit, settings.instruments)
-        self._placing = Placing(desk, how, settings.entry_workers, settings.send_deadline_seconds, self._tell)
+        self._placing = Placing(
+            desk,
+            lambda version: self._versions.of(version).placing,
+            settings.entry_workers,
+            settings.send_deadline_seconds,
+            self._tell,
+        )
         self._trades = Trades(desk, settings.trades_retry_seconds, self._conclude)
         self._changing = Changing(desk, quarantine, settings.send_deadline_seconds)
         self._gtts = Gtts(desk, quarantine, self._tell)
@@ -191,6 +214,9 @@ class OrderSupervisor(Actor):
             case TradingStateChanged(state=state, why=why):
                 if state is TradingState.HALTED:
                     self._cancel_open(CancelOpenOrders(why=why))
+            case PrepareConfiguration(terms=terms):
+                self._versions.prepare(terms)
+                taken(self._routes, self.context, message)
             case Report():
                 return tuple(self._journal.open_records())
             case _Tick():
@@ -221,7 +247,7 @@ class OrderSupervisor(Actor):
             milliseconds=(posted.finished_mono - posted.started_mono) // 1_000_000,
         )
         if self._unresolved():
-            self._read_book_soon(self._settings.unresolved_poll_seconds)
+            self._read_book_soon(self._versions.newest.unresolved_poll_seconds)
 
     def _updated(self, row: BrokerOrder, found_by: str, request: int = 0) -> None:
         record = self._match(row) or self._adopted(row)
@@ -272,7 +298,7 @@ class OrderSupervisor(Actor):
     # -- reconciliation --------------------------------------------------------------------------------------------
 
     def _read_book(self) -> None:
-        self._book_due = self._mono_after(self._settings.poll_seconds)
+        self._book_due = self._mono_after(self._versions.newest.poll_seconds)
         if self.context.runtime.monotonic.now_ns() < self._book_awaited_until:
             return
         self._book_awaited_until = self._mono_after(ANSWER_PATIENCE_SECONDS)
@@ -299,7 +325,7 @@ class OrderSupervisor(Actor):
         self._trades.book(read.trades)
         self._by_hand.judge(read)
         if self._unresolved():
-            self._read_book_soon(self._settings.unresolved_poll_seconds)
+            self._read_book_soon(self._versions.newest.unresolved_poll_seconds)
         if not self._reconciled:
             self._reconciled = True
             self._read_account()
@@ -344,11 +370,13 @@ class OrderSupervisor(Actor):
         self._trades.look()
         open_records = self._journal.open_records()
         self._placing.look(open_records)
-        patience = int(self._settings.market_order_patience_seconds * SECOND)
-        for record in stuck_market_orders(open_records, now - patience):
+        for record in stuck_market_orders(open_records, lambda record: now - self._patience(record)):
             self._changing.cancel(record, "a market order was left unfilled")
         self._changing.look(open_records)
         self._gtts.look()
+
+    def _patience(self, record: OrderRecord) -> Nanos:
+        return int(self._versions.of(record.intent.config_version).market_order_patience_seconds * SECOND)
 
     def _cancel_open(self, command: CancelOpenOrders) -> None:
         for record in self._journal.open_records():

@@ -27,8 +27,9 @@ from domain.values import Nanos
 
 
 class Placing:
-    """entry_workers   how many workers post entries
+    """settings        by the version of the configuration that an intent was decided under
 
+    entry_workers          how many workers post entries
     send_deadline_seconds  a claimed order without an outcome for so long (wall) is unresolved
     tell                   tell records that were committed
     """
@@ -36,7 +37,7 @@ class Placing:
     def __init__(
         self,
         desk: Desk,
-        settings: PlacingSettings,
+        settings: Callable[[int], PlacingSettings],
         entry_workers: int,
         send_deadline_seconds: float,
         tell: Callable[[Sequence[JournalRecord]], None],
@@ -53,7 +54,7 @@ class Placing:
         """Commit every order of it at once, then hand them out."""
         desk, intent, now = self._desk, approved.intent, self._desk.now()
         try:
-            orders = accepted(approved, self._settings, now)
+            orders = accepted(approved, self._settings(intent.config_version), now)
         except ValueError as error:
             self._void(intent.intent_id, intent.strategy, str(error), "order.no_limit_price")
             return

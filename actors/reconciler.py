@@ -16,7 +16,9 @@ from actors.accepting import Accepting
 from actors.folding import JournalReader
 from actors.routes import Routes
 from actors.runtime import Actor, Context
+from actors.versions import taken
 from domain.messages.broker import BrokerOrder
+from domain.messages.configuration import AdoptConfiguration, ReconcileTerms
 from domain.messages.control import Alert, Report, SessionOpened, SetTradingState, TradingState
 from domain.messages.journal import (
     DifferenceCleared,
@@ -42,13 +44,12 @@ from domain.reconcile.account import (
     FUNDS_NAMES,
     HOLDING_NAMES,
     POSITION_NAMES,
-    Tolerances,
     balance_tellable,
     compare_funds,
     compare_holdings,
     compare_positions,
 )
-from domain.reconcile.books import Books, Line
+from domain.reconcile.books import Books
 from domain.reconcile.findings import Finding, Key, Verdict, weigh
 from domain.reconcile.names import Difference, Policy
 from domain.reconcile.orders import (
@@ -81,22 +82,8 @@ HOLDINGS_AREA: Final = "holdings"
 FUNDS_AREA: Final = "funds"
 
 
-class ReconcilerSettings(Struct, frozen=True):
-    """Wall seconds: the broker is paced by its own clock. (The order book is read by the order supervisor.)
-
-    positions_seconds, funds_seconds  between comparisons when all is well; holdings go with the positions
-    confirm_seconds                   until what differs is looked at again, before it is believed
-    update_grace_seconds              so long an update may come after a read that showed its fill already
-    traders                           strategy -> the lines that it trades: what a person gives it must be one
-    """
-
-    positions_seconds: float
-    funds_seconds: float
-    confirm_seconds: float
-    update_grace_seconds: float
-    tolerances: Tolerances
-    policies: Mapping[Difference, Policy]
-    traders: Mapping[str, tuple[Line, ...]] = {}
+ReconcilerSettings = ReconcileTerms
+"""All of them may change while it trades."""
 
 
 class _Tick(Struct, frozen=True, tag=True):
@@ -184,6 +171,9 @@ class Reconciler(Actor):
                 self._account_read(message)
             case SessionOpened(user_id=user_id):
                 self._user_id = user_id
+            case AdoptConfiguration(terms=terms):
+                self._settings = terms.reconcile
+                taken(self._routes, self.context, message)
             case _Tick():
                 self._look()
             case Report():

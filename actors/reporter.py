@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.folding import JournalReader
 from actors.routes import Routes
 from actors.runtime import Actor, ChildCrashed, ChildGaveUp, ChildHung, ChildRestarted, Context
+from actors.versions import taken
 from domain.errors import BrokerUnavailable, JournalUnavailable, PatangError
 from domain.messages.broker import ExecutedOrder
+from domain.messages.configuration import AdoptConfiguration
 from domain.messages.control import (
     Alert,
     JobDue,
@@ -154,6 +157,11 @@ class Reporter(Actor):
                 self._note_read(message)
             case _GiveUpWaiting(request):
                 self._stop_waiting(request)
+            case AdoptConfiguration(terms=terms):
+                # One that was taken out has traded today: it stays in the report.
+                both = dict.fromkeys((*self._settings.strategies, *terms.strategies))
+                self._settings = replace(self._settings, strategies=tuple(both))
+                taken(self._routes, self.context, message)
             case _Save():
                 if self._dirty:
                     self._save()

@@ -21,6 +21,9 @@ from actors.keeping import Flags
 from actors.nearing import LimitsWatch
 from actors.routes import RISK, Routes
 from actors.runtime import Actor, Context, TradingLevel
+from actors.versions import taken
+from domain.listing import by_key
+from domain.messages.configuration import Known, PrepareConfiguration, SettleConfiguration
 from domain.messages.control import (
     Alert,
     FreezeInstrument,
@@ -67,6 +70,7 @@ from domain.risk.state import (
     starting,
     why_not_resume,
 )
+from domain.risk.strictest import RiskTerms, VersionedLimits
 from domain.risk.world import World
 from domain.values import SECOND, Instrument, Nanos, SessionClass
 
@@ -99,6 +103,7 @@ class RiskGate(Actor):
         calendar: Calendar,
         instruments: Mapping[int, Instrument],
         settings: RiskSettings,
+        known: Known | None = None,
     ) -> None:
         super().__init__(context)
         self._routes = routes
@@ -106,25 +111,26 @@ class RiskGate(Actor):
         self._clock = clock
         self._instruments = instruments
         self._settings = settings
-        by_key = {instrument.key: instrument for instrument in instruments.values()}
+        self._limits = _versions(settings, known or Known())
+        listed = by_key(instruments)
         self._projection = Projection(
             context,
             journal,
             RISK,
-            RiskBook(by_key),
-            decode=lambda body: RiskBook.decode(body, by_key),
+            RiskBook(listed),
+            decode=lambda body: RiskBook.decode(body, listed),
             encode=RiskBook.encode,
             applied=self._applied,
         )
         self._reader = self._projection.reader
         self._best: dict[int, tuple[int, int]] = {}
-        self._world = World(instruments, calendar, settings.mis_cutoff, settings.market_protection)
+        self._world = World(instruments, calendar, settings.mis_cutoff)
         self._flags = Flags(journal, settings.run, self._alarm)
         self._epoch = 0
         self._standing = starting(settings.run)
         self._freezing = Freezing(context, routes, self._flags, lambda: self._book)
         means = Means(
-            lambda: self._book, self._decide, self._world.last_prices, clock.now_ns, self._exit_until, self._alarm
+            lambda: self._book, self._decide_own, self._world.last_prices, clock.now_ns, self._exit_until, self._alarm
         )
         self._closing = Closing(context, routes, self._flags, means)
         self._figures = BrokerFigures(context, routes, self._world, instruments, settings, lambda: self._book)
@@ -192,6 +198,8 @@ class RiskGate(Actor):
                 self._look_around()
             case FeedDisconnected(feed=feed):
                 self._world.feed_lost.setdefault(feed, self._clock.now_ns())
+            case PrepareConfiguration() | SettleConfiguration():
+                self._configure(message)
             case JobDue(subject=subject):
                 self._closing.square_off(SessionClass(subject), self._instruments)
             case _Look():
@@ -201,9 +209,10 @@ class RiskGate(Actor):
                 self._figures.look(connected=bool(self._book.day) and not self._standing.lasts(Condition.SESSION))
                 self._watch.look(self._book, self._facts(0, self._clock.now_ns()))
             case Report():
-                known = {"state": self._standing.effective, "epoch": self._epoch, "seq": self._book.seq}
+                stand = {"state": self._standing.effective, "epoch": self._epoch, "seq": self._book.seq}
                 return {
-                    **known,
+                    **stand,
+                    "config_version": self._limits.settled,
                     "funded": self._world.snapshot is not None,
                     "day_limits": self._world.day_limits,
                     **self._freezing.reasons(),
@@ -216,12 +225,17 @@ class RiskGate(Actor):
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
+    def _decide_own(self, exit_of_ours: OrderIntent) -> Denied | None:
+        """An exit that the gate makes itself is decided under the version that everybody has."""
+        return self._decide(replace(exit_of_ours, config_version=self._limits.settled))
+
     def _decide(self, intent: OrderIntent) -> Denied | None:
         """Approve or deny, and tell. The denial, if it is one."""
         now = self._clock.now_ns()
         self._book.expire_holds(now)
-        facts = self._facts(intent.token, now, intent)
-        verdict = check(intent, self._book, self._settings.limits, facts)
+        terms = self._limits.of(intent.config_version)
+        facts = self._facts(intent.token, now, terms, intent)
+        verdict = check(intent, self._book, terms.limits, facts)
         if isinstance(verdict, Denied):
             self._refuse(verdict, intent.instrument)
             self._figures.denied(verdict.reason, intent.instrument)
@@ -244,8 +258,9 @@ class RiskGate(Actor):
     def _decide_change(self, asked: ModifyIntent) -> None:
         now, record = self._clock.now_ns(), self._journal.record(asked.tag)
         intent = None if record is None else record.intent
-        facts = self._facts(0 if intent is None else intent.token, now, intent)
-        verdict = check_change(asked, record, self._book, self._settings.limits, facts)
+        terms = self._limits.of(asked.config_version)
+        facts = self._facts(0 if intent is None else intent.token, now, terms, intent)
+        verdict = check_change(asked, record, self._book, terms.limits, facts)
         if isinstance(verdict, Denied):
             self._refuse(verdict, asked.tag)
             return
@@ -258,12 +273,12 @@ class RiskGate(Actor):
     def _decide_gtt(self, asked: GttIntent | ModifyGttIntent) -> None:
         now = self._clock.now_ns()
         if isinstance(asked, GttIntent):
-            refusal = check_gtt(asked, self._book, self._facts(asked.token, now))
+            refusal = check_gtt(asked, self._book, self._facts(asked.token, now, self._limits.current))
             approved: ApprovedGtt | ApprovedGttModify = ApprovedGtt(asked, self._epoch, now)
         else:
             record = self._journal.gtt(asked.tag)
             token = 0 if record is None else record.intent.token
-            refusal = check_gtt_change(asked, record, self._book, self._facts(token, now))
+            refusal = check_gtt_change(asked, record, self._book, self._facts(token, now, self._limits.current))
             approved = ApprovedGttModify(asked, self._epoch, now)
         if refusal is not None:
             self._refuse(refusal, "")
@@ -275,13 +290,22 @@ class RiskGate(Actor):
         self.context.log("info", "risk.denied", intent=denied.intent_id, **keys)
         self._routes.publish(self.context, denied)
 
-    def _facts(self, token: int, now: Nanos, intent: OrderIntent | None = None) -> MarketFacts:
+    def _facts(self, token: int, now: Nanos, terms: RiskTerms, intent: OrderIntent | None = None) -> MarketFacts:
+        self._world.market_protection = terms.market_protection
         gate = self.context.gate
         latched = gate.reason if gate.level is TradingLevel.HALTED else ""
         return self._world.facts(token, now, self._standing.effective, latched, self._book, intent)
 
     def _exit_until(self, now: Nanos) -> Nanos:
-        return now + int(self._settings.intent_valid_seconds * SECOND)
+        return now + int(self._limits.current.intent_valid_seconds * SECOND)
+
+    def _configure(self, message: PrepareConfiguration | SettleConfiguration) -> None:
+        match message:
+            case PrepareConfiguration(terms=terms):
+                self._limits.prepare(terms.version, terms.risk)
+                taken(self._routes, self.context, message)
+            case SettleConfiguration(version=version):
+                self._limits.settle(version)
 
     # -- state -----------------------------------------------------------------------------------------------------
 
@@ -329,7 +353,7 @@ class RiskGate(Actor):
 
     def _look_around(self) -> None:
         """Whether the feed has been down for too long, or too much is unresolved."""
-        limits, standing = self._settings.limits, self._standing
+        limits, standing = self._limits.current.limits, self._standing
         lost = self._world.feed_down_since()
         if lost and self._clock.now_ns() - lost > exactly(limits.stale_feed_seconds) * SECOND:
             standing = standing.under(Condition.FEED, "the price feed is down")
@@ -344,7 +368,7 @@ class RiskGate(Actor):
 
     def _guard(self) -> None:
         """End what has lost too much: the account's trading, or one strategy's."""
-        snapshot, limits = self._world.snapshot, self._settings.limits
+        snapshot, limits = self._world.snapshot, self._limits.current.limits
         if snapshot is None or self._standing.state is not TradingState.ACTIVE:
             return
         found = breach(self._book, snapshot, limits)
@@ -410,3 +434,8 @@ class RiskGate(Actor):
     def _alarm(self, name: str, text: str) -> None:
         alert = Alert(level="critical", name=name, text=text, time=self._clock.now_ns())
         self._routes.publish(self.context, alert)
+
+
+def _versions(settings: RiskSettings, known: Known) -> VersionedLimits:
+    terms = {version: each.risk for version, each in known.terms.items()}
+    return VersionedLimits(terms or {known.settled: settings.terms()}, known.settled)

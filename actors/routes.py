@@ -13,12 +13,24 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from actors.runtime import Lane
+from actors.runtime import Lane, UnknownActor
 from domain.audit.entries import AUDITED
 from domain.messages import broker as broker_messages
-from domain.messages import control, figures, gtt, journal, limits, market, operator, orders, plans, reconcile
+from domain.messages import (
+    configuration,
+    control,
+    figures,
+    gtt,
+    journal,
+    limits,
+    market,
+    operator,
+    orders,
+    plans,
+    reconcile,
+)
 from domain.orders.transitions import strategy_of
-from domain.strategy.messages import WarmUpRequested
+from domain.strategy.messages import SeriesWanted, WarmUpRequested
 
 SESSION: Final = "session"
 PORTFOLIO: Final = "portfolio"
@@ -39,6 +51,10 @@ EXITS: Final = "exits"
 EXECUTION: Final = "execution"
 CARETAKER: Final = "caretaker"
 PUBLISHER: Final = "publisher"
+CONFIGURATION: Final = "configuration"
+
+
+STRATEGY_PREFIX: Final = "strategy."
 
 
 def gateway_entry(index: int) -> str:
@@ -53,7 +69,7 @@ def gateway_exit(index: int) -> str:
 
 def strategy_name(strategy: str) -> str:
     """The name of the actor that runs the strategy."""
-    return f"strategy.{strategy}"
+    return f"{STRATEGY_PREFIX}{strategy}"
 
 
 class Sender(Protocol):
@@ -73,6 +89,7 @@ class Topology(Struct, frozen=True):
     guarded            ids of the strategies whose exits are managed
     executed           ids of the strategies whose decisions are carried out in parts
     exit_workers       how many workers take exits and cancels
+    reloadable         whether there is somebody who changes the configuration while it trades
     published          whether a picture is kept for the dashboard
     """
 
@@ -82,6 +99,7 @@ class Topology(Struct, frozen=True):
     published: bool = False
     guarded: tuple[str, ...] = ()
     executed: tuple[str, ...] = ()
+    reloadable: bool = False
     exit_workers: int = 1
 
     def exit_worker(self, instrument: str) -> str:
@@ -186,6 +204,8 @@ def _of_job(topology: Topology, message: control.JobDue) -> tuple[str, ...]:
 
 def _of_request(topology: Topology, message: operator.OperatorRequest) -> tuple[str, ...]:
     """State and positions are the risk gate's, single orders the order supervisor's, switches the strategy's own."""
+    if isinstance(message.command, operator.Reload):
+        return (CONFIGURATION,) if topology.reloadable else (OPERATOR,)
     if isinstance(message.command, operator.Switch):
         return _own_strategy(topology, message.command.strategy) or (OPERATOR,)
     if isinstance(message.command, operator.Accept):
@@ -297,6 +317,17 @@ ROUTES: Final[Mapping[type, Route]] = {
     # The risk gate first: the session's answer to it, SessionOpened, must come after it there.
     control.SessionLost: Route(_to(RISK, SESSION), Lane.CONTROL),
     control.SessionOpened: Route(_to(RISK, FEED, RECONCILER), Lane.CONTROL),
+    # a change of the configuration: first those whom intents come to, then those whom they come from
+    configuration.ReloadAsked: Route(_to(CONFIGURATION)),
+    configuration.PrepareConfiguration: Route(lambda topology, _m: (RISK, ORDERS, *topology.managers), Lane.CONTROL),
+    configuration.AdoptConfiguration: Route(
+        lambda topology, m: (*_all_strategies(topology, m), *topology.watchers, RECONCILER, REPORTER), Lane.CONTROL
+    ),
+    configuration.SettleConfiguration: Route(_to(RISK), Lane.CONTROL),
+    configuration.ConfigurationTaken: Route(
+        lambda topology, _m: (CONFIGURATION,) if topology.reloadable else (), Lane.CONTROL
+    ),
+    SeriesWanted: Route(_to(MARKET), Lane.CONTROL),
     # a person's commands
     operator.OperatorRequest: Route(_of_request, Lane.CONTROL),
     operator.OperatorAnswered: Route(_to(OPERATOR)),
@@ -307,6 +338,7 @@ QUERIES: Final = frozenset({control.Report})
 
 MESSAGE_MODULES: Final = (
     broker_messages,
+    configuration,
     control,
     figures,
     gtt,
@@ -333,7 +365,19 @@ class Routes:
         route = ROUTES[type(message)]
         key = None if route.key is None else route.key(message)
         for name in route.to(self.topology, message):
-            sender.tell(name, message, lane=route.lane, key=key)
+            self.send(sender, name, message, route.lane, key)
+
+    def receivers(self, message: object) -> tuple[str, ...]:
+        """Who would be told."""
+        return ROUTES[type(message)].to(self.topology, message)
+
+    def send(self, sender: Sender, name: str, message: object, lane: Lane, key: Hashable | None) -> None:
+        """Tell one receiver. A strategy that was taken out meanwhile has no use for it; anybody else must be there."""
+        try:
+            sender.tell(name, message, lane=lane, key=key)
+        except UnknownActor:
+            if not name.startswith(STRATEGY_PREFIX):
+                raise
 
     def note(self, sender: Sender, message: object) -> None:
         """Tell the audit trail, before anybody can act on the message: so causes stand before effects there."""

@@ -13,7 +13,7 @@ from typing import Final
 from actors.routes import FEED, MARKET, REPORTER, ROUTES, Routes, Sender, Topology
 from domain.messages.control import SessionOpened
 from domain.messages.market import FeedConnected, HistoryLoaded
-from domain.strategy.messages import WarmUpRequested
+from domain.strategy.messages import SeriesWanted, WarmUpRequested
 
 SHARDS_MAX: Final = 3
 """Sockets per app (kite-facts 4)."""
@@ -66,10 +66,10 @@ class ShardRoutes(Routes):
                 continue
             if isinstance(message, SessionOpened) and name == FEED:
                 for feed in self._feeds:
-                    sender.tell(feed, message, lane=route.lane, key=key)
+                    self.send(sender, feed, message, route.lane, key)
                 continue
-            if isinstance(message, HistoryLoaded | WarmUpRequested):
+            if isinstance(message, HistoryLoaded | WarmUpRequested | SeriesWanted):
                 to = market_name(self._of_token.get(message.token, 0))
             else:
                 to = self._partners.get(name, name)
-            sender.tell(to, message, lane=route.lane, key=key)
+            self.send(sender, to, message, route.lane, key)

@@ -14,8 +14,10 @@ from msgspec import Struct
 from actors.folding import JournalReader
 from actors.routes import Routes
 from actors.runtime import Actor, Context, DrillCrash
+from actors.versions import taken
 from domain.errors import JournalUnavailable
 from domain.market.buckets import Hours
+from domain.messages.configuration import AdoptConfiguration, StrategyTerms
 from domain.messages.control import JobDue, Report, SquareOff, TradingState, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.market import BarClosed, BarsBackfilled, PriceChanged
@@ -33,11 +35,13 @@ class StrategyActorSettings(Struct, frozen=True):
     poll_seconds     wall seconds between looks at the market clock, for strategies that want a timer
     wait_for_active  in the first life of the process: decide nothing before trading is ACTIVE, since it would only be
                      denied, and some decisions (the first of a period, say) are not made twice
+    enabled          whether its configuration lets it enter positions; a person may still have switched it off
     """
 
     runner: RunnerSettings
     poll_seconds: float = 0.05
     wait_for_active: bool = False
+    enabled: bool = True
 
 
 OFF_FLAG: Final = "strategy.off."
@@ -73,28 +77,43 @@ class StrategyActor(Actor):
         self._clock = clock
         self._settings = settings
         self._calendar = calendar
-        self._instruments = {each.token: each for each in instruments}
-        self._runner = StrategyRunner(strategy_id, strategy, instruments, settings.runner, self._today)
+        self._id = strategy_id
         self._journal = journal
+        self._terms = StrategyTerms(strategy, tuple(instruments), settings.runner, enabled=settings.enabled)
+        self._switched_off = False
+        self._timed = False
+        self._cast(self._terms)
+
+    def _cast(self, terms: StrategyTerms) -> None:
+        """Begin anew with this strategy: nothing is known yet."""
+        self._instruments = {each.token: each for each in terms.instruments}
+        self._runner = StrategyRunner(self._id, terms.strategy, terms.instruments, terms.runner, self._today)
         self._live = False
-        self._reader = JournalReader(journal, self._apply)
+        self._reader = JournalReader(self._journal, self._apply)
 
     def started(self) -> None:
         """Rebuild the ledger from the journal, and ask for the warm-up."""
-        self._reader.catch_up()
-        self._live = True
         if self.context.incarnation == 1 and self._settings.wait_for_active:
             self._runner.quiet_until = _UNTIL_ACTIVE
         if self.context.incarnation > 1:
-            wait = int(self._settings.runner.intent_valid_seconds * SECOND)
-            self._runner.quiet_until = self._clock.now_ns() + wait
-        self._runner.enabled = not self._journal.flag(OFF_FLAG + self._runner.strategy_id)
+            self._runner.quiet_until = self._clock.now_ns() + self._in_doubt()
+        self._switched_off = bool(self._journal.flag(OFF_FLAG + self._id))
+        self._set_out()
+
+    def _in_doubt(self) -> Nanos:
+        """For so long an intent of a former life may still be on its way to the journal."""
+        return int(self._terms.runner.intent_valid_seconds * SECOND)
+
+    def _set_out(self) -> None:
+        self._reader.catch_up()
+        self._live = True
+        self._switch_runner()
         if not self._runner.enabled:
             self.context.log("warning", "strategy.is_off")
         for token, interval_seconds in self._runner.series:
-            request = WarmUpRequested(self._runner.strategy_id, token, interval_seconds)
-            self._routes.publish(self.context, request)
-        if self._runner.needs.timer:
+            self._routes.publish(self.context, WarmUpRequested(self._id, token, interval_seconds))
+        if self._runner.needs.timer and not self._timed:
+            self._timed = True
             self.context.every(self._settings.poll_seconds, _TimerDue())
         held = {token: self._runner.ledger.quantity(token) for token in self._runner.ledger.tokens()}
         self.context.log("info", "strategy.started", seq=self._reader.last_seq, held=held)
@@ -110,7 +129,8 @@ class StrategyActor(Actor):
             case BarsBackfilled():
                 self._send(self._runner.backfilled(message, now))
             case _TimerDue():
-                self._send(self._runner.timer(now))
+                if self._runner.needs.timer:
+                    self._send(self._runner.timer(now))
             case JournalRecord():
                 self._reader.feed(message)
             case JournalAdvanced(seq=seq):
@@ -129,11 +149,35 @@ class StrategyActor(Actor):
                     self._runner.quiet_until = now
             case OperatorRequest(id=request, who=who, command=Switch() as switch):
                 self._switch(request, who, switch)
+            case AdoptConfiguration(terms=terms):
+                self._adopt(terms.strategies.get(self._id))
+                taken(self._routes, self.context, message)
             case JobDue():
                 raise DrillCrash("drill: the strategy is crashed on purpose")
             case Report():
                 return self._report()
         return None
+
+    def _adopt(self, terms: StrategyTerms | None) -> None:
+        """From here on decide by these. Another code, other parameters, instruments or bars: begun anew, as after a
+        restart; everything else is only a change of what is decided from now on.
+        """
+        if terms is None or terms.runner.config_version <= self._terms.runner.config_version:
+            return
+        former, self._terms = self._terms, terms
+        now = self._clock.now_ns()
+        if not begins_anew(former, terms):
+            self._runner.reconfigure(terms.runner)
+            self._switch_runner()
+            return
+        quiet_until = self._runner.quiet_until
+        doubt = now + int(max(former.runner.intent_valid_seconds, terms.runner.intent_valid_seconds) * SECOND)
+        self._cast(terms)
+        self._runner.quiet_until = max(quiet_until, doubt)
+        self._set_out()
+
+    def _switch_runner(self) -> None:
+        self._runner.enabled = self._terms.enabled and not self._switched_off
 
     def _apply(self, record: JournalRecord) -> None:
         if not self._live:
@@ -166,14 +210,20 @@ class StrategyActor(Actor):
             self._journal.set_flag(OFF_FLAG + name, "" if switch.on else f"{switch.why} ({who})")
         except JournalUnavailable as error:
             # Off must hold at once; on is not given before it is durable.
-            self._runner.enabled = self._runner.enabled and switch.on
+            self._switched_off = self._switched_off or not switch.on
+            self._switch_runner()
             text = (
                 f"{name} is {'on' if self._runner.enabled else 'off'} in this process, and it cannot be kept: {error}"
             )
             self._routes.publish(self.context, OperatorAnswered(request, done=False, text=text))
             return
-        self._runner.enabled = switch.on
+        self._switched_off = not switch.on
+        self._switch_runner()
         self.context.log("warning", "strategy.switched", on=switch.on, who=who, why=switch.why)
+        if switch.on and not self._terms.enabled:
+            text = f"{name} is not switched off any more, and its configuration says enabled: false: it enters nothing"
+            self._routes.publish(self.context, OperatorAnswered(request, done=False, text=text))
+            return
         text = (
             f"{name} is on: it may enter again" if switch.on else f"{name} is off: it enters nothing, and still leaves"
         )
@@ -187,6 +237,7 @@ class StrategyActor(Actor):
             "confirmed": {token: ledger.confirmed(token) for token in self._instruments},
             "pending": {token: ledger.pending(token) for token in self._instruments},
             "enabled": self._runner.enabled,
+            "config_version": self._terms.runner.config_version,
             "warming": self._runner.warming,
             "decided": self._runner.decided,
             "lapsed": self._runner.lapsed,
@@ -194,3 +245,9 @@ class StrategyActor(Actor):
 
     def _today(self, token: int, instant: Nanos) -> Hours:
         return Hours.of(self._calendar.hours(ist(instant).date(), self._instruments[token].session))
+
+
+def begins_anew(former: StrategyTerms, terms: StrategyTerms) -> bool:
+    """Whether what was made of bars and instruments so far is of no use any more."""
+    same = StrategyTerms(former.strategy, former.instruments, terms.runner, enabled=terms.enabled)
+    return same != terms or not former.runner.goes_on_as(terms.runner)

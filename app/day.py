@@ -31,14 +31,16 @@ from actors.runtime import (
 )
 from adapters.report.writer import EodWriter
 from adapters.schedule import MarketScheduler
+from app.board import Board
 from app.latch import keep_halt, latch_halt
 from app.logs import EventLog
 from app.recording import begin_recording
+from app.reloading import Office, Source, first_version
 from app.service import ServiceManager
 from app.status import StatusWriter
 from app.strategies import Cast
 from app.threads import ThreadDumps
-from app.wiring import STRATEGY_SUPERVISOR, build_tree
+from app.wiring import STRATEGIES, STRATEGY_SUPERVISOR, Specs, build_tree
 from app.world import World
 from domain.errors import BrokerError
 from domain.messages.control import (
@@ -164,15 +166,19 @@ class TradingDay:
 
     progress  called about every second of wall time while trading
     until     market time to stop at; None: after the end-of-day report
+    source    how the configuration is read again while it trades; None: it never is
     """
 
-    def __init__(self, world: World, cast: Cast, log: EventLog, *, until: Nanos | None = None) -> None:
+    def __init__(
+        self, world: World, cast: Cast, log: EventLog, *, until: Nanos | None = None, source: Source | None = None
+    ) -> None:
         self._world = world
         cast = replace(cast, audited=True)
         self._cast = cast
         self._log = log
         self._until = until
-        self._routes = Routes(cast.topology)
+        self._office, self._board = self._configured(source, cast)
+        self._routes: Routes = self._board.routes()
         self._runtime = ThreadRuntime(world.monotonic, seed=world.settings.sandbox.seed)
         self._writer = NotingWriter(EodWriter(world.folders.reports))
         self._scheduler = MarketScheduler(world.clock)
@@ -181,7 +187,7 @@ class TradingDay:
         self._trading = False
         self._recording = begin_recording(world, cast)
         ports = world if self._recording is None else self._recording.ports
-        root = build_tree(ports, cast, self._scheduler, self._writer, world.operations(cast))
+        root = build_tree(ports, cast, self._scheduler, self._writer, world.operations(cast), self._office)
         if self._recording is not None:
             root = self._recording.observed(root)
         self._root = root.id
@@ -192,8 +198,17 @@ class TradingDay:
             self._on_lifecycle,
             on_give_up=self._give_up,
         )
+        if self._office is not None:
+            self._office.open(self._system, Specs(ports, self._board.routes(), self._board), root.id, STRATEGIES)
         self._status = StatusWriter(world, self._system, log)
         self._manager = ServiceManager(os.environ, world.monotonic)
+
+    def _configured(self, source: Source | None, cast: Cast) -> tuple[Office | None, Board]:
+        if source is None:
+            return None, Board(self._world.settings, cast)
+        version = first_version(self._world.journal, source.loaded, self._world.clock, self._log)
+        board = Board(self._world.settings, cast, version, reloadable=True)
+        return Office(board, source, self._world.journal, self._log), board
 
     @property
     def report(self) -> EodReport | None:
@@ -380,11 +395,11 @@ class TradingDay:
         """No more decisions; then wait, not for long, until nothing is on its way: so the report has all of it."""
         deadline = time.monotonic() + REST_SECONDS
         teller = _Teller(self._system)
-        self._routes.publish(teller, SquareOff(tokens=tuple(self._cast.instruments), why="stopping"))
+        self._routes.publish(teller, SquareOff(tokens=tuple(self._board.listing), why="stopping"))
         # Who answers has handled what it was told before: the strategies first, then those that pass their orders on.
-        for name in (*(strategy_name(each.id) for each in self._cast.strategies), RISK, ORDERS):
+        for name in (*(strategy_name(each.id) for each in self._board.cast.strategies), RISK, ORDERS):
             self._hear_from(name, min(0.2, deadline - time.monotonic()))
-        cancel = self._world.settings.orders.cancel_open_on_stop
+        cancel = self._board.settings.orders.cancel_open_on_stop
         while self._moving(cancel) and time.monotonic() < deadline:
             if cancel and any(each.state is OrderState.ACKNOWLEDGED for each in self._open()):
                 self._routes.publish(teller, CancelOpenOrders(include_exits=True, why="stopping"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -44,6 +44,7 @@ class Configured(Struct, frozen=True):
     exits, execution   how its positions are protected and its decisions carried out; None: it does so itself, at once
     decides_on_bars, warm_up_bars   whether it wants bars, and how many of history before it decides
     loads                           interval in seconds -> bars of history that it wants at its start
+    enabled                         False: it only leaves positions; of one that has traded in this process
     """
 
     id: str
@@ -55,6 +56,7 @@ class Configured(Struct, frozen=True):
     decides_on_bars: bool
     warm_up_bars: int
     loads: Mapping[int, int] = {}
+    enabled: bool = True
     exits: ExitRule | None = None
     execution: ExecutionRule | None = None
 
@@ -100,8 +102,10 @@ class Cast(Struct, frozen=True):
         return tuple(each for each in TRADED_CLASSES if each in present)
 
 
-def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
+def cast_of(loaded: Loaded, catalog: Catalog, keep: Collection[str] = ()) -> Cast:
     """The enabled strategies, and the instruments they name. Raises ConfigError with the key's place.
+
+    keep  further strategies that are wanted though they are not enabled: they are there already
 
     In the sandbox `sandbox.instruments` says how many are traded in all: the first of those named, and beyond them
     further shares, spread over the strategies.
@@ -112,7 +116,7 @@ def cast_of(loaded: Loaded, catalog: Catalog) -> Cast:
     known: dict[int, Instrument] = {}
     strategies = []
     for name, each in settings.strategies.items():
-        if not each.enabled:
+        if not (each.enabled or name in keep):
             continue
         instruments = []
         further = [(len(each.instruments) + at, key) for at, key in enumerate(more.get(name, ()))]
@@ -229,6 +233,7 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
         decides_on_bars=needs.bars,
         warm_up_bars=max(needs.decides_after(INTERVAL_SECONDS[each.interval]), ranged),
         loads=loads,
+        enabled=each.enabled,
         exits=None if each.exits is None else exit_rule(each.exits),
         execution=None if each.execution is None else execution_rule(each.execution),
     )

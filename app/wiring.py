@@ -16,19 +16,23 @@ root (one_for_one)
 ├── reporter, alerts (and one actor for each channel of theirs), publisher
 ├── caretaker        the checklist before trading, the chores of the evening
 ├── timetable
+├── configuration    changes it while it trades
 └── operator         a person's commands: last up, and ready when what waited for it has been told
+
+What may change while it trades (settings, instruments, strategies) factories read from the board, when they are called.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from actors.alert_channel import AlertChannel, Heartbeat
 from actors.alerts import CHANNEL_PREFIX, Alerts
 from actors.audit import Audit
 from actors.caretaker import Caretaker
+from actors.configuration import Configuration
 from actors.execution import Execution, ExecutionSettings
 from actors.exits import Exits, ExitsSettings
 from actors.feed import Feed, FeedSettings
@@ -40,13 +44,14 @@ from actors.orders import OrderSettings, OrderSupervisor
 from actors.portfolio import Portfolio
 from actors.postbacks import Postbacks
 from actors.publisher import Publisher
-from actors.reconciler import Reconciler, ReconcilerSettings
+from actors.reconciler import Reconciler
 from actors.reporter import Reporter, ReporterSettings, ReportWriter
 from actors.risk import RiskGate, RiskSettings
 from actors.routes import (
     ALERTS,
     AUDIT,
     CARETAKER,
+    CONFIGURATION,
     EXECUTION,
     EXITS,
     GATEWAY_READ,
@@ -69,6 +74,7 @@ from actors.routes import (
 from actors.runtime import (
     Backoff,
     ChildSpec,
+    Context,
     InFlight,
     MailboxSpec,
     Overflow,
@@ -78,17 +84,16 @@ from actors.runtime import (
     SupervisorSpec,
 )
 from actors.session import Session
-from actors.shards import ShardRoutes, deal, feed_name, market_name
+from actors.shards import feed_name, market_name
 from actors.strategy import StrategyActor, StrategyActorSettings
 from actors.timetable import Timetable
-from app.limits import risk_limits
+from app.board import Board, market_protection
 from app.ports import Operations, Ports
-from app.strategies import TRADED_CLASSES, Cast, Configured
-from config.errors import ConfigError
+from app.reloading import Office
+from app.strategies import TRADED_CLASSES, Cast
 from config.schema import Settings
 from config.sections.trading import TimesByClass
 from domain.ports import Scheduler
-from domain.reconcile.account import Tolerances
 from domain.timetable import TimetableSettings, plan
 from domain.values import SECOND, SessionClass
 
@@ -103,19 +108,29 @@ RECONCILE_SECONDS: Final = 120.0
 
 HEARTBEAT: Final = "heartbeat"
 
+STRATEGIES: Final = "strategies"
+"""The supervisor of those."""
+
 STRATEGY_SUPERVISOR: Final = "supervise."
 """Prefix of the supervisor of one strategy."""
 
 
 def build_tree(
-    ports: Ports, cast: Cast, scheduler: Scheduler, writer: ReportWriter, operations: Operations | None = None
+    ports: Ports,
+    cast: Cast,
+    scheduler: Scheduler,
+    writer: ReportWriter,
+    operations: Operations | None = None,
+    office: Office | None = None,
 ) -> SupervisorSpec:
     """The whole tree. Factories make fresh actors with fresh HTTP sessions for every incarnation.
 
     operations  None: nobody's commands are heard, and no trail is kept (`cast.audited` must be so as well)
+    office      who changes the configuration while it trades; None: nobody does
     """
     assert cast.audited is (operations is not None), "an audited cast needs a trail, and a trail is told by the cast"
-    routes = ShardRoutes(cast.topology, shards_of(ports, cast))
+    board = Board(ports.settings, cast) if office is None else office.board
+    routes = board.routes()
     return SupervisorSpec(
         id="root",
         strategy=Strategy.ONE_FOR_ONE,
@@ -124,26 +139,27 @@ def build_tree(
         children=(
             *_audit(ports, routes, operations),
             _session(ports, routes),
-            *_gateway(ports, routes, cast),
-            _portfolio(ports, routes, cast),
-            _risk(ports, routes, cast),
-            _orders(ports, routes, cast),
-            _reconciler(ports, routes, cast),
+            *_gateway(ports, routes, board),
+            _portfolio(ports, routes, board),
+            _risk(ports, routes, board),
+            _orders(ports, routes, board),
+            _reconciler(ports, routes, board),
             *_postbacks(ports, routes),
-            *_exits(ports, routes, cast),
-            *_execution(ports, routes, cast),
+            *(exits_spec(ports, routes, board) for _ in cast.topology.guarded[:1]),
+            *(execution_spec(ports, routes, board) for _ in cast.topology.executed[:1]),
             _reporter(ports, routes, cast, writer),
             _alerts(ports, operations),
             *_channels(ports, operations),
             *_publisher(operations, cast),
-            *_market(ports, cast),
+            *_market(ports, board),
             SupervisorSpec(
-                id="strategies",
+                id=STRATEGIES,
                 strategy=Strategy.ONE_FOR_ONE,
-                children=tuple(_strategy(ports, routes, each) for each in cast.strategies),
+                children=tuple(strategy_spec(ports, routes, board, each.id) for each in cast.strategies),
             ),
             *_caretaker(ports, routes, operations),
             _timetable(ports, routes, cast, scheduler, operations),
+            *_configuration(ports, routes, office),
             *_operator(ports, routes, operations),
         ),
     )
@@ -205,6 +221,19 @@ def _operator(ports: Ports, routes: Routes, operations: Operations | None) -> tu
     return (spec,)
 
 
+def _configuration(ports: Ports, routes: Routes, office: Office | None) -> tuple[ChildSpec, ...]:
+    if office is None:
+        return ()
+    spec = ChildSpec(
+        id=CONFIGURATION,
+        # No heartbeat: files and new strategies take their time, and nobody waits for it.
+        factory=lambda context: Configuration(context, routes, ports.journal, ports.clock, office),
+        in_flight=InFlight.REDELIVER_ONCE,
+        backoff=QUICK,
+    )
+    return (spec,)
+
+
 def _session(ports: Ports, routes: Routes) -> ChildSpec:
     backoff = Backoff(min_seconds=0.5, max_seconds=30.0)
     return ChildSpec(
@@ -216,7 +245,7 @@ def _session(ports: Ports, routes: Routes) -> ChildSpec:
     )
 
 
-def _gateway(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
+def _gateway(ports: Ports, routes: Routes, board: Board) -> tuple[ChildSpec, ...]:
     workers = ports.settings.orders.workers
 
     def order_worker(name: str) -> ChildSpec:
@@ -241,18 +270,18 @@ def _gateway(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
     )
     history = ChildSpec(
         id=HISTORY,
-        factory=lambda context: HistoryWorker(context, routes, ports.history(), cast.instruments, ports.clock),
+        factory=lambda context: HistoryWorker(context, routes, ports.history(), board.listing, ports.clock),
         in_flight=InFlight.REDELIVER_ONCE,
         heartbeat_seconds=60.0,
         backoff=QUICK,
     )
     entries = tuple(order_worker(gateway_entry(index)) for index in range(workers.entries))
-    exits = tuple(order_worker(gateway_exit(index)) for index in range(cast.topology.exit_workers))
+    exits = tuple(order_worker(gateway_exit(index)) for index in range(board.topology.exit_workers))
     return (*entries, *exits, reads, history)
 
 
-def _portfolio(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
-    by_key = {instrument.key: instrument for instrument in cast.instruments.values()}
+def _portfolio(ports: Ports, routes: Routes, board: Board) -> ChildSpec:
+    by_key = board.listing.by_key
     return ChildSpec(
         id=PORTFOLIO,
         factory=lambda context: Portfolio(context, routes, ports.journal, ports.clock, by_key, publish_seconds=0.25),
@@ -261,21 +290,31 @@ def _portfolio(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     )
 
 
-def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
-    settings = RiskSettings(
-        run=ports.run,
-        limits=risk_limits(ports.settings.risk),
-        mis_cutoff=_times(ports.settings.risk.mis_cutoff),
-        intent_valid_seconds=ports.settings.orders.intent_valid_seconds,
-        market_protection=_market_protection(ports),
-        asks_broker=ports.settings.risk.ask_broker,
-        margin_differs_percent=ports.settings.risk.margin_differs_percent,
-        warn_at_percent=ports.settings.risk.warn_at_percent,
-    )
+def _risk(ports: Ports, routes: Routes, board: Board) -> ChildSpec:
+    def settings() -> RiskSettings:
+        now = board.terms.risk
+        return RiskSettings(
+            run=ports.run,
+            limits=now.limits,
+            mis_cutoff=_times(ports.settings.risk.mis_cutoff),
+            intent_valid_seconds=now.intent_valid_seconds,
+            market_protection=now.market_protection,
+            asks_broker=ports.settings.risk.ask_broker,
+            margin_differs_percent=ports.settings.risk.margin_differs_percent,
+            warn_at_percent=ports.settings.risk.warn_at_percent,
+        )
+
     return ChildSpec(
         id=RISK,
         factory=lambda context: RiskGate(
-            context, routes, ports.journal, ports.clock, ports.calendar, cast.instruments, settings
+            context,
+            routes,
+            ports.journal,
+            ports.clock,
+            ports.calendar,
+            board.listing,
+            settings(),
+            board.known,
         ),
         # An intent may be decided twice: its id makes the second approval a duplicate in the journal.
         in_flight=InFlight.REDELIVER_ONCE,
@@ -286,13 +325,7 @@ def _risk(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     )
 
 
-def _market_protection(ports: Ports) -> int:
-    """Percent in 1/100, -1 for the broker's own band."""
-    configured = ports.settings.orders.market_protection
-    return -1 if configured == "auto" else round(configured * 100)
-
-
-def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
+def _orders(ports: Ports, routes: Routes, board: Board) -> ChildSpec:
     orders = ports.settings.orders
     settings = OrderSettings(
         poll_seconds=orders.reconcile_seconds,
@@ -301,14 +334,14 @@ def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
         send_deadline_seconds=15.0,
         market_order_patience_seconds=orders.market_order_patience_seconds,
         entry_workers=orders.workers.entries,
-        market_protection=_market_protection(ports),
+        market_protection=market_protection(ports.settings),
         market_as_limit=round(orders.market_as_limit_percent * 100),
         quarantine_seconds=orders.quarantine_seconds,
-        instruments={instrument.key: instrument for instrument in cast.instruments.values()},
+        instruments=board.listing.by_key,
     )
     return ChildSpec(
         id=ORDERS,
-        factory=lambda context: OrderSupervisor(context, routes, ports.journal, ports.clock, settings),
+        factory=lambda context: OrderSupervisor(context, routes, ports.journal, ports.clock, settings, board.known),
         ready=Ready.EXPLICIT,
         start_timeout_seconds=RECONCILE_SECONDS,
         in_flight=InFlight.REDELIVER_ONCE,
@@ -318,22 +351,18 @@ def _orders(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     )
 
 
-def _reconciler(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
-    reconcile = ports.settings.reconcile
-    settings = ReconcilerSettings(
-        positions_seconds=reconcile.positions_seconds,
-        funds_seconds=reconcile.funds_seconds,
-        confirm_seconds=reconcile.confirm_seconds,
-        update_grace_seconds=reconcile.update_grace_seconds,
-        tolerances=Tolerances(price=reconcile.price_tolerance, funds=reconcile.funds_tolerance),
-        policies=reconcile.policies.by_name(),
-        traders={each.id: tuple((one.key, each.product) for one in each.instruments) for each in cast.strategies},
-    )
-    by_key = {instrument.key: instrument for instrument in cast.instruments.values()}
+def _reconciler(ports: Ports, routes: Routes, board: Board) -> ChildSpec:
+    by_key = board.listing.by_key
     return ChildSpec(
         id=RECONCILER,
         factory=lambda context: Reconciler(
-            context, routes, ports.journal, ports.clock, by_key, settings, ports.settings.kite.user_id or ""
+            context,
+            routes,
+            ports.journal,
+            ports.clock,
+            by_key,
+            board.terms.reconcile,
+            ports.settings.kite.user_id or "",
         ),
         ready=Ready.EXPLICIT,
         start_timeout_seconds=RECONCILE_SECONDS,
@@ -344,25 +373,23 @@ def _reconciler(ports: Ports, routes: Routes, cast: Cast) -> ChildSpec:
     )
 
 
-def _exits(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
-    rules = {each.id: each.exits for each in cast.strategies if each.exits is not None}
-    if not rules:
-        return ()
-    settings = ExitsSettings(
-        rules=rules,
-        intent_valid_seconds=ports.settings.orders.intent_valid_seconds,
-        executed=cast.topology.executed,
-    )
-    spec = ChildSpec(
+def exits_spec(ports: Ports, routes: Routes, board: Board) -> ChildSpec:
+    """Managed exits: there where a strategy has any."""
+
+    def settings() -> ExitsSettings:
+        return ExitsSettings(rules=board.exits, intent_valid_seconds=board.terms.intent_valid_seconds)
+
+    return ChildSpec(
         id=EXITS,
-        factory=lambda context: Exits(context, routes, ports.journal, ports.clock, cast.instruments, settings),
+        factory=lambda context: Exits(
+            context, routes, ports.journal, ports.clock, board.listing, settings(), board.known
+        ),
         # A strategy's own exit that waits in it lapses; the strategy decides again.
         in_flight=InFlight.REDELIVER_ONCE,
         mailbox=MailboxSpec(overflow=Overflow.GROW),
         heartbeat_seconds=10.0,
         backoff=QUICK,
     )
-    return (spec,)
 
 
 def _postbacks(ports: Ports, routes: Routes) -> tuple[ChildSpec, ...]:
@@ -378,31 +405,28 @@ def _postbacks(ports: Ports, routes: Routes) -> tuple[ChildSpec, ...]:
     return (spec,)
 
 
-def _execution(ports: Ports, routes: Routes, cast: Cast) -> tuple[ChildSpec, ...]:
-    rules = {each.id: each.execution for each in cast.strategies if each.execution is not None}
-    if not rules:
-        return ()
-    settings = ExecutionSettings(rules=rules, intent_valid_seconds=ports.settings.orders.intent_valid_seconds)
-    spec = ChildSpec(
+def execution_spec(ports: Ports, routes: Routes, board: Board) -> ChildSpec:
+    """Execution: there where a strategy's decisions are carried out in parts."""
+
+    def settings() -> ExecutionSettings:
+        now = board.terms
+        return ExecutionSettings(rules=now.execution, intent_valid_seconds=now.intent_valid_seconds)
+
+    return ChildSpec(
         id=EXECUTION,
-        factory=lambda context: Execution(context, routes, ports.journal, ports.clock, cast.instruments, settings),
+        factory=lambda context: Execution(
+            context, routes, ports.journal, ports.clock, board.listing, settings(), board.known
+        ),
         in_flight=InFlight.REDELIVER_ONCE,
         # Decisions travel in the lane of data, which would make way where there is no room: here nothing does.
         mailbox=MailboxSpec(overflow=Overflow.GROW),
         heartbeat_seconds=10.0,
         backoff=QUICK,
     )
-    return (spec,)
 
 
-def _market(ports: Ports, cast: Cast) -> tuple[SupervisorSpec, ...]:
+def _market(ports: Ports, board: Board) -> tuple[SupervisorSpec, ...]:
     feed = ports.settings.feed
-    wanted: dict[tuple[int, int], int] = {}
-    for strategy in cast.strategies:
-        for instrument in strategy.instruments:
-            for interval_seconds, bars in strategy.loads.items():
-                key = (instrument.token, interval_seconds)
-                wanted[key] = max(wanted.get(key, 0), bars)
     data_settings = MarketDataSettings(
         mode=feed.mode,
         grace_seconds=ports.settings.market.bar_grace_seconds,
@@ -422,25 +446,27 @@ def _market(ports: Ports, cast: Cast) -> tuple[SupervisorSpec, ...]:
     # Ticks are never dropped for want of room: a bar would be wrong. The alert tells of a reader that lags.
     roomy = MailboxSpec(capacity=100_000, overflow=Overflow.GROW)
 
-    def pair(shard: int, tokens: tuple[int, ...]) -> tuple[ChildSpec, ChildSpec]:
-        own, port = ShardRoutes(cast.topology, shards_of(ports, cast), shard), ports.feed()
-        inside = frozenset(tokens)
-        bars = {key: keep for key, keep in wanted.items() if key[0] in inside}
-        barred = {token for token, _ in bars}
-        quoted = tuple(token for token in tokens if token not in barred)
+    def pair(shard: int) -> tuple[ChildSpec, ChildSpec]:
+        own, port = board.routes(shard), ports.feed()
+
+        def market_data(context: Context) -> MarketData:
+            bars = board.bars(shard)
+            barred = {token for token, _ in bars}
+            return MarketData(
+                context,
+                own,
+                board.listing,
+                ports.calendar,
+                ports.clock,
+                bars,
+                quoted=tuple(token for token in board.tokens(shard) if token not in barred),
+                settings=data_settings,
+            )
+
         return (
             ChildSpec(
                 id=market_name(shard),
-                factory=lambda context: MarketData(
-                    context,
-                    own,
-                    cast.instruments,
-                    ports.calendar,
-                    ports.clock,
-                    bars,
-                    quoted=quoted,
-                    settings=data_settings,
-                ),
+                factory=market_data,
                 ready=Ready.EXPLICIT,
                 heartbeat_seconds=10.0,
                 mailbox=roomy,
@@ -448,7 +474,7 @@ def _market(ports: Ports, cast: Cast) -> tuple[SupervisorSpec, ...]:
             ),
             ChildSpec(
                 id=feed_name(shard),
-                factory=lambda context: Feed(context, own, port, ports.clock, feed_settings, tokens),
+                factory=lambda context: Feed(context, own, port, ports.clock, feed_settings, board.tokens(shard)),
                 ready=Ready.EXPLICIT,
                 start_timeout_seconds=60.0,
                 heartbeat_seconds=10.0,
@@ -457,54 +483,51 @@ def _market(ports: Ports, cast: Cast) -> tuple[SupervisorSpec, ...]:
             ),
         )
 
-    def supervisor(shard: int, tokens: tuple[int, ...]) -> SupervisorSpec:
+    def supervisor(shard: int) -> SupervisorSpec:
         return SupervisorSpec(
             id="market.supervisor" if shard == 0 else f"market.supervisor.{shard}",
             strategy=Strategy.REST_FOR_ONE,
             intensity=10,
             period_seconds=30.0,
-            children=pair(shard, tokens),
+            children=pair(shard),
         )
 
-    return tuple(supervisor(shard, tokens) for shard, tokens in enumerate(_dealt(ports, cast)))
+    return tuple(supervisor(shard) for shard in range(board.sockets))
 
 
-def shards_of(ports: Ports, cast: Cast) -> dict[int, int]:
-    """Which socket has which instrument."""
-    return {token: shard for shard, tokens in enumerate(_dealt(ports, cast)) for token in tokens}
+def strategy_spec(ports: Ports, routes: Routes, board: Board, strategy: str) -> SupervisorSpec:
+    """One strategy and its supervisor."""
 
+    def actor(context: Context) -> StrategyActor:
+        now = board.strategy(strategy)
+        settings = StrategyActorSettings(
+            runner=now.runner, wait_for_active=strategy in board.first, enabled=now.enabled
+        )
+        return StrategyActor(
+            context,
+            routes,
+            strategy,
+            now.strategy,
+            now.instruments,
+            ports.journal,
+            ports.calendar,
+            ports.clock,
+            settings,
+        )
 
-def _dealt(ports: Ports, cast: Cast) -> list[tuple[int, ...]]:
-    try:
-        return deal(cast.instruments, ports.settings.feed.instruments_max)
-    except ValueError as error:
-        raise ConfigError(f"feed.instruments_max: {error}") from None
-
-
-def _strategy(ports: Ports, routes: Routes, configured: Configured) -> SupervisorSpec:
     return SupervisorSpec(
-        id=f"{STRATEGY_SUPERVISOR}{configured.id}",
+        id=f"{STRATEGY_SUPERVISOR}{strategy}",
         strategy=Strategy.ONE_FOR_ONE,
         intensity=5,
         # After each restart it decides nothing while its former intents may be sent: one that fails whenever it
         # decides fails no oftener than that.
-        period_seconds=30.0 + 10 * configured.runner.intent_valid_seconds,
+        period_seconds=30.0 + 10 * board.strategy(strategy).runner.intent_valid_seconds,
         # A strategy that fails at every message is left down, alone.
         restart=Restart.TEMPORARY,
         children=(
             ChildSpec(
-                id=strategy_name(configured.id),
-                factory=lambda context: StrategyActor(
-                    context,
-                    routes,
-                    configured.id,
-                    configured.strategy,
-                    configured.instruments,
-                    ports.journal,
-                    ports.calendar,
-                    ports.clock,
-                    StrategyActorSettings(runner=configured.runner, wait_for_active=True),
-                ),
+                id=strategy_name(strategy),
+                factory=actor,
                 heartbeat_seconds=10.0,
                 backoff=QUICK,
             ),
@@ -615,3 +638,23 @@ def _timetable(
         ),
         backoff=QUICK,
     )
+
+
+class Specs(NamedTuple):
+    """How children are specified that come while it trades (see app.reloading.Specs)."""
+
+    ports: Ports
+    routes: Routes
+    board: Board
+
+    def strategy(self, name: str) -> SupervisorSpec:
+        """One strategy and its supervisor."""
+        return strategy_spec(self.ports, self.routes, self.board, name)
+
+    def exits(self) -> ChildSpec:
+        """Managed exits."""
+        return exits_spec(self.ports, self.routes, self.board)
+
+    def execution(self) -> ChildSpec:
+        """Execution in parts."""
+        return execution_spec(self.ports, self.routes, self.board)

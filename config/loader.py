@@ -95,6 +95,11 @@ def load(env: str, file: Path | None, sets: Sequence[str], environ: Mapping[str,
     tree = layers[0]
     for layer in layers[1:]:
         tree = merge(tree, layer)
+    return assembled(env, tree, root)
+
+
+def assembled(env: str, tree: Node, root: Path) -> Loaded:
+    """The settings of a merged tree, checked. Raises ConfigError."""
     settings = Converter(_secret_rule(env)).struct(tree, Settings, "")
     origins = {path: node.origin for path, node in leaves(tree)}
     for check in CHECKS:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +23,7 @@ from domain.values import IST, Nanos, ist, nanos, rupees
 
 if TYPE_CHECKING:
     from app.day import Ended, StopRequest, TradingDay
+    from app.reloading import Source
     from app.strategies import Cast
     from config.loader import Loaded
 
@@ -71,7 +74,8 @@ def run(
     stop = StopRequest(interrupting=True)
     try:
         with stop:
-            return _trade(env, loaded, log, stop_at, stop, as_json=as_json)
+            read = partial(load_settings, env, config, tuple(overrides))
+            return _trade(env, loaded, read, log, stop_at, stop, as_json=as_json)
     except KeyboardInterrupt:
         log("info", "day.ended", why="interrupted before trading began")
         complain("interrupted before trading began")
@@ -85,24 +89,40 @@ def run(
 
 
 def _trade(
-    env: str, loaded: Loaded, log: logs.EventLog, stop_at: dt.time | None, stop: StopRequest, *, as_json: bool
+    env: str,
+    loaded: Loaded,
+    read: Callable[[], Loaded],
+    log: logs.EventLog,
+    stop_at: dt.time | None,
+    stop: StopRequest,
+    *,
+    as_json: bool,
 ) -> int:
+    from app.reloading import source_of
     from app.strategies import cast_of
 
     world = World(env, loaded, folders(loaded), log)
     try:
         world.open_session()
-        cast = cast_of(loaded, world.catalog())
+        catalog = world.catalog()
+        cast = cast_of(loaded, catalog)
         if env == "live":
             require_checks(loaded, cast)
             _announce(loaded, cast)
-        return _run_day(world, cast, log, stop_at, stop, as_json=as_json)
+        return _run_day(world, cast, source_of(loaded, catalog, read), log, stop_at, stop, as_json=as_json)
     finally:
         world.close()
 
 
 def _run_day(
-    world: World, cast: Cast, log: logs.EventLog, stop_at: dt.time | None, stop: StopRequest, *, as_json: bool
+    world: World,
+    cast: Cast,
+    source: Source,
+    log: logs.EventLog,
+    stop_at: dt.time | None,
+    stop: StopRequest,
+    *,
+    as_json: bool,
 ) -> int:
     from actors.runtime import StartFailed
     from app.day import STOPPED_EARLY, TradingDay
@@ -110,7 +130,7 @@ def _run_day(
     until: Nanos | None = None
     if stop_at is not None:
         until = nanos(dt.datetime.combine(ist(world.clock.now_ns()).date(), stop_at, IST))
-    day = TradingDay(world, cast, log, until=until)
+    day = TradingDay(world, cast, log, until=until, source=source)
     try:
         ended = day.run(lambda now: _progress(log, day, now), stop)
     except StartFailed as error:

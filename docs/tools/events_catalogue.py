@@ -34,6 +34,7 @@ FAMILIES: Final = {
     "chore": "Chores around trading",
     "report": "Reports",
     "operator": "A person's commands",
+    "configuration": "Configuration while it trades",
     "dashboard": "The dashboard",
     "alert": "Alerts and their channels",
     "notify": "Notifications",
@@ -217,6 +218,23 @@ WORDS: Final[dict[str, Words]] = {
     "operator.answer_not_kept": Words("It is done, but the outcome could not be kept.", "Look at the disk."),
     "operator.desk_unavailable": Words(
         "Commands of other terminals cannot be read.", "Look at the disk. Ctrl-C still works."
+    ),
+    "configuration.started": Words("The files differ from what was last in force: this start has the next version."),
+    "configuration.changed": Words("A new version is journaled, with each key's old and new value, who and why."),
+    "configuration.settled": Words("Every actor decides by that version: what it loosens holds as well."),
+    "configuration.refused": Words(
+        "The files cannot be taken over: nothing is changed.", "Read `why`: file, line, key, and what is allowed."
+    ),
+    "configuration.waits": Words(
+        "Keys that differ and take effect later: with the next session, or after a restart.",
+        "Restart the program when the market is closed, where `restart` stands beside one.",
+        level="info, warning",
+    ),
+    "configuration.not_kept": Words(
+        "What is in force could not be kept: the next start compares with an older version.", "Look at the disk."
+    ),
+    "configuration.not_removed": Words(
+        "A strategy that was taken out is still in the tree; it enters nothing.", "Look at the tree; restart."
     ),
     "dashboard.serving": Words("The dashboard listens at `address`."),
     "dashboard.command": Words("A command from the page, and what came of it."),

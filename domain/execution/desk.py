@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -37,11 +37,15 @@ def number_of(intent_id: str) -> int:
 class ExecutionDesk:
     """See the module. Times come in with every call.
 
+    rules  by strategy, as of the version of the configuration that a decision was made under
     state  the trading state as far as it is known: before trading has started entries wait, after it they end
     """
 
     def __init__(
-        self, rules: Mapping[str, ExecutionRule], instruments: Mapping[int, Instrument], intent_valid: Nanos
+        self,
+        rules: Callable[[int], Mapping[str, ExecutionRule]],
+        instruments: Mapping[int, Instrument],
+        intent_valid: Nanos,
     ) -> None:
         self.state: TradingState | None = None
         self._rules = rules
@@ -96,7 +100,7 @@ class ExecutionDesk:
         """A strategy has decided: the journal is asked to take it. A repetition is one decision."""
         if intent.intent_id in self._known or intent.intent_id in self._waiting:
             return []
-        rule = self._rules.get(intent.strategy)
+        rule = self._rules(intent.config_version).get(intent.strategy)
         if rule is None or intent.kind is not OrderKind.MARKET:
             return [intent]  # who names a price of his own has it
         self._waiting[intent.intent_id] = intent, mono + KEEP_AGAIN
@@ -140,7 +144,7 @@ class ExecutionDesk:
                 del self._waiting[name]  # the strategy sees it lapse
             elif due <= mono:
                 self._waiting[name] = intent, mono + KEEP_AGAIN
-                out.append(KeepPlan(ExecutionStarted(intent, self._rules[intent.strategy], now)))
+                out.append(KeepPlan(ExecutionStarted(intent, self._rules(intent.config_version)[intent.strategy], now)))
         return out
 
     # -- inside --------------------------------------------------------------------------------------------------------

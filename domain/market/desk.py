@@ -156,6 +156,41 @@ class MarketDesk:
         self._lay_out_hours(now)
         return [*self._step(0, now, mono)]
 
+    def want(self, token: int, bars: Mapping[int, int], now: Nanos, mono: Nanos) -> tuple[bool, list[DeskMessage]]:
+        """One instrument more, or more bars of one that is known: whether it is new, and what is to be told."""
+        stream = self._streams.get(token)
+        pairs = (
+            {}
+            if stream is None
+            else {builder.interval_seconds: (builder, series) for builder, series in stream.builders}
+        )
+        today = self._sessions.today(token, now)
+        begun = []
+        for interval, keep in bars.items():
+            if interval in pairs and self._wanted[token, interval] >= keep:
+                continue
+            if interval in pairs:
+                builder = pairs[interval][0]
+            else:
+                builder = BarBuilder(token, interval)
+                builder.new_session(today)
+                builder.gap()
+            self._wanted[token, interval] = keep
+            series = self._series[token, interval] = Series(token, interval, keep, self._settings.series)
+            start = warm_up_start(self._sessions.back(token, now), interval, keep, now) if keep else now
+            series.begin(start, today, now)
+            pairs[interval] = builder, series
+            begun.append(series)
+        fresh = _Stream(token, tuple(pairs.values()))
+        fresh.last = None if stream is None else stream.last
+        self._streams[token] = fresh
+        if stream is None:
+            self._lay_out_hours(now)
+        told: list[DeskMessage] = []
+        for series in begun:
+            told.extend(series.step(self._passed() * SECOND, now, mono))
+        return stream is None, told
+
     def trading(self, now: Nanos) -> bool:
         """Whether any instrument of this shard has its session now."""
         return any(hours.opens <= now // SECOND < hours.closes for hours in self._hours)

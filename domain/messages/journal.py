@@ -11,6 +11,7 @@ from domain.messages.broker import BrokerStatus, Change, PlaceOrder
 from domain.messages.gtt import GttEvent
 from domain.messages.orders import OrderIntent
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
+from domain.messages.versions import ConfigurationChanged
 from domain.reconcile.names import Policy
 from domain.values import E4, Nanos, OrderKind, Product, Side
 
@@ -377,6 +378,7 @@ JournalEvent = (
     | ExecutionStarted
     | ExecutionEnded
     | PositionAdjusted
+    | ConfigurationChanged
     | PeakReset
     | GttEvent
 )

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from domain.messages.versions import ConfigChange
 from domain.values import E4, Nanos, Product
 
 
@@ -76,6 +77,16 @@ class Switch(Struct, frozen=True, tag=True):
     on: bool
 
 
+class Reload(Struct, frozen=True, tag=True):
+    """Read the configuration's files again, and take over what may change while it trades.
+
+    dry_run  only say what would change
+    """
+
+    why: str
+    dry_run: bool = False
+
+
 class AdjustWhat(Enum):
     """SPLIT: other units, the same cost. CONVERT: to another product. SETTLE: a contract's end. PEAK: drawdown anew."""
 
@@ -108,7 +119,7 @@ class Adjust(Struct, frozen=True, tag=True):
     tax: E4 = 0
 
 
-OperatorCommand: TypeAlias = Halt | Resume | Flatten | Cancel | Resolve | Accept | Switch | Adjust
+OperatorCommand: TypeAlias = Halt | Resume | Flatten | Cancel | Resolve | Accept | Switch | Adjust | Reload
 
 
 class OperatorRequest(Struct, frozen=True, tag=True):
@@ -137,18 +148,21 @@ class OperatorAnswered(Struct, frozen=True, tag=True):
 
     done  it was carried out; otherwise `text` says why not
     tags  the orders it concerns: on the wire when the latch closed, being cancelled, closing positions, resolved
+    changes  of the configuration: what differs (or would), whenever it takes effect
     """
 
     request: int
     done: bool
     text: str
     tags: tuple[str, ...] = ()
+    changes: tuple[ConfigChange, ...] = ()
 
 
 def is_harmless_again(command: OperatorCommand) -> bool:
     """Whether a command may be carried out once more where it is not known whether it was.
 
-    Halting twice halts; cancelling or resolving one named order twice finds it done, as switching a strategy does.
+    Halting twice halts; cancelling or resolving one named order twice finds it done, as switching a strategy or
+    reading the configuration again does.
     But resuming again could clear a newer halt, and flattening or cancelling everything again would hit what was
     opened since.
     """
@@ -157,7 +171,7 @@ def is_harmless_again(command: OperatorCommand) -> bool:
             return not flatten
         case Cancel(tag=tag):
             return bool(tag)
-        case Resolve() | Switch():
+        case Resolve() | Switch() | Reload():
             return True
         case _:
             return False

@@ -48,6 +48,7 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned, PlanEvent
+from domain.messages.versions import ConfigurationChanged
 from domain.orders.transitions import strategy_of, tag_of
 from domain.values import rupees
 
@@ -88,6 +89,7 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     DifferenceCleared: "reconcile.cleared",
     PositionAdjusted: "books.adjusted",
     PeakReset: "books.peak_reset",
+    ConfigurationChanged: "configuration.changed",
     ExitPlanned: "exits.planned",
     ExitPlanEnded: "exits.ended",
     ExecutionStarted: "execution.started",
@@ -130,6 +132,8 @@ def log_keys(event: JournalEvent) -> dict[str, object]:
             return _difference_keys(event)
         case PositionAdjusted() | PeakReset():
             return _books_keys(event)
+        case ConfigurationChanged(version=version, changes=changes, who=who, why=why):
+            return {"version": version, "changed": [each.path for each in changes], "who": who, "why": why}
         case ExitPlanned() | ExitPlanEnded() | ExecutionStarted() | ExecutionEnded():
             return _plan_keys(event)
         case _:

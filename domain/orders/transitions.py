@@ -45,6 +45,7 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
+from domain.messages.versions import ConfigurationChanged
 from domain.values import Variety
 
 _I, _S, _A, _Q = OrderState.INTENT, OrderState.SENDING, OrderState.ACKNOWLEDGED, OrderState.QUARANTINED
@@ -94,6 +95,7 @@ TAGLESS: Final = (
     ExecutionEnded,
     PositionAdjusted,
     PeakReset,
+    ConfigurationChanged,
 )
 """Events that concern no single order of ours."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from domain.messages.broker import BrokerStatus
 from domain.messages.journal import OrderRecord, OrderState
@@ -22,7 +22,9 @@ def overdue_sends(
     return [r for r in records if r.state is OrderState.SENDING and sent_mono.get(r.tag, never) < deadline_mono]
 
 
-def stuck_market_orders(records: Iterable[OrderRecord], updated_before: Nanos) -> list[OrderRecord]:
+def stuck_market_orders(
+    records: Iterable[OrderRecord], updated_before: Callable[[OrderRecord], Nanos]
+) -> list[OrderRecord]:
     """Market orders resting unfilled: with market protection they are limits at the broker, and may stay so.
 
     (kite-facts 3.3)
@@ -34,5 +36,5 @@ def stuck_market_orders(records: Iterable[OrderRecord], updated_before: Nanos) -
         and r.intent.kind is OrderKind.MARKET
         and not r.seen_status.terminal
         and not (r.order.variety is Variety.AMO and r.seen_status is BrokerStatus.IN_FLIGHT)  # it waits for the session
-        and r.updated < updated_before
+        and r.updated < updated_before(r)
     ]

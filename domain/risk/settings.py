@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from domain.risk.limits import RiskLimits
+from domain.risk.strictest import RiskTerms
 from domain.values import SessionClass
 
 
@@ -33,3 +34,7 @@ class RiskSettings(Struct, frozen=True):
     asks_broker: bool = False
     margin_differs_percent: float = 10
     warn_at_percent: float | None = None
+
+    def terms(self) -> RiskTerms:
+        """What of it may change while it trades."""
+        return RiskTerms(self.limits, self.intent_valid_seconds, self.market_protection)

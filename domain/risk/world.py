@@ -25,7 +25,7 @@ class World:
 
     instruments  the day's traded instruments by token
     mis_cutoff   per session class, the time of day from which no new intraday position is opened
-    market_protection  what market orders are sent with: percent in 1/100, -1 for the broker's own band
+    market_protection  what market orders are sent with: percent in 1/100, -1 for the broker's own band; may change
 
     feed_lost    since when a socket of the feed is down, by its name
     snapshot     the portfolio's newest
@@ -43,7 +43,7 @@ class World:
         self._instruments = instruments
         self._calendar = calendar
         self._mis_cutoff = mis_cutoff
-        self._market_protection = market_protection
+        self.market_protection = market_protection
         self._prices: dict[int, tuple[E4, Nanos]] = {}
         self._hours: dict[tuple[SessionClass, dt.date], Hours] = {}
         self._left: dict[tuple[SessionClass, dt.date, dt.date], int | None] = {}
@@ -135,7 +135,7 @@ class World:
             mis_cutoff=cutoff,
             feed_lost=self.feed_down_since(),
             circuit=None if instrument is None else self._circuits.get(instrument.key),
-            market_protection=self._market_protection,
+            market_protection=self.market_protection,
             sessions_to_expiry=None if instrument is None else self.sessions_to_expiry(instrument, now),
             sellable=None if intent is None else self._sellable(intent, book),
             broker_margin=None

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
+
+
+class SeriesWanted(Struct, frozen=True, tag=True):
+    """Command, configuration to market data: from here on this instrument's prices and these bars are wanted as well.
+
+    bars  interval in seconds -> bars of history; 0 where bars are wanted without
+    """
+
+    token: int
+    bars: Mapping[int, int]
 
 
 class WarmUpRequested(Struct, frozen=True, tag=True):

@@ -58,6 +58,12 @@ class RunnerSettings(Struct, frozen=True):
     config_version: int = 1
     managed_exits: bool = False
 
+    def goes_on_as(self, other: RunnerSettings) -> bool:
+        """Whether a strategy may go on with these other settings, without beginning anew."""
+        ranged = bars_needed(self.sizing) == bars_needed(other.sizing)
+        alike = ("interval_seconds", "product", "managed_exits")
+        return ranged and all(getattr(self, name) == getattr(other, name) for name in alike)
+
 
 def loads_of(needs: Needs, settings: RunnerSettings) -> dict[int, int]:
     """Bars of history to load, by interval: what the strategy needs, and what its sizing does."""
@@ -157,6 +163,11 @@ class StrategyRunner:
     def warming(self) -> int:
         """Series whose warm-up has not come."""
         return sum(bool(each.awaited) for each in self._series.values())
+
+    def reconfigure(self, settings: RunnerSettings) -> None:
+        """From here on trade by these, with which it `goes_on_as`."""
+        self._settings = settings
+        self._valid = int(settings.intent_valid_seconds * SECOND)
 
     def start_cold(self) -> None:
         """No history comes: the bars to come are all there is (a backtest begins so)."""

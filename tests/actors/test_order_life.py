@@ -147,6 +147,7 @@ def test_a_round_trip_from_decision_to_profit(floor: Floor) -> None:
         "state": floor.risk.reported("state"),
         "epoch": 1,
         "seq": floor.stage.journal.last_seq(),
+        "config_version": 1,
         "frozen": {},
         "frozen_instruments": {},
         "funded": True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import inspect
 import sys
 import textwrap
@@ -20,6 +21,7 @@ from msgspec.structs import replace
 from actors import routes
 from actors.alerts import Alerts, as_alert
 from actors.caretaker import Caretaker
+from actors.configuration import Configuration
 from actors.execution import Execution
 from actors.exits import Exits
 from actors.feed import Feed
@@ -40,7 +42,7 @@ from actors.session import Session
 from actors.strategy import StrategyActor
 from actors.timetable import Timetable
 from domain.bars import Bar
-from domain.messages import broker, control, figures, gtt, journal, limits, market, operator, orders
+from domain.messages import broker, configuration, control, figures, gtt, journal, limits, market, operator, orders
 from domain.messages.control import JobDue, JobKind, SetTradingState, TradingState
 from domain.messages.journal import JournalRecord
 from domain.messages.market import PriceChanged
@@ -52,7 +54,12 @@ from tests.actors.stage import Stage
 
 STRATEGY = "s1"
 TOPOLOGY = Topology(
-    strategies=(STRATEGY,), by_token={1: (STRATEGY,)}, published=True, guarded=(STRATEGY,), executed=(STRATEGY,)
+    strategies=(STRATEGY,),
+    by_token={1: (STRATEGY,)},
+    published=True,
+    guarded=(STRATEGY,),
+    executed=(STRATEGY,),
+    reloadable=True,
 )
 
 ACTORS: Mapping[str, type[Actor]] = {
@@ -76,6 +83,7 @@ ACTORS: Mapping[str, type[Actor]] = {
     routes.ALERTS: Alerts,
     routes.OPERATOR: Operator,
     routes.CARETAKER: Caretaker,
+    routes.CONFIGURATION: Configuration,
 }
 
 ELSEWHERE: Mapping[type[Actor], tuple[types.FunctionType, ...]] = {
@@ -112,6 +120,11 @@ PARTS: Mapping[type, str] = {
     journal.Modification: "inside OrderRecord",
     journal.Acceptance: "inside DifferenceCleared",
     **dict.fromkeys(typing.get_args(journal.JournalEvent), "an event, inside JournalRecord"),
+    configuration.Terms: "inside PrepareConfiguration and AdoptConfiguration",
+    configuration.OrderTerms: "inside Terms",
+    configuration.ReconcileTerms: "inside Terms",
+    configuration.StrategyTerms: "inside Terms",
+    configuration.Known: "what an actor is made with; never told",
     operator.WaitingRequest: "what the desk answers; never told",
     **dict.fromkeys(typing.get_args(operator.OperatorCommand), "a command, inside OperatorRequest"),
 }
@@ -135,6 +148,10 @@ def sample(kind: object) -> object:
         return sample(args[0])
     if origin is tuple:
         return ()
+    if origin is Mapping:
+        return {}
+    if origin is typing.Annotated:
+        return sample(args[0])
     if isinstance(kind, type) and issubclass(kind, Struct):
         return kind(**{field.name: sample(field.type) for field in msgspec.structs.fields(kind)})
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -142,6 +159,7 @@ def sample(kind: object) -> object:
     if origin is np.ndarray:
         return np.zeros(0, TICK_DTYPE)
     plain: Mapping[object, object] = {int: 1, str: STRATEGY, bool: False, bytes: b"", float: 1.0, type(None): None}
+    plain = {**plain, dt.time: dt.time(15)}
     return plain[kind]
 
 
@@ -281,6 +299,11 @@ def test_lanes() -> None:
         control.SessionLost,
         control.SessionOpened,
         operator.OperatorRequest,
+        configuration.PrepareConfiguration,
+        configuration.AdoptConfiguration,
+        configuration.SettleConfiguration,
+        configuration.ConfigurationTaken,
+        strategy_messages.SeriesWanted,
         orders.CancelOrder,
         gtt.DeleteGtt,
         market.LinkOpened,

@@ -20,6 +20,7 @@ from app.chaos.real_program import STRESS
 from app.chaos.real_program import square_off_at as times
 from app.day import Ended, StopRequest, TradingDay
 from app.options import ROOT
+from app.reloading import source_of
 from app.strategies import cast_of
 from app.world import World, folders
 from config.loader import load
@@ -67,8 +68,10 @@ class Trader:
             if not paced:
                 self.world.account.pacer = Pacer(PacingLimits(0, 0, 0, 0, 0), self.world.monotonic)
             self.world.open_session()
-            self.cast = cast_of(loaded, self.world.catalog())
-            self.day = TradingDay(self.world, self.cast, log, until=until)
+            catalog = self.world.catalog()
+            self.cast = cast_of(loaded, catalog)
+            source = source_of(loaded, catalog, lambda: load("sandbox", config, (*sets, *here), {}, ROOT))
+            self.day = TradingDay(self.world, self.cast, log, until=until, source=source)
         except BaseException:
             self.world.close()
             logs.stop()

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from actors.routes import Routes, Topology, strategy_name
-from app.strategies import Configured
-from app.wiring import STRATEGY_SUPERVISOR, _strategy
+from app.board import Board
+from app.options import ROOT
+from app.strategies import Cast, Configured
+from app.wiring import STRATEGY_SUPERVISOR, strategy_spec
+from config.loader import load
 from domain.strategy.runner import RunnerSettings
 from domain.strategy.sizing import FixedQuantity
 from domain.values import Product
@@ -64,5 +67,6 @@ def test_its_failures_count_together_though_it_is_quiet_after_each() -> None:
         decides_on_bars=False, warm_up_bars=0,
     )  # fmt: skip
     nobody = cast("Ports", None)  # needed when the actor is made, which it is not here
-    spec = _strategy(nobody, Routes(Topology((), {})), configured)
+    board = Board(load("sandbox", None, (), {}, ROOT).settings, Cast((configured,), {}))
+    spec = strategy_spec(nobody, Routes(Topology((), {})), board, "bad")
     assert spec.period_seconds > (spec.intensity + 1) * runner.intent_valid_seconds
