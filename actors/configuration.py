@@ -145,6 +145,7 @@ class Configuration(Actor):
         self._late = False
         self._waiting: tuple[ConfigChange, ...] = ()
         self._refused = ""
+        self._reads = self._refusals = 0
 
     def started(self) -> None:
         """Go on with what a former incarnation had begun."""
@@ -174,7 +175,13 @@ class Configuration(Actor):
             case Report():
                 plan = self._board.pending
                 changing = None if plan is None else plan.terms.version
-                return {"changing": changing, "awaited": tuple(sorted(self._awaited)), "waiting": self._waiting}
+                return {
+                    "changing": changing,
+                    "awaited": tuple(sorted(self._awaited)),
+                    "waiting": self._waiting,
+                    "reads": self._reads,
+                    "refusals": self._refusals,
+                }
         return None
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -192,6 +199,7 @@ class Configuration(Actor):
                 self._answer(other.request, done=True, text="it was asked for again meanwhile: see the later answer")
 
     def _reload(self, asked: _Asked) -> None:
+        self._reads += 1
         try:
             plan = self._board.read(dry_run=False)
         except ConfigError as error:
@@ -227,6 +235,7 @@ class Configuration(Actor):
         self._routes.publish(self.context, record)
 
     def _refuse(self, asked: _Asked, why: str) -> None:
+        self._refusals += 1
         self.context.log("error", "configuration.refused", why=why, who=asked.who)
         # A file that is saved again and again, still wrong, is one alert.
         if why != self._refused:

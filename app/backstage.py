@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +23,11 @@ from app.backstage_rows import clock, limit_row, money, order_row, position_row,
 from app.figures import Stages, actor_figures, by_state, used
 from app.logs import LEVELS, EventLog, redactor
 from app.operating import carry_out
+from app.reloading import CONFIGURATION_FLAG, comparable, kept_in
 from app.status import Standing, read_standing
 from app.world import folders
+from config.diff import changes_of_plain
+from config.errors import ConfigError
 from config.loader import Loaded
 from config.render import plain
 from config.schema import Settings
@@ -44,10 +47,14 @@ UNPROVED: Final = (OrderState.SENDING, OrderState.QUARANTINED)
 
 
 class Stores:
-    """Implements `adapters.web.backstage.Backstage`. Calls come from several threads; each takes the lock briefly."""
+    """Implements `adapters.web.backstage.Backstage`. Calls come from several threads; each takes the lock briefly.
 
-    def __init__(self, loaded: Loaded, log: EventLog) -> None:
+    reread  reads the configuration's files again; raises ConfigError
+    """
+
+    def __init__(self, loaded: Loaded, log: EventLog, reread: Callable[[], Loaded] | None = None) -> None:
         self._loaded = loaded
+        self._reread = reread or (lambda: loaded)
         self._settings: Settings = loaded.settings
         self._where = folders(loaded)
         self._log = log
@@ -252,6 +259,23 @@ class Stores:
             "settings": plain(self._settings, Settings),
             "origins": {path: origin.where() for path, origin in self._loaded.origins.items()},
         }
+
+    def configuration_diff(self) -> Document:
+        """See Backstage."""
+        kept = kept_in(self._follower.flag(CONFIGURATION_FLAG))
+        document: dict[str, Any] = {"version": None if kept is None else kept.version, "error": "", "changes": []}
+        try:
+            now = self._reread()
+        except ConfigError as error:
+            return {**document, "error": redactor.text(str(error))}
+        redactor.add(*now.secrets())
+        if kept is not None:
+            changed = changes_of_plain(msgspec.json.decode(kept.settings), comparable(now))
+            document["changes"] = [
+                {"path": each.path, "old": each.old, "new": each.new, "takes_effect": each.mark.value}
+                for each in changed
+            ]
+        return document
 
     def reports(self) -> Sequence[Document]:
         """See Backstage."""

@@ -60,6 +60,7 @@ COMMANDS = (
     ),
     Command("dashboard", "app.commands.dashboard:run", "Watch and command the trader in a browser; the admin API."),
     Command("halt", "app.commands.halt:run", "Stop entries, now and after every restart, until `resume`."),
+    Command("reload", "app.commands.reload:run", "Read the configuration again, while it trades; --dry-run only says."),
     Command("resume", "app.commands.resume:run", "Clear a halt."),
     Command("flatten", "app.commands.flatten:run", "Close what is held, of one strategy or of all."),
     Command("cancel", "app.commands.cancel:run", "Cancel one order by its tag, or what rests."),

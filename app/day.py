@@ -14,7 +14,18 @@ from typing import Final, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.routes import ALERTS, CARETAKER, ORDERS, PORTFOLIO, REPORTER, RISK, TIMETABLE, Routes, strategy_name
+from actors.routes import (
+    ALERTS,
+    CARETAKER,
+    CONFIGURATION,
+    ORDERS,
+    PORTFOLIO,
+    REPORTER,
+    RISK,
+    TIMETABLE,
+    Routes,
+    strategy_name,
+)
 from actors.runtime import (
     ChildCrashed,
     ChildGaveUp,
@@ -29,6 +40,7 @@ from actors.runtime import (
     ThreadRuntime,
     TreeNode,
 )
+from adapters.config_watch import ConfigWatch
 from adapters.report.writer import EodWriter
 from adapters.schedule import MarketScheduler
 from app.board import Board
@@ -43,6 +55,7 @@ from app.threads import ThreadDumps
 from app.wiring import STRATEGIES, STRATEGY_SUPERVISOR, Specs, build_tree
 from app.world import World
 from domain.errors import BrokerError
+from domain.messages.configuration import ReloadAsked
 from domain.messages.control import (
     PortfolioSnapshot,
     Report,
@@ -70,6 +83,9 @@ REPORT_SECONDS: Final = 1.2
 STOP_SECONDS: Final = 1.2
 """Together below five seconds, what Ctrl-C promises, with half a second for the sandbox's own end."""
 
+
+HANGUP: Final[signal.Signals | None] = getattr(signal, "SIGHUP", None)
+"""Windows has none."""
 
 STOPPED_EARLY: Final = "stopped before trading began"
 """Asked to stop during the start: there is nothing to report."""
@@ -117,7 +133,8 @@ class NotingWriter:
 
 
 class StopRequest:
-    """Ctrl-C and SIGTERM ask for an orderly stop. After the second one, which changes nothing, signals end the process.
+    """Ctrl-C and SIGTERM ask for an orderly stop, SIGHUP for reading the configuration again. After the second that
+    asks for the stop, which changes nothing, signals end the process.
 
     interrupting  until `listen` is called, a signal raises KeyboardInterrupt as well: nobody looks here yet
     number        the first signal that came; 0: none
@@ -126,6 +143,7 @@ class StopRequest:
     def __init__(self, *, interrupting: bool = False) -> None:
         self.number = 0
         self._interrupting = interrupting
+        self._hangup = False
         self._asked = threading.Event()
         self._former: dict[int, object] = {}
 
@@ -133,6 +151,8 @@ class StopRequest:
         """Listen from here on."""
         for number in (signal.SIGINT, signal.SIGTERM):
             self._former[number] = signal.signal(number, self._on_signal)
+        if HANGUP is not None:
+            self._former[HANGUP] = signal.signal(HANGUP, self._on_hangup)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -151,6 +171,14 @@ class StopRequest:
     def wait(self, seconds: float) -> bool:
         """Whether a stop has been asked for, after at most so long."""
         return self._asked.wait(seconds)
+
+    def hung_up(self) -> bool:
+        """Whether SIGHUP has come since this was last asked."""
+        came, self._hangup = self._hangup, False
+        return came
+
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        self._hangup = True
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._asked.is_set():
@@ -200,6 +228,7 @@ class TradingDay:
         )
         if self._office is not None:
             self._office.open(self._system, Specs(ports, self._board.routes(), self._board), root.id, STRATEGIES)
+        self._watch = None if self._office is None else ConfigWatch(self._office.files, self._saved, log)
         self._status = StatusWriter(world, self._system, log)
         self._manager = ServiceManager(os.environ, world.monotonic)
 
@@ -252,6 +281,8 @@ class TradingDay:
             finally:
                 if self._gave_up.is_set():
                     latch_halt(self._world.journal, self._world.run, self._why_gave_up, self._log)
+                if self._watch is not None:
+                    self._watch.close()
                 self._scheduler.stop()
                 self._system.stop(STOP_SECONDS)
                 self._runtime.close()
@@ -298,6 +329,8 @@ class TradingDay:
         self._tell(RISK, active, Lane.CONTROL)
         self._release_clock()
         self._trading = True
+        if self._watch is not None:
+            self._watch.start()
         self._manager.ready()
         self._log("info", "day.trading", at=ist(self._world.clock.now_ns()).isoformat(timespec="seconds"))
         return True
@@ -349,6 +382,8 @@ class TradingDay:
                 return "until"
             if self._writer.count > written and self._until is None and self._evening_is_over():
                 return "end of day"
+            if stop.hung_up():
+                self._reload("SIGHUP", "asked for by a signal")
             self._status.look(trading=True)
             # The look has read the live tree: supervision is not stuck.
             self._manager.alive()
@@ -374,6 +409,17 @@ class TradingDay:
         except RuntimeFault:
             pass
         return True
+
+    def _reload(self, who: str, why: str) -> None:
+        if self._office is None:
+            self._log("warning", "configuration.refused", why="it is never read again here", who=who)
+        else:
+            self._tell(CONFIGURATION, ReloadAsked(who=who, why=why))
+
+    def _saved(self, name: str) -> None:
+        """On the watch's own thread."""
+        if self._trading:
+            self._reload(name, "the file was saved")
 
     def _finish(self, why: str) -> ReportWritten | None:
         """No new entries, cancel what rests, write the report of the day so far."""

@@ -39,12 +39,14 @@ from domain.messages.operator import (
     OperatorAnswered,
     OperatorCommand,
     OperatorRequest,
+    Reload,
     Resolve,
     Resume,
     Switch,
     is_harmless_again,
     outlives_its_asker,
 )
+from domain.messages.versions import ConfigChange
 from domain.orders.resolving import must_be_unresolved, resolution
 from domain.portfolio import Book
 from domain.portfolio.adjusting import adjustments
@@ -61,13 +63,14 @@ NOBODY: Final = "no trader runs here: nothing was done"
 
 
 class Outcome(Struct, frozen=True):
-    """What came of a command. by: `trader`, or `this terminal`."""
+    """What came of a command. by: `trader`, or `this terminal`; changes: of the configuration."""
 
     done: bool
     text: str
     tags: tuple[str, ...]
     request: int
     by: str
+    changes: tuple[ConfigChange, ...] = ()
 
 
 def operate(env: Env, config: ConfigFile, sets: Sets, command: OperatorCommand, who: str, *, as_json: bool) -> int:
@@ -79,6 +82,8 @@ def operate(env: Env, config: ConfigFile, sets: Sets, command: OperatorCommand, 
         print_json(outcome)
     elif outcome.done:
         print(outcome.text)
+        for each in outcome.changes:
+            print(f"  {each.path}: {each.old or 'absent'} -> {each.new or 'absent'} ({each.mark})")
     else:
         complain(outcome.text)
     return DONE if outcome.done else FAILED
@@ -113,7 +118,9 @@ def carry_out(loaded: Loaded, command: OperatorCommand, who: str) -> Outcome:
 
 
 def _outcome(answer: OperatorAnswered, by: str) -> Outcome:
-    return Outcome(done=answer.done, text=answer.text, tags=answer.tags, request=answer.request, by=by)
+    return Outcome(
+        done=answer.done, text=answer.text, tags=answer.tags, request=answer.request, by=by, changes=answer.changes
+    )
 
 
 def _nobody_trades(where: Folders) -> bool:
@@ -149,6 +156,9 @@ def _carry_out(loaded: Loaded, where: Folders, request: OperatorRequest) -> Oper
     match request.command:
         case Resume(thaw=thaw) if thaw:
             return _failed(request, NOBODY)
+        case Reload():
+            # The files were read to get here: they are right.
+            return OperatorAnswered(request.id, done=True, text="no trader runs here; the files are right as they are")
         case Halt() | Resume() | Switch():
             lock = AccountLock(where.lock)
             try:

@@ -5,6 +5,7 @@ configuration actor's (actors/configuration.py); here is what they do outside of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
@@ -42,16 +43,18 @@ class Source(Struct, frozen=True):
     catalog  the day's instruments
     read     reads all layers. Raises ConfigError
     check    what else must be so before a strategy may trade here. Raises ConfigError
+    files    the files that it is read from, whether they are there or not
     """
 
     loaded: Loaded
     catalog: Catalog
     read: Callable[[], Loaded]
     check: Callable[[Loaded, Cast], None]
+    files: tuple[Path, ...] = ()
 
 
-def source_of(loaded: Loaded, catalog: Catalog, read: Callable[[], Loaded]) -> Source:
-    """The source for a process that was started with `loaded`."""
+def source_of(loaded: Loaded, catalog: Catalog, read: Callable[[], Loaded], file: Path | None) -> Source:
+    """The source for a process that was started with `loaded`; file: the user's own, None for none."""
 
     def reread() -> Loaded:
         new = read()
@@ -62,7 +65,10 @@ def source_of(loaded: Loaded, catalog: Catalog, read: Callable[[], Loaded]) -> S
         if effective.env == "live":
             require_checks(effective, cast)
 
-    return Source(loaded, catalog, reread, check)
+    folder = loaded.root / "config"
+    own = () if file is None else (file.absolute(),)
+    files = (folder / "base.yaml", folder / f"{loaded.env}.yaml", loaded.root / ".env", *own)
+    return Source(loaded, catalog, reread, check, files)
 
 
 class Kept(Struct, frozen=True):
@@ -106,6 +112,11 @@ class Office:
         self._specs: Specs | None = None
         self._root = ""
         self._strategies = ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read."""
+        return self._source.files
 
     def open(self, system: System, specs: Specs, root: str, strategies: str) -> None:
         """The tree that it works on, and the names of its supervisors."""
@@ -290,7 +301,6 @@ def first_version(journal: Journal, loaded: Loaded, clock: Clock, log: EventLog)
 
     Raises JournalUnavailable.
     """
-    shown = plain(loaded.settings, Settings)
     kept = kept_version(journal)
     if kept is None:
         keep_version(journal, 1, loaded, log)
@@ -299,7 +309,7 @@ def first_version(journal: Journal, loaded: Loaded, clock: Clock, log: EventLog)
     for record in journal.read(kept.seq):
         if isinstance(record.event, ConfigurationChanged):
             version = max(version, record.event.version)
-    differing = changes_of_plain(msgspec.json.decode(kept.settings), _comparable(shown))
+    differing = changes_of_plain(msgspec.json.decode(kept.settings), comparable(loaded))
     if version == kept.version and not differing:
         return version
     told = tuple(map(_as_message, differing))
@@ -312,7 +322,11 @@ def first_version(journal: Journal, loaded: Loaded, clock: Clock, log: EventLog)
 
 def kept_version(journal: Journal) -> Kept | None:
     """What the journal keeps of the last version; None in a journal that never had one, or that cannot be read so."""
-    text = journal.flag(CONFIGURATION_FLAG)
+    return kept_in(journal.flag(CONFIGURATION_FLAG))
+
+
+def kept_in(text: str | None) -> Kept | None:
+    """The same of the flag's text."""
     if not text:
         return None
     try:
@@ -323,7 +337,7 @@ def kept_version(journal: Journal) -> Kept | None:
 
 def keep_version(journal: Journal, version: int, loaded: Loaded, log: EventLog) -> None:
     """Keep what is in force: the next start compares with it (or, where the disk refuses, with an older one)."""
-    settings = msgspec.Raw(msgspec.json.encode(_comparable(plain(loaded.settings, Settings))))
+    settings = msgspec.Raw(msgspec.json.encode(comparable(loaded)))
     try:
         kept = msgspec.json.encode(Kept(version, journal.last_seq(), settings))
         journal.set_flag(CONFIGURATION_FLAG, kept.decode())
@@ -331,8 +345,9 @@ def keep_version(journal: Journal, version: int, loaded: Loaded, log: EventLog) 
         log("warning", "configuration.not_kept", version=version, why=str(error))
 
 
-def _comparable(shown: Plain) -> Plain:
-    decoded: Plain = msgspec.json.decode(msgspec.json.encode(shown))
+def comparable(loaded: Loaded) -> Plain:
+    """The settings as the journal keeps them."""
+    decoded: Plain = msgspec.json.decode(msgspec.json.encode(plain(loaded.settings, Settings)))
     return decoded
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
@@ -43,6 +43,19 @@ class JournalFollower:
         if records:
             self._seq = records[-1].seq
         return anew, records
+
+    def flag(self, name: str) -> str | None:
+        """A fact that the journal keeps, as it is now. Raises JournalUnavailable."""
+        if not self._path.exists():
+            return None
+        try:
+            # A connection of its own: `look` alone says when the file is another one.
+            with closing(apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)) as db:
+                db.set_busy_timeout(2_000)
+                value = db.execute("SELECT value FROM flags WHERE name = ?", (name,)).get
+        except apsw.Error as error:
+            raise JournalUnavailable(f"{self._path}: {error}") from error
+        return None if value is None else str(value)
 
     def close(self) -> None:
         """Give the file back."""

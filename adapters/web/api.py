@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from adapters.web.backstage import Backstage, Document, Done
 from adapters.web.door import CONFIRM_SECONDS, Door
-from domain.messages.operator import Cancel, Flatten, Halt, OperatorCommand, Resolve, Resume
+from domain.messages.operator import Cancel, Flatten, Halt, OperatorCommand, Reload, Resolve, Resume
 
 Why = Annotated[str, Meta(min_length=1, max_length=500, description="The reason; it is kept with the command.")]
 Name = Annotated[str, Meta(max_length=100)]
@@ -70,6 +70,13 @@ class ResolveBody(Struct, frozen=True, forbid_unknown_fields=True):
     order_id: Name = ""
 
 
+class ReloadBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Read the configuration again; with `dry_run`, only say what would change."""
+
+    why: Why = "reloaded from the dashboard"
+    dry_run: bool = False
+
+
 class ConfirmBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The call that is to be confirmed: its action and the body it will have."""
 
@@ -96,6 +103,7 @@ _bodies: Final[dict[str, type[Struct]]] = {
     "flatten": FlattenBody,
     "cancel": CancelBody,
     "resolve": ResolveBody,
+    "reload": ReloadBody,
 }
 
 
@@ -206,6 +214,12 @@ class Reading(Controller):
         found: Document = await _read(_behind(state).configuration)
         return found
 
+    @get("/config/diff")
+    async def config_diff(self, state: State) -> Document:
+        """What the files say now and is not in force: each key with its old and new value, and when it takes effect."""
+        found: Document = await _read(_behind(state).configuration_diff)
+        return found
+
     @get("/reports")
     async def reports(self, state: State) -> list[Document]:
         """The reports that were written, newest first."""
@@ -275,6 +289,13 @@ class Acting(Controller):
         """Say what became of an unresolved order. Needs a confirmation."""
         _demand_confirmation(request, state, "resolve", data)
         return await _command(state, Resolve(data.why, data.tag, data.order_id))
+
+    @post("/reload", status_code=200)
+    async def reload(self, request: Request[Any, Any, State], state: State, data: JSONBody[ReloadBody]) -> Done:
+        """Take over what may change while it trades. Needs a confirmation, but to ask what would change does not."""
+        if not data.dry_run:
+            _demand_confirmation(request, state, "reload", data)
+        return await _command(state, Reload(data.why, dry_run=data.dry_run))
 
     @post("/alerts/{alert:int}/acknowledge", status_code=200)
     async def acknowledge(self, state: State, alert: Annotated[int, PathParameter(ge=0, le=(1 << 62))]) -> Seen:

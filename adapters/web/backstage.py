@@ -82,6 +82,10 @@ class Backstage(Protocol):
         """What is in force, secrets masked, and where each value came from."""
         ...
 
+    def configuration_diff(self) -> Document:
+        """What the files say now and is not in force; `error` in one line where they are wrong."""
+        ...
+
     def reports(self) -> Sequence[Document]:
         """The reports that were written, newest first."""
         ...

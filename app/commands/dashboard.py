@@ -69,7 +69,7 @@ def run(
     def guessed(client: str) -> None:
         log("CRITICAL", "dashboard.guessing", client=client, text="somebody tries one wrong token after the other")
 
-    stores = Stores(loaded, log)
+    stores = Stores(loaded, log, lambda: load_settings(env, config, sets))
     names = (*LOCAL_NAMES, *admin.names)
     door = Door(token, MonotonicClock(), SystemMarketClock())
     ending = threading.Event()

@@ -75,7 +75,7 @@ def run(
     try:
         with stop:
             read = partial(load_settings, env, config, tuple(overrides))
-            return _trade(env, loaded, read, log, stop_at, stop, as_json=as_json)
+            return _trade(env, loaded, read, config, log, stop_at, stop, as_json=as_json)
     except KeyboardInterrupt:
         log("info", "day.ended", why="interrupted before trading began")
         complain("interrupted before trading began")
@@ -92,6 +92,7 @@ def _trade(
     env: str,
     loaded: Loaded,
     read: Callable[[], Loaded],
+    file: Path | None,
     log: logs.EventLog,
     stop_at: dt.time | None,
     stop: StopRequest,
@@ -109,7 +110,7 @@ def _trade(
         if env == "live":
             require_checks(loaded, cast)
             _announce(loaded, cast)
-        return _run_day(world, cast, source_of(loaded, catalog, read), log, stop_at, stop, as_json=as_json)
+        return _run_day(world, cast, source_of(loaded, catalog, read, file), log, stop_at, stop, as_json=as_json)
     finally:
         world.close()
 

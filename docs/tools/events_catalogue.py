@@ -230,6 +230,9 @@ WORDS: Final[dict[str, Words]] = {
         "Restart the program when the market is closed, where `restart` stands beside one.",
         level="info, warning",
     ),
+    "configuration.not_watched": Words(
+        "The files are not watched: a saved one is not seen by itself.", "Use `run.py reload`, or SIGHUP."
+    ),
     "configuration.not_kept": Words(
         "What is in force could not be kept: the next start compares with an older version.", "Look at the disk."
     ),

@@ -70,7 +70,7 @@ class Trader:
             self.world.open_session()
             catalog = self.world.catalog()
             self.cast = cast_of(loaded, catalog)
-            source = source_of(loaded, catalog, lambda: load("sandbox", config, (*sets, *here), {}, ROOT))
+            source = source_of(loaded, catalog, lambda: load("sandbox", config, (*sets, *here), {}, ROOT), config)
             self.day = TradingDay(self.world, self.cast, log, until=until, source=source)
         except BaseException:
             self.world.close()

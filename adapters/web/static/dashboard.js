@@ -209,6 +209,15 @@ document.addEventListener("alpine:init", () => Alpine.data("dashboard", () => ({
   cancelOrder(tag) { return this.act("cancel", { why: "cancelled from the dashboard", tag }); },
   acknowledge(id) { return call("alerts/" + id + "/acknowledge", {}).then(() => this.load("alerts")).catch((error) => this.say(error.message)); },
   askResume() { this.ask("resume", {}, "Resume trading?", "The halt is cleared, and strategies may enter again.", "Resume"); },
+  async askReload() {
+    try {
+      const found = await call("config/diff");
+      if (found.error) return this.say("The files are wrong: " + found.error);
+      if (!found.changes.length) return this.say("Nothing in the files is different.");
+      const words = found.changes.slice(0, 8).map((each) => each.path + ": " + JSON.stringify(each.old) + " → " + JSON.stringify(each.new) + " (" + each.takes_effect + ")");
+      this.ask("reload", {}, "Take the configuration over?", words.join("; ") + (found.changes.length > 8 ? "; and more" : ""), "Reload");
+    } catch (error) { this.say(error.message); }
+  },
   askFlatten(strategy) { this.ask("flatten", { strategy }, strategy ? "Flatten " + strategy + "?" : "Flatten everything?", "What is held is closed at market now.", "Flatten"); },
   ask(action, body, title, says, verb) { this.confirming = { title, says, verb, why: "", error: "", busy: false, action, body }; document.getElementById("confirm").showModal(); },
   closeConfirm() { document.getElementById("confirm").close(); },
