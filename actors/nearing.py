@@ -8,7 +8,7 @@ from actors.routes import Routes
 from actors.runtime import Context
 from domain.messages.control import Alert
 from domain.messages.limits import LimitsUsed
-from domain.risk import MarketFacts, RiskBook
+from domain.risk import MarketFacts, RiskBook, RiskLimits
 from domain.risk.loss import stands
 from domain.risk.settings import RiskSettings
 from domain.risk.usage import Crossings, limits_used
@@ -29,11 +29,10 @@ class LimitsWatch:
         self._context = context
         self._routes = routes
         self._world = world
-        self._settings = settings
         self._crossings = None if settings.warn_at_percent is None else Crossings(settings.warn_at_percent)
         self._looked: Nanos = 0
 
-    def look(self, book: RiskBook, facts: MarketFacts) -> None:
+    def look(self, book: RiskBook, facts: MarketFacts, limits: RiskLimits) -> None:
         """Tell, where it is time to and somebody wants to know."""
         mono = self._context.runtime.monotonic.now_ns()
         snapshot = self._world.snapshot
@@ -42,7 +41,7 @@ class LimitsWatch:
             return
         self._looked = mono
         strategies = {each.strategy: stands(book, snapshot, each.strategy) for each in snapshot.strategies}
-        uses = limits_used(book, self._settings.limits, facts, strategies)
+        uses = limits_used(book, limits, facts, strategies)
         if told:
             self._routes.publish(self._context, LimitsUsed(facts.now, uses))
         if self._crossings is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -137,7 +137,7 @@ class Reporter(Actor):
         """Keep the day so far."""
         self._save()
 
-    def receive(self, message: object) -> object:
+    def receive(self, message: object) -> object:  # noqa: C901, PLR0912 - one line per message: the table of what it handles
         """Fold, remember, or write; `Report` is answered with the report as of now."""
         match message:
             case PortfolioSnapshot():
@@ -158,9 +158,7 @@ class Reporter(Actor):
             case _GiveUpWaiting(request):
                 self._stop_waiting(request)
             case AdoptConfiguration(terms=terms):
-                # One that was taken out has traded today: it stays in the report.
-                both = dict.fromkeys((*self._settings.strategies, *terms.strategies))
-                self._settings = replace(self._settings, strategies=tuple(both))
+                self._add(terms.strategies)
                 taken(self._routes, self.context, message)
             case _Save():
                 if self._dirty:
@@ -170,6 +168,11 @@ class Reporter(Actor):
             case _:
                 self._remember(message)
         return None
+
+    def _add(self, strategies: Iterable[str]) -> None:
+        """One that was taken out has traded today: it stays in the report."""
+        both = dict.fromkeys((*self._settings.strategies, *strategies))
+        self._settings = replace(self._settings, strategies=tuple(both))
 
     def report(self) -> EodReport | None:
         """The report as of now, without the exchange's books; None before the first snapshot."""

@@ -203,11 +203,7 @@ class RiskGate(Actor):
             case JobDue(subject=subject):
                 self._closing.square_off(SessionClass(subject), self._instruments)
             case _Look():
-                self._flags.again()
-                self._look_around()
-                self._closing.look()
-                self._figures.look(connected=bool(self._book.day) and not self._standing.lasts(Condition.SESSION))
-                self._watch.look(self._book, self._facts(0, self._clock.now_ns()))
+                self._look()
             case Report():
                 stand = {"state": self._standing.effective, "epoch": self._epoch, "seq": self._book.seq}
                 return {
@@ -218,6 +214,14 @@ class RiskGate(Actor):
                     **self._freezing.reasons(),
                 }
         return None
+
+    def _look(self) -> None:
+        self._flags.again()
+        self._look_around()
+        self._closing.look()
+        self._figures.look(connected=bool(self._book.day) and not self._standing.lasts(Condition.SESSION))
+        terms = self._limits.current
+        self._watch.look(self._book, self._facts(0, self._clock.now_ns(), terms), terms.limits)
 
     def stopping(self) -> None:
         """Keep a snapshot for a quick next start."""

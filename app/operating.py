@@ -62,7 +62,7 @@ LOCK_EVERY: Final = 20
 NOBODY: Final = "no trader runs here: nothing was done"
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, omit_defaults=True):
     """What came of a command. by: `trader`, or `this terminal`; changes: of the configuration."""
 
     done: bool
