@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
 import msgspec
 
-from actors.routes import AUDIT, CARETAKER, OPERATOR, POSTBACKS, PUBLISHER
+from actors.routes import AUDIT, CARETAKER, CONFIGURATION, OPERATOR, POSTBACKS, PUBLISHER
 from actors.runtime import (
     Actor,
     ChildSpec,
@@ -61,7 +61,7 @@ FOLDER: Final = "recordings"
 SECRETS: Final = ("api_secret", "password", "totp", "access_token")
 REPLY_BYTES_MAX: Final = 1024 * 1024
 
-PERSONS: Final = frozenset({AUDIT, CARETAKER, OPERATOR, POSTBACKS, PUBLISHER})
+PERSONS: Final = frozenset({AUDIT, CARETAKER, CONFIGURATION, OPERATOR, POSTBACKS, PUBLISHER})
 """Actors that stand for people or the world, or show them things: what they tell is on the tape where it is taken, and
 in a replay they are not there."""
 
