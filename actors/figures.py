@@ -15,7 +15,7 @@ from domain.messages.broker import PlaceOrder
 from domain.messages.figures import LimitsRead, MarginsRead
 from domain.messages.orders import DenyReason, OrderIntent
 from domain.risk import RiskBook
-from domain.risk.limits import exactly, strikes
+from domain.risk.limits import RiskLimits, exactly, strikes
 from domain.risk.questions import MarginKey, Questions, kind_of, openings, order_of
 from domain.risk.settings import RiskSettings
 from domain.risk.world import World
@@ -28,7 +28,8 @@ LOOK_AT_PRICES: Final[Nanos] = 5 * SECOND
 class BrokerFigures:
     """See the module.
 
-    book  the gate's, whichever it is now
+    book    the gate's, whichever it is now
+    limits  in force now
     """
 
     def __init__(
@@ -39,14 +40,16 @@ class BrokerFigures:
         instruments: Mapping[int, Instrument],
         settings: RiskSettings,
         book: Callable[[], RiskBook],
+        limits: Callable[[], RiskLimits],
     ) -> None:
         self._context = context
         self._routes = routes
         self._world = world
         self._instruments = instruments
-        self._by_key = {each.key: each for each in instruments.values()}
         self._settings = settings
         self._book = book
+        self._limits = limits
+        self._by_key: dict[str, Instrument] = {}
         self._questions = Questions()
         self._asked_for: dict[MarginKey, OrderIntent] = {}
         self._named: set[MarginKey] = set()
@@ -55,8 +58,8 @@ class BrokerFigures:
     def open_day(self) -> None:
         """Yesterday's figures say nothing of today."""
         if self._settings.asks_broker:
-            listed = self._instruments.values()
-            self._questions.open_day((each.key for each in listed), openings(listed, self._settings.limits))
+            self._by_key = {each.key: each for each in tuple(self._instruments.values())}
+            self._questions.open_day(self._by_key, openings(self._by_key.values(), self._limits()))
             self._asked_for.clear()
             self._named.clear()
 
@@ -124,12 +127,17 @@ class BrokerFigures:
         price = max(order.price, order.trigger_price) or self._world.last_price(listed.token)
         units = order.side.sign * order.quantity
         value = order.quantity * price * listed.multiplier
-        return self._settings.limits.margin(value, order.product, strikes(listed, units)) if price else 0
+        return self._limits().margin(value, order.product, strikes(listed, units)) if price else 0
 
     def _differ(self, own: E4, theirs: E4) -> bool:
         return abs(own - theirs) * 100 > exactly(self._settings.margin_differs_percent) * max(own, theirs)
 
     def _look_at_prices(self, mono: Nanos) -> None:
+        for new in [each for each in tuple(self._instruments.values()) if each.key not in self._by_key]:
+            self._by_key[new.key] = new
+            self._questions.about_limits(new.key, mono)
+            for opening in openings((new,), self._limits()):
+                self._questions.about_order(opening, mono)
         for instrument in self._world.near_limits():
             self._questions.about_limits(instrument, mono)
         book = self._book()

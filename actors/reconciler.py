@@ -7,16 +7,19 @@ what it knows it has from the journal, so that a restart neither forgets a diffe
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.accepting import Accepting
 from actors.folding import JournalReader
 from actors.routes import Routes
 from actors.runtime import Actor, Context
 from actors.versions import taken
+from domain.messages.adjustments import PositionAdjusted
 from domain.messages.broker import BrokerOrder
 from domain.messages.configuration import AdoptConfiguration, ReconcileTerms
 from domain.messages.control import Alert, Report, SessionOpened, SetTradingState, TradingState
@@ -50,6 +53,7 @@ from domain.reconcile.account import (
     compare_positions,
 )
 from domain.reconcile.books import Books
+from domain.reconcile.expiry import UNKNOWN_CONTRACTS, Contracts, Settlement, has_gone, settled, settlements
 from domain.reconcile.findings import Finding, Key, Verdict, weigh
 from domain.reconcile.names import Difference, Policy
 from domain.reconcile.orders import (
@@ -62,7 +66,7 @@ from domain.reconcile.orders import (
     moving_instruments,
 )
 from domain.reconcile.policies import LEVELS
-from domain.values import SECOND, Instrument, Nanos
+from domain.values import SECOND, Instrument, Nanos, Product, rupees
 
 ANSWER_PATIENCE_SECONDS: Final = 100.0
 """A read without an answer for so long was lost with its worker."""
@@ -111,6 +115,7 @@ class Reconciler(Actor):
         instruments: Mapping[str, Instrument],
         settings: ReconcilerSettings,
         user_id: str = "",
+        contracts: Contracts = UNKNOWN_CONTRACTS,
     ) -> None:
         super().__init__(context)
         self._routes = routes
@@ -119,6 +124,7 @@ class Reconciler(Actor):
         self._instruments = instruments
         self._settings = settings
         self._user_id = user_id
+        self._contracts = contracts
         self._books = Books()
         self._reader = JournalReader(journal, self._fold)
         # Below zero: the order supervisor's own requests have the numbers above.
@@ -135,6 +141,7 @@ class Reconciler(Actor):
         self._untold: dict[str, _Untold] = {}
         self._told: dict[str, int] = {}
         self._moving: set[str] = set()
+        self._settling: set[Settlement] = set()
         self._spared: dict[str, Nanos] = {}
         self._accepting = Accepting(context, routes, journal)
         self._rounds = 0
@@ -250,7 +257,7 @@ class Reconciler(Actor):
             return
         self._judge_account(read)
         self._rounds += 1
-        doubtful = any(self._doubtful.values())
+        doubtful = any(self._doubtful.values()) or bool(self._settling)
         positions, funds = self._wants
         if positions:
             self._due[POSITIONS_AREA] = self._mono_after(self._settings.positions_seconds)
@@ -323,7 +330,15 @@ class Reconciler(Actor):
 
         events: list[ReconcileEvent] = []
         if read.positions is not None:
-            found = compare_positions(self._books, read.positions, moving, tolerances)
+            ended = settlements(self._books, read.positions, self._instruments, self._contracts.ends, moving, now)
+            events += self._settle(ended, now)
+            moving |= {each.instrument.key for each in ended}
+            found = [
+                replace(each, theirs=f"{each.theirs}, the contract has expired: settle it (adjust settle)")
+                if has_gone((each.instrument, Product(each.product)), self._contracts.listed)
+                else each
+                for each in compare_positions(self._books, read.positions, moving, tolerances)
+            ]
             events += self._weigh(POSITIONS_AREA, found, POSITION_NAMES, now, in_motion).events
             shorts = external_shorts(self._books)
             certain = {each.key: each for each in shorts}
@@ -341,6 +356,17 @@ class Reconciler(Actor):
                 FUNDS_AREA, found, FUNDS_NAMES, now, lambda standing: standing.subject == BALANCE and not tellable
             ).events
         self._tell(events)
+
+    def _settle(self, ended: list[Settlement], now: Nanos) -> list[PositionAdjusted]:
+        """What two looks in a row show as settled is closed in our books at that price, and a person is told."""
+        before, events = self._settling, []
+        self._settling = {each for each in ended if each not in before}
+        for each in ended:
+            if each in before:
+                events += settled(self._books, each, dt.date.fromisoformat(self._books.day), now)
+                text = f"{each.instrument.key} {each.product.value}: {each.units} units at {rupees(each.price)}"
+                self._alert("warning", "reconcile.settled", f"the contract has ended: {text}")
+        return events
 
     def _weigh(
         self,

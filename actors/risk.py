@@ -133,7 +133,9 @@ class RiskGate(Actor):
             lambda: self._book, self._decide_own, self._world.last_prices, clock.now_ns, self._exit_until, self._alarm
         )
         self._closing = Closing(context, routes, self._flags, means)
-        self._figures = BrokerFigures(context, routes, self._world, instruments, settings, lambda: self._book)
+        self._figures = BrokerFigures(
+            context, routes, self._world, instruments, settings, lambda: self._book, lambda: self._limits.current.limits
+        )
         self._watch = LimitsWatch(context, routes, self._world, settings)
 
     @property

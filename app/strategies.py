@@ -71,12 +71,14 @@ class Cast(Struct, frozen=True):
 
     audited       whether an audit trail is kept of it
     exit_workers  how many workers take exits and cancels
+    listed        `EXCHANGE:SYMBOL` of every contract on today's list; empty: not known
     """
 
     strategies: tuple[Configured, ...]
     instruments: Mapping[int, Instrument]
     audited: bool = False
     exit_workers: int = 1
+    listed: frozenset[str] = frozenset()
 
     @property
     def topology(self) -> Topology:
@@ -141,7 +143,12 @@ def cast_of(loaded: Loaded, catalog: Catalog, keep: Collection[str] = ()) -> Cas
             strategies.append(_configured(loaded, name, each, tuple(instruments)))
     if not strategies:
         raise ConfigError("strategies: none is enabled; name at least one, as config/sandbox.yaml does")
-    return Cast(strategies=tuple(strategies), instruments=known, exit_workers=settings.orders.workers.exits)
+    return Cast(
+        strategies=tuple(strategies),
+        instruments=known,
+        exit_workers=settings.orders.workers.exits,
+        listed=frozenset(each.key for each in catalog if each.expiry is not None),
+    )
 
 
 _DERIVED: Final = {"options": OPTIONS, "future": FUTURES}

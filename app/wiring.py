@@ -94,6 +94,7 @@ from app.strategies import TRADED_CLASSES, Cast
 from config.schema import Settings
 from config.sections.trading import TimesByClass
 from domain.ports import Scheduler
+from domain.reconcile.expiry import Contracts, ends_by
 from domain.timetable import TimetableSettings, plan
 from domain.values import SECOND, SessionClass
 
@@ -363,6 +364,7 @@ def _reconciler(ports: Ports, routes: Routes, board: Board) -> ChildSpec:
             by_key,
             board.terms.reconcile,
             ports.settings.kite.user_id or "",
+            Contracts(ends_by(ports.calendar), board.cast.listed),
         ),
         ready=Ready.EXPLICIT,
         start_timeout_seconds=RECONCILE_SECONDS,

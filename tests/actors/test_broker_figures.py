@@ -16,7 +16,7 @@ from domain.messages.orders import DenyReason
 from domain.risk.questions import order_of
 from domain.values import RUPEE, OrderKind, Product, Side
 from tests.actors.stage import Stage
-from tests.actors.test_risk_gate_actor import Desk
+from tests.actors.test_risk_gate_actor import INSTRUMENTS, Desk
 from tests.domain.builders import INFY, NIFTY_FUTURE, SBIN, an_intent, day_opened, some_limits
 from tests.fakes.broker import FakeBroker
 
@@ -28,7 +28,8 @@ class Office(Desk):
     """A gate that asks, and the worker that answers with what a broker reckons."""
 
     def __init__(self, stage: Stage, **changes: object) -> None:
-        super().__init__(stage, limits=WIDE, asks_broker=True)
+        self.instruments = dict(INSTRUMENTS)
+        super().__init__(stage, limits=WIDE, asks_broker=True, instruments=self.instruments)
         assert self._look
         self.broker = FakeBroker()
         for each, price in ((INFY, 1000), (SBIN, 800), (NIFTY_FUTURE, 26_000)):
@@ -177,6 +178,20 @@ def test_a_new_day_asks_anew(desk: Office) -> None:
     desk.journal(day_opened(day=dt.date(2026, 11, 23)))
     desk.ask()
 
+    assert reads(desk) == ["limits", "margins"] * 2
+
+
+def test_an_instrument_that_is_added_while_it_runs_is_asked_about_too(desk: Office) -> None:
+    desk.ask()
+    new = replace(INFY, token=5, symbol="WIPRO")
+    desk.broker.reckons(new.key, 500 * RUPEE)
+    desk.instruments[new.token] = new
+    desk.stage.passes(6)
+    desk.ask()
+
+    limits = desk.reported("day_limits")
+    assert isinstance(limits, dict)
+    assert new.key in limits
     assert reads(desk) == ["limits", "margins"] * 2
 
 

@@ -44,7 +44,7 @@ from domain.messages.orders import ApprovedIntent, CancelOpenOrders, Denied, Den
 from domain.portfolio import Book
 from domain.risk import RiskLimits
 from domain.risk.state import why_not_resume
-from domain.values import MINUTE, RUPEE, SECOND, Product, SessionClass, Side
+from domain.values import MINUTE, RUPEE, SECOND, Instrument, Product, SessionClass, Side
 from tests.actors.stage import Stage, Told, own
 from tests.domain.builders import INFY, NIFTY_FUTURE, SBIN, accepted, an_intent, buy, day_opened, sell, some_limits
 
@@ -75,6 +75,7 @@ class Desk:
         limits: RiskLimits | None = None,
         asks_broker: bool = False,
         warn_at_percent: float | None = None,
+        instruments: dict[int, Instrument] | None = None,
     ) -> None:
         self.stage, self.run, self.incarnation = stage, run, incarnation
         self.limits = limits or some_limits(stale_price_seconds=300)
@@ -89,7 +90,13 @@ class Desk:
             warn_at_percent=warn_at_percent,
         )
         self.actor = RiskGate(
-            self.context, stage.routes, stage.journal, stage.clock, SessionCalendar(), INSTRUMENTS, settings
+            self.context,
+            stage.routes,
+            stage.journal,
+            stage.clock,
+            SessionCalendar(),
+            instruments or INSTRUMENTS,
+            settings,
         )
         self.actor.started()
 

@@ -26,6 +26,7 @@ from domain.messages.orders import AccountRead, CancelOpenOrders, OrderBookRead,
 from domain.messages.reconcile import DifferencesTaken, JournalDifferences, UpdateHeard
 from domain.reconcile.account import Tolerances
 from domain.reconcile.books import Line
+from domain.reconcile.expiry import UNKNOWN_CONTRACTS, Contracts
 from domain.reconcile.names import Difference, Policy
 from domain.reconcile.policies import DEFAULT_POLICIES
 from domain.values import Instrument, Product, Side, e4
@@ -49,13 +50,16 @@ class Desk:
 
     traders: ClassVar[Mapping[str, tuple[Line, ...]]] = {}
     instruments: ClassVar[Mapping[str, Instrument]] = {}
+    contracts: ClassVar[Contracts] = UNKNOWN_CONTRACTS
 
     def __init__(self, stage: Stage, incarnation: int = 1, policies: dict[Difference, Policy] | None = None) -> None:
         self.stage = stage
         self.context = stage.context("reconciler", incarnation)
         settings = replace(SETTINGS, policies={**DEFAULT_POLICIES, **(policies or {})}, traders=self.traders)
         routes, journal, clock = stage.routes, stage.journal, stage.clock
-        self.actor = Reconciler(self.context, routes, journal, clock, self.instruments, settings, "AB1234")
+        self.actor = Reconciler(
+            self.context, routes, journal, clock, self.instruments, settings, "AB1234", self.contracts
+        )
         self.orders: tuple[BrokerOrder, ...] = ()
         self.trades: tuple[BrokerTrade, ...] = ()
         self.positions: tuple[BrokerPosition, ...] = ()
