@@ -117,6 +117,10 @@ class SandboxControl:
         """Market seconds per wall second from now on."""
         self._set(rate=rate)
 
+    def advance(self, seconds: float) -> None:
+        """Put a clock that is held forward; what falls due meanwhile happens, in its order."""
+        self._set(advance_seconds=seconds)
+
     def instance(self) -> str:
         """Names this life of the sandbox: another one knows nothing of its orders. Raises BrokerUnavailable."""
         try:

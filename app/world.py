@@ -43,6 +43,7 @@ from config.errors import ConfigError
 from config.loader import Loaded
 from domain.calendar import SessionCalendar
 from domain.errors import LoginNeeded, PatangError
+from domain.report.books import since
 from domain.values import SECOND, ist
 
 if TYPE_CHECKING:
@@ -100,10 +101,20 @@ def folders(loaded: Loaded) -> Folders:
 class World:
     """Everything outside the actors. Closes in reverse order of making.
 
-    run   names this process's life
+    run     names this process's life
+    shared  a sandbox that was started for several days, one world each; None: it is started here, where one is wanted
+    books_before  what the sandbox's books were before the day began, where it has had others
     """
 
-    def __init__(self, env: str, loaded: Loaded, where: Folders, log: EventLog) -> None:
+    def __init__(
+        self,
+        env: str,
+        loaded: Loaded,
+        where: Folders,
+        log: EventLog,
+        shared: LocalSandbox | None = None,
+        books_before: Mapping[str, object] | None = None,
+    ) -> None:
         self.env = env
         self.settings: Settings = loaded.settings
         self.folders = where
@@ -112,6 +123,8 @@ class World:
         self.monotonic: Final = MonotonicClock()
         self.paper: PaperExchange | None = None
         self._feeds = 0
+        self._shared = shared
+        self._books_before = books_before
         self._stack = ExitStack()
         try:
             self._open()
@@ -128,7 +141,7 @@ class World:
         if addresses is None:
             if self.env != "sandbox":
                 raise ConfigError("kite.rest_url: must be set in this environment")
-            self.sandbox = stack.enter_context(LocalSandbox(self.settings.sandbox))
+            self.sandbox = self._shared or stack.enter_context(LocalSandbox(self.settings.sandbox))
             ours = self.sandbox.address
             addresses = Addresses(ours.rest, ours.ws, ours.login_url.partition("?")[0])
         elif not addresses.ws_url:
@@ -206,9 +219,12 @@ class World:
         return True
 
     @property
-    def books(self) -> Callable[[], Mapping[str, object]] | None:
+    def books(self) -> Callable[[], Mapping[str, object] | None] | None:
         """How to ask the sandbox for its own books; None elsewhere, and where orders do not reach it (paper)."""
-        return None if self.control is None or self.paper is not None else self.control.books
+        if self.control is None or self.paper is not None:
+            return None
+        control, earlier = self.control, self._books_before
+        return control.books if earlier is None else lambda: since(earlier, control.books())
 
     def broker(self) -> Broker:
         """Orders and books for one worker, with an HTTP session of its own."""

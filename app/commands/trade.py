@@ -5,19 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from adapters.clock import MonotonicClock, SandboxMarketClock
+from adapters.standing_in import market_clock_at, sandbox_at
 from app import logs
 from app.account import require_account
+from app.alerting import channels_of
 from app.checks_kept import require_checks
 from app.options import ConfigFile, Env, Json, Sets, load_settings
-from app.output import DONE, FAILED, GAVE_UP, USAGE, complain
+from app.output import DONE, FAILED, GAVE_UP, USAGE, UsageError, complain
+from app.sandboxed import LocalSandbox
+from app.strategies import TRADED_CLASSES
 from app.world import World, folders
 from config.errors import ConfigError
+from domain.calendar import SessionCalendar
 from domain.errors import PatangError
 from domain.values import IST, Nanos, ist, nanos, rupees
 
@@ -35,6 +42,10 @@ Instruments = Annotated[
 ]
 Seed = Annotated[int | None, Parameter(name="--seed", help="The sandbox's market: the same seed, the same prices.")]
 Until = Annotated[str | None, Parameter(name="--until", help="Stop at this market time, HH:MM.")]
+Days = Annotated[
+    int,
+    Parameter(name="--days", help="So many days with a session, one after the other; 0: until somebody stops it."),
+]
 MeanLive = Annotated[
     bool,
     Parameter(
@@ -52,6 +63,7 @@ def run(
     instruments: Instruments = None,
     seed: Seed = None,
     until: Until = None,
+    days: Days = 1,
     yes_i_mean_live: MeanLive = False,
     as_json: Json = False,
 ) -> int:
@@ -60,6 +72,10 @@ def run(
         complain("live trades with real money: say --yes-i-mean-live if that is meant, or use --env sandbox or paper.")
         return USAGE
     stop_at = None if until is None else _time_of_day(until)
+    if days < 0 or (days != 1 and (until is not None or as_json)):
+        raise UsageError(
+            f"--days: found {days}; allowed: 0 or more, and 1 with --until and --json, which are of one day"
+        )
     overrides = [*sets]
     for key, value in (("speed", speed), ("seed", seed), ("instruments", instruments)):
         if value is not None:
@@ -75,7 +91,10 @@ def run(
     try:
         with stop:
             read = partial(load_settings, env, config, tuple(overrides))
-            return _trade(env, loaded, read, config, log, stop_at, stop, as_json=as_json)
+            if days == 1:
+                world = World(env, loaded, where, log)
+                return _trade(world, loaded, read, config, log, stop_at, stop, as_json=as_json)
+            return _trade_on(env, loaded, read, config, log, days, stop)
     except KeyboardInterrupt:
         log("info", "day.ended", why="interrupted before trading began")
         complain("interrupted before trading began")
@@ -88,8 +107,61 @@ def run(
         logs.stop()
 
 
-def _trade(
+def _trade_on(
     env: str,
+    loaded: Loaded,
+    read: Callable[[], Loaded],
+    file: Path | None,
+    log: logs.EventLog,
+    days: int,
+    stop: StopRequest,
+) -> int:
+    """Day after day, each with its own settings, world, login and instruments; ends with the first that fails.
+
+    days  so many with a session; 0: until a stop is asked for
+    """
+    from app.nights import next_morning, session_ahead, sleep_until
+
+    settings = loaded.settings
+    with ExitStack() as stack:
+        shared = None
+        if env == "sandbox" and settings.kite.rest_url is None:
+            shared = stack.enter_context(LocalSandbox(settings.sandbox))
+        rest_url = shared.address.rest if shared is not None else str(settings.kite.rest_url)
+        control = sandbox_at(rest_url)
+        clock = market_clock_at(rest_url, control, MonotonicClock())
+        calendar = SessionCalendar(fallback_weekdays=control is not None)
+        stop.listen()
+        traded, books = 0, None
+        while True:
+            if session_ahead(calendar, clock.now_ns(), TRADED_CLASSES):
+                world = World(env, loaded, folders(loaded), log, shared, books)
+                status = _trade(world, loaded, read, file, log, None, stop, as_json=False, unattended=True)
+                traded += 1
+                if status != DONE or traded == days or stop.wait(0):
+                    return status
+            if isinstance(clock, SandboxMarketClock):
+                clock.refresh()
+            morning = next_morning(calendar, clock.now_ns(), TRADED_CLASSES, settings.schedule.login_reminder)
+            log("info", "day.night", until=ist(morning).isoformat(timespec="minutes"), days=traded)
+            if not sleep_until(morning, clock, stop, control if shared is not None else None):
+                return DONE
+            loaded = _anew(read, loaded, log)
+            # Its books go on from day to day; our reports are of one.
+            books = control.books() if control is not None else None
+
+
+def _anew(read: Callable[[], Loaded], before: Loaded, log: logs.EventLog) -> Loaded:
+    """The settings as they are written this morning; where they are wrong, yesterday's, which were not."""
+    try:
+        return read()
+    except ConfigError as error:
+        log("critical", "alert.config.refused", text=f"yesterday's settings stay: {error}")
+        return before
+
+
+def _trade(
+    world: World,
     loaded: Loaded,
     read: Callable[[], Loaded],
     file: Path | None,
@@ -98,12 +170,17 @@ def _trade(
     stop: StopRequest,
     *,
     as_json: bool,
+    unattended: bool = False,
 ) -> int:
+    """One day, and the end of its world. unattended: a login that a person must make is waited for."""
+    from app.nights import log_in
     from app.reloading import source_of
     from app.strategies import cast_of
 
-    world = World(env, loaded, folders(loaded), log)
+    env = world.env
     try:
+        if unattended and not log_in(world, channels_of(loaded.settings), stop, log):
+            return DONE
         world.open_session()
         catalog = world.catalog()
         cast = cast_of(loaded, catalog)

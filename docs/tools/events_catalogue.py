@@ -197,6 +197,12 @@ WORDS: Final[dict[str, Words]] = {
     "clock.not_refreshed": Words("The sandbox's clock could not be read; the last one is followed."),
     "timetable.planned": Words("The day's jobs: those ahead, those passed."),
     "timetable.due": Words("A job's time has come."),
+    "alert.login.needed": Words(
+        "A day could not begin: a person must log in. It is said again every half minute.",
+        "`python run.py login`; the day begins by itself then.",
+    ),
+    "day.night": Words("The day is over; the program waits for the next morning with a session."),
+    "day.not_reached": Words("In the morning the broker could not be reached; it is tried again every half minute."),
     "preflight.done": Words(
         "The checklist, each line with its verdict; `verdict` is the worst of them.",
         "Do what the alert beside it says: `python run.py preflight` shows it again.",

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from domain.messages.control import PortfolioSnapshot
 from domain.report.orders import OrderFacts
-from domain.values import E4, e4, rupees
+from domain.values import E4, RUPEE, e4, rupees
 
 TOTAL: Final = "total"
 
@@ -74,6 +74,31 @@ def read_books(stated: Mapping[str, object]) -> ExchangeBooks:
         orders=_whole(stated, "orders"),
         trades=_whole(stated, "trades"),
     )
+
+
+def since(earlier: Mapping[str, object], stated: Mapping[str, object]) -> dict[str, object] | None:
+    """What the exchange's books, which it keeps since its account was opened, say of the time after `earlier`.
+
+    None where something was held then: what became of that cannot be told from the sums. Raises ValueError as
+    `read_books` does.
+    """
+    before, now = read_books(earlier), read_books(stated)
+    if any(row.quantity for row in before.positions):
+        return None
+    charged = dict(before.charge_components)
+    charges = {name: _rupees(amount - charged.get(name, 0)) for name, amount in now.charge_components}
+    return {
+        **stated,
+        "opening_cash": _rupees(before.cash),
+        "realised": _rupees(now.realised - before.realised),
+        "charges": {TOTAL: _rupees(now.charges - before.charges), **charges},
+        "orders": now.orders - before.orders,
+        "trades": now.trades - before.trades,
+    }
+
+
+def _rupees(amount: E4) -> Decimal:
+    return Decimal(amount) / RUPEE
 
 
 def compare(snapshot: PortfolioSnapshot, orders: OrderFacts, books: ExchangeBooks) -> tuple[Difference, ...]:
