@@ -7,10 +7,9 @@ from collections.abc import Collection
 from typing import Final, Protocol
 
 from adapters.clock import MarketTime, SandboxMarketClock
-from app.logs import EventLog
 from app.ports import Channel
 from domain.errors import BrokerError, LoginNeeded, PatangError
-from domain.ports import Calendar
+from domain.ports import Calendar, EventLog
 from domain.values import IST, SECOND, Nanos, SessionClass, ist, nanos
 
 LOOK_SECONDS: Final = 5.0
