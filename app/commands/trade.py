@@ -156,7 +156,7 @@ def _anew(read: Callable[[], Loaded], before: Loaded, log: logs.EventLog) -> Loa
     try:
         return read()
     except ConfigError as error:
-        log("critical", "alert.config.refused", text=f"yesterday's settings stay: {error}")
+        log("warning", "alert.configuration.refused", text=f"yesterday's settings stay: {error}")
         return before
 
 

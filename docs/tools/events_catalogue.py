@@ -197,6 +197,10 @@ WORDS: Final[dict[str, Words]] = {
     "clock.not_refreshed": Words("The sandbox's clock could not be read; the last one is followed."),
     "timetable.planned": Words("The day's jobs: those ahead, those passed."),
     "timetable.due": Words("A job's time has come."),
+    "alert.configuration.refused": Words(
+        "In the morning of a further day the files are wrong: the day begins with yesterday's settings.",
+        "Mend what the text names: file, line, key; `python run.py check` says whether all is well.",
+    ),
     "alert.login.needed": Words(
         "A day could not begin: a person must log in. It is said again every half minute.",
         "`python run.py login`; the day begins by itself then.",
