@@ -23,6 +23,7 @@ from app.backstage_rows import clock, limit_row, money, order_row, position_row,
 from app.figures import Stages, actor_figures, by_state, used
 from app.logs import LEVELS, EventLog, redactor
 from app.operating import carry_out
+from app.process_figures import disk_free_bytes, process_figures
 from app.reloading import CONFIGURATION_FLAG, comparable, kept_in
 from app.status import Standing, read_standing
 from app.world import folders
@@ -319,6 +320,8 @@ class Stores:
             unseen=tuple((level, unseen[level]) for level in ("info", "warning", "critical")),
             stages=stages,
             log_bytes=status["versions"]["log"],
+            process=process_figures(standing.status.pid) if standing.status is not None and standing.running else None,
+            disk_free_bytes=disk_free_bytes(self._where.data),
         )
 
     # -- doing -----------------------------------------------------------------------------------------------------

@@ -44,6 +44,15 @@ class StageFigures(Struct, frozen=True):
     total_seconds: float
 
 
+class ProcessFigures(Struct, frozen=True):
+    """What the trader's process takes of the machine. cpu_seconds: of processor time since it started."""
+
+    resident_bytes: int
+    cpu_seconds: float
+    threads: int
+    open_files: int
+
+
 class Figures(Struct, frozen=True):
     """Everything that is exported. Money in rupees.
 
@@ -69,6 +78,8 @@ class Figures(Struct, frozen=True):
     unseen: tuple[tuple[str, int], ...]
     stages: tuple[StageFigures, ...]
     log_bytes: int
+    process: ProcessFigures | None = None
+    disk_free_bytes: int | None = None
 
 
 def exposition(figures: Figures) -> bytes:
@@ -88,6 +99,7 @@ class _Now(Collector):
         yield from _actors(figures.actors)
         yield from _money(figures)
         yield from _stages(figures.stages)
+        yield from _machine(figures)
 
 
 def _trader(figures: Figures) -> Iterator[Metric]:
@@ -160,6 +172,17 @@ def _stages(stages: tuple[StageFigures, ...]) -> Iterator[Metric]:
         buckets = [(str(bound), float(count)) for bound, count in zip(STAGE_SECONDS, each.counts, strict=True)]
         family.add_metric((each.stage,), [*buckets, ("+Inf", float(each.count))], each.total_seconds)
     yield family
+
+
+def _machine(figures: Figures) -> Iterator[Metric]:
+    if figures.disk_free_bytes is not None:
+        yield _one("patang_disk_free_bytes", "Left where the data lie", figures.disk_free_bytes)
+    process = figures.process
+    if process is not None:
+        yield _one("patang_process_resident_memory_bytes", "Memory of the trader's process", process.resident_bytes)
+        yield _count("patang_process_cpu_seconds", "Processor time of the trader's process", process.cpu_seconds)
+        yield _one("patang_process_threads", "Threads of the trader's process", process.threads)
+        yield _one("patang_process_open_files", "Descriptors of the trader's process", process.open_files)
 
 
 def _one(name: str, text: str, value: float) -> GaugeMetricFamily:

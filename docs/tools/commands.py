@@ -28,7 +28,7 @@ from msgspec import Struct
 from app.cli import COMMANDS, GROUPS, build
 from docs.tools.markdown import ROOT, Block, blocks, pages, prose
 
-BLOCK_SECONDS: Final = 900.0
+BLOCK_SECONDS: Final = 3600.0
 OF_THE_TOP: Final = {".git", ".cache", ".env", "data", "reports", "strategies"}
 CACHES: Final = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache"}
 SHELLS: Final = frozenset({"sh", "bash", "console"})

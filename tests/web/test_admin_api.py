@@ -306,3 +306,4 @@ def test_what_prometheus_reads(tmp_path: Path) -> None:
         'patang_order_stage_seconds_count{stage="claimed_to_acknowledged"} 1.0',
     ):
         assert line in lines, line
+    assert float(text.partition("\npatang_disk_free_bytes ")[2].split()[0]) > 0
