@@ -200,6 +200,7 @@ class Configuration(Actor):
 
     def _reload(self, asked: _Asked) -> None:
         self._reads += 1
+        self.context.log("debug", "configuration.read", who=asked.who, why=asked.why)
         try:
             plan = self._board.read(dry_run=False)
         except ConfigError as error:

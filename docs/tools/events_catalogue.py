@@ -230,6 +230,7 @@ WORDS: Final[dict[str, Words]] = {
         "Commands of other terminals cannot be read.", "Look at the disk. Ctrl-C still works."
     ),
     "configuration.started": Words("The files differ from what was last in force: this start has the next version."),
+    "configuration.read": Words("The files are read again; where nothing differs, nothing follows."),
     "configuration.changed": Words("A new version is journaled, with each key's old and new value, who and why."),
     "configuration.settled": Words("Every actor decides by that version: what it loosens holds as well."),
     "configuration.refused": Words(
