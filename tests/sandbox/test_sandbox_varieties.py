@@ -99,6 +99,20 @@ def test_cancelling_the_stop_leaves_at_the_market(desk: Desk) -> None:
     assert desk.exchange.portfolio.net(("NSE", "INFY", "CO")) == 0
 
 
+def test_leaving_at_the_market_gives_back_what_the_stop_had_blocked(desk: Desk) -> None:
+    first = cover(desk)
+    (stop,) = [one for one in desk.engine.orders.values() if one.parent_order_id == first]
+    desk.modify(stop.order_id, quantity=25)
+    desk.settle()
+    blocked = desk.exchange.portfolio.reserved
+    assert blocked > 0, "15 more than the position has"
+    available = desk.exchange.portfolio.available()
+    desk.engine.cancel(stop.order_id)
+
+    assert desk.exchange.portfolio.reserved == 0
+    assert desk.exchange.portfolio.available() == available + blocked
+
+
 def test_the_stop_fires_by_itself_and_its_trigger_can_move(desk: Desk) -> None:
     first = cover(desk)
     (stop,) = [one for one in desk.engine.orders.values() if one.parent_order_id == first]
