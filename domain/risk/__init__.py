@@ -1,8 +1,9 @@
 """The risk gate's thinking: limits, checks in order, what is held and open, and how positions are flattened.
 
-`limits` are the figures, `exposure` is one order and one line, `book` what the journal and our own holds say, `checks`
-one small function per way to be denied, `gate` asks them in order, `loss` watches the day's result, `flatten` makes the
-exits of a square-off or of a person's flatten, `state` says who may end what.
+`limits` are the figures, `exposure` is one order and one line, `lines` all of them, `book` what the journal and our own
+holds say, `checks` one small function per way to be denied, `gate` asks them in order, `loss` watches the day's result,
+`usage` says how much of each limit is used, `questions` what the broker is to be asked, `flatten` makes the exits of a
+square-off or of a person's flatten, `state` says who may end what.
 """
 
 from domain.risk.book import RiskBook

@@ -9,7 +9,7 @@ voids them by raising the risk epoch), prices, and frozen strategies (whoever fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -38,20 +38,13 @@ from domain.messages.orders import OrderIntent
 from domain.portfolio.sequence import SnapshotUnreadable, is_next
 from domain.risk.counts import OrderCounts
 from domain.risk.differences import StandingDifferences
-from domain.risk.exposure import Exposure, LineKey, OpenOrder, Standing, held_order
+from domain.risk.exposure import LineKey, OpenOrder, Standing, Stated, held_order, nothing_stated
 from domain.risk.guards import Guards, Row
 from domain.risk.limits import RiskLimits, strikes
+from domain.risk.lines import Lines, sortable
 from domain.values import E4, Instrument, Nanos, Product, Side
 
 _FORMAT: Final = 2
-
-Stated = Callable[[str, Product, Side, int], E4 | None]
-"""The broker's margin for so many units of an `EXCHANGE:SYMBOL`, held long (BUY) or short (SELL); None: not known."""
-
-
-def nothing_stated(_instrument: str, _product: Product, _side: Side, _units: int) -> E4 | None:
-    """The broker has said nothing."""
-    return None
 
 
 class _State(Struct, frozen=True):
@@ -69,19 +62,17 @@ class _State(Struct, frozen=True):
     guards: tuple[Row, ...] = ()
 
 
-class RiskBook:
+class RiskBook(Lines):
     """Open orders, provisional positions, holds, and order counts.
 
     instruments  the day's list by `EXCHANGE:SYMBOL`, for multipliers; read on use, it may be filled later
     """
 
     def __init__(self, instruments: Mapping[str, Instrument] | None = None) -> None:
+        super().__init__()
         self._instruments = {} if instruments is None else instruments
         self._seq = 0
         self._day = ""
-        self._orders: dict[str, OpenOrder] = {}
-        self._ids: dict[str, str] = {}
-        self._positions: dict[LineKey, int] = {}
         self._names: dict[int, tuple[str, E4]] = {}
         self._held_names: dict[int, tuple[str, E4]] = {}
         self._seen: set[str] = set()
@@ -91,9 +82,6 @@ class RiskBook:
         self._frozen: dict[str, str] = {}
         self._frozen_instruments: dict[str, str] = {}
         self._differences = StandingDifferences()
-        self._lines: dict[LineKey, Exposure] = {}
-        self._dirty: set[LineKey] = set()
-        self._guards = Guards()
 
     # What it is told
 
@@ -177,10 +165,6 @@ class RiskBook:
         self._counts.withdrawn(intent_id)
         return True
 
-    def order(self, tag: str) -> OpenOrder | None:
-        """The open order with that tag."""
-        return self._by_tag(tag)
-
     def enlarge(self, tag: str, quantity: int, margin: E4) -> None:
         """Count an approved change of an order from here on, before anyone is told of it: the larger of both."""
         order = self._by_tag(tag)
@@ -253,51 +237,6 @@ class RiskBook:
         """Whether the intent is held, or was journaled today."""
         return intent_id in self._orders or intent_id in self._seen
 
-    def open_orders(self, strategy: str | None = None, token: int | None = None) -> tuple[OpenOrder, ...]:
-        """Orders that may still trade, holds included, oldest first."""
-        return tuple(
-            order
-            for order in self._orders.values()
-            if strategy in (None, order.strategy) and token in (None, order.token)
-        )
-
-    def unresolved(self, strategy: str, token: int) -> tuple[OpenOrder, ...]:
-        """The strategy's unresolved orders in the instrument."""
-        found = self.open_orders(strategy, token)
-        return tuple(order for order in found if order.standing is Standing.UNRESOLVED)
-
-    def exposures(self) -> Mapping[LineKey, Exposure]:
-        """Every line that has a position or an open order."""
-        for key in self._dirty:
-            line = self._added_up(key)
-            if line == Exposure():
-                self._lines.pop(key, None)
-            else:
-                self._lines[key] = line
-        self._dirty.clear()
-        return self._lines
-
-    def lines(self) -> list[tuple[LineKey, Exposure]]:
-        """The same, ordered by strategy, token and product, so that equal books are walked alike."""
-        return sorted(self.exposures().items(), key=lambda item: _sortable(item[0]))
-
-    def exposure(self, strategy: str, token: int, product: Product) -> Exposure:
-        """One line; all zero where there is nothing."""
-        return self.exposures().get((strategy, token, product), Exposure())
-
-    def position(self, strategy: str, token: int, product: Product) -> int:
-        """Provisional signed position of a line."""
-        return self.exposure(strategy, token, product).position
-
-    def worst_case(self, token: int, extra: tuple[LineKey, int] | None = None) -> int:
-        """The largest position in units that the instrument may reach, strategies and products added up unsigned.
-
-        `extra` is one more order, as its line and signed units.
-        """
-        key, more = extra if extra is not None else (None, 0)
-        others = sum(line.worst() for other, line in self.exposures().items() if other[1] == token and other != key)
-        return others if key is None else others + self.exposure(*key).worst(more)
-
     def gross_exposure(self, leave_out: int | None = None) -> E4:
         """Worst-case value of all instruments at their newest prices, but for `leave_out`."""
         return sum(
@@ -366,7 +305,7 @@ class RiskBook:
             day=self._day,
             orders=tuple(sorted(live, key=lambda order: (order.time, order.intent_id))),
             positions=tuple(
-                (*key, units) for key, units in sorted(self._positions.items(), key=lambda item: _sortable(item[0]))
+                (*key, units) for key, units in sorted(self._positions.items(), key=lambda item: sortable(item[0]))
             ),
             names=tuple((token, *named) for token, named in sorted(self._names.items())),
             seen_ids=tuple(sorted(self._seen)),
@@ -471,76 +410,6 @@ class RiskBook:
         if order is not None:
             self._change(trade.tag, booked=order.booked + trade.quantity)
 
-    def _move(self, key: LineKey, units: int) -> None:
-        after = self._positions.get(key, 0) + units
-        if after:
-            self._positions[key] = after
-        else:
-            self._positions.pop(key, None)
-        self._dirty.add(key)
-
-    def _journaled(self, intent_id: str) -> bool:
-        order = self._orders.get(intent_id)
-        return order is not None and order.standing is not Standing.HELD
-
-    def _by_tag(self, tag: str) -> OpenOrder | None:
-        return self._orders.get(self._ids.get(tag, ""))
-
-    def _put(self, order: OpenOrder) -> None:
-        self._orders[order.intent_id] = order
-        if order.tag:
-            self._ids[order.tag] = order.intent_id
-        self._dirty.add(order.key)
-
-    def _change(
-        self,
-        tag: str,
-        *,
-        standing: Standing | None = None,
-        seen: int | None = None,
-        booked: int | None = None,
-    ) -> None:
-        order = self._by_tag(tag)
-        if order is not None:
-            self._dirty.add(order.key)
-            self._orders[order.intent_id] = msgspec.structs.replace(
-                order,
-                standing=order.standing if standing is None else standing,
-                seen=order.seen if seen is None else seen,
-                booked=order.booked if booked is None else booked,
-            )
-
-    def _forget(self, intent_id: str) -> None:
-        order = self._orders.pop(intent_id, None)
-        if order is not None:
-            self._ids.pop(order.tag, None)
-            self._dirty.add(order.key)
-
     def _named(self, token: int) -> tuple[str, E4]:
         """Instrument and newest price that the journal or a hold names for the token."""
         return self._names.get(token) or self._held_names.get(token, ("", 0))
-
-    def _holds(self, strategy: str | None = None) -> Iterator[OpenOrder]:
-        held = (order for order in self._orders.values() if order.standing is Standing.HELD)
-        return (order for order in held if strategy in (None, order.strategy))
-
-    def _ids_journaled(self) -> Iterator[str]:
-        return (order.intent_id for order in self._orders.values() if order.standing is not Standing.HELD)
-
-    def _added_up(self, key: LineKey) -> Exposure:
-        mine = [order for order in self._orders.values() if order.key == key]
-        buys = [order for order in mine if order.side is Side.BUY]
-        sells = [order for order in mine if order.side is Side.SELL]
-        return Exposure(
-            position=self._positions.get(key, 0)
-            + sum(order.side.sign * (order.filled - order.booked) for order in mine),
-            buys=sum(order.remaining for order in buys),
-            sells=sum(order.remaining for order in sells),
-            opening_buys=sum(order.remaining for order in buys if not order.reduce_only),
-            opening_sells=sum(order.remaining for order in sells if not order.reduce_only),
-            guarded=self._guards.units(key),
-        )
-
-
-def _sortable(key: LineKey) -> tuple[str, int, str]:
-    return key[0], key[1], key[2].value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from msgspec import Struct
@@ -11,6 +12,15 @@ from domain.values import E4, Nanos, OrderKind, Product, Side
 
 LineKey = tuple[str, int, Product]
 """(strategy, token, product). The strategy is empty for what was traded outside."""
+
+
+Stated = Callable[[str, Product, Side, int], E4 | None]
+"""The broker's margin for so many units of an `EXCHANGE:SYMBOL`, held long (BUY) or short (SELL); None: not known."""
+
+
+def nothing_stated(_instrument: str, _product: Product, _side: Side, _units: int) -> E4 | None:
+    """The broker has said nothing."""
+    return None
 
 
 class Standing(Enum):

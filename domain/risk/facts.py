@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from domain.messages.control import PortfolioSnapshot, TradingState
-from domain.risk.book import Stated, nothing_stated
+from domain.risk.exposure import Stated, nothing_stated
 from domain.values import E4, Instrument, Nanos
 
 
