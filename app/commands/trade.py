@@ -120,7 +120,7 @@ def _trade_on(
 
     days  so many with a session; 0: until a stop is asked for
     """
-    from app.nights import next_morning, session_ahead, sleep_until
+    from app.nights import at_rest, next_morning, session_ahead, sleep_until
 
     settings = loaded.settings
     with ExitStack() as stack:
@@ -137,13 +137,14 @@ def _trade_on(
             if session_ahead(calendar, clock.now_ns(), TRADED_CLASSES):
                 world = World(env, loaded, folders(loaded), log, shared, books)
                 status = _trade(world, loaded, read, file, log, None, stop, as_json=False, unattended=True)
+                del world  # with all that the day has read
                 traded += 1
                 if status != DONE or traded == days or stop.wait(0):
                     return status
             if isinstance(clock, SandboxMarketClock):
                 clock.refresh()
             morning = next_morning(calendar, clock.now_ns(), TRADED_CLASSES, settings.schedule.login_reminder)
-            log("info", "day.night", until=ist(morning).isoformat(timespec="minutes"), days=traded)
+            log("info", "day.night", until=ist(morning).isoformat(timespec="minutes"), days=traded, **at_rest())
             if not sleep_until(morning, clock, stop, control if shared is not None else None):
                 return DONE
             loaded = _anew(read, loaded, log)
