@@ -210,17 +210,23 @@ class KiteBroker:
 
     def margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
         """Of each order by itself."""
-        body = figures.margin_body(orders)
-        return self._reader.reckon("/margins/orders", body, lambda data: figures.margins(orders, data))
+        return [found for part in figures.batches(orders) for found in self._margins(part)]
 
     def costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
         """The virtual contract note."""
-        body = figures.costs_body(orders)
-        return self._reader.reckon("/charges/orders", body, lambda data: figures.costs(orders, data))
+        return [found for part in figures.batches(orders) for found in self._costs(part)]
 
     def close(self) -> None:
         """Give the HTTP session back."""
         self._http.close()
+
+    def _margins(self, orders: Sequence[PlaceOrder]) -> Sequence[E4]:
+        body = figures.margin_body(orders)
+        return self._reader.reckon("/margins/orders", body, lambda data: figures.margins(orders, data))
+
+    def _costs(self, orders: Sequence[ExecutedOrder]) -> Sequence[OrderCosts]:
+        body = figures.costs_body(orders)
+        return self._reader.reckon("/charges/orders", body, lambda data: figures.costs(orders, data))
 
     def _send_gtt(self, method: str, route: str, gtt: Gtt, on_sent: Callable[[], None] | None) -> PostOutcome:
         try:

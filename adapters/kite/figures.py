@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,16 @@ from domain.values import E4, RUPEE
 
 QUOTES_MAX: Final = 500
 """Instruments of one GET /quote."""
+
+ORDERS_MAX: Final = 100
+"""Orders of one POST to be reckoned: how many the broker takes is not documented, the sandbox takes 200."""
+
+T = TypeVar("T")
+
+
+def batches(orders: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The orders in parts of at most ORDERS_MAX."""
+    return (orders[start : start + ORDERS_MAX] for start in range(0, len(orders), ORDERS_MAX))
 
 
 class _Quote(Struct):

@@ -236,11 +236,12 @@ class BrokerContract:
             ExecutedOrder(
                 f"o{number}", exchange, symbol, side, Product.MIS, OrderKind.MARKET, 10, 10 * bench.last_price()
             )
-            for number, side in enumerate((Side.BUY, Side.SELL))
+            for number, side in enumerate((Side.BUY, Side.SELL) * 125)
         )
         found = bench.broker.costs(orders)
 
-        assert [each.order_id for each in found] == ["o0", "o1"]
+        assert [each.order_id for each in found] == [f"o{number}" for number in range(250)], "a busy day's orders"
+        assert list(bench.broker.costs(())) == []
         for each in found:
             parts = each.brokerage + each.tax + each.exchange + each.sebi + each.gst + each.stamp
             assert each.total > 0
