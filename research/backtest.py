@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -23,6 +23,9 @@ from research.event_engine import EventEngine
 from research.records import Outcome, Run
 from research.settings import RunSettings
 from research.trips import round_trips
+
+if TYPE_CHECKING:
+    from research.ground import Ground
 
 EngineName = Literal["auto", "event", "compiled"]
 ENGINES: Final = ("auto", "event", "compiled")
@@ -82,10 +85,15 @@ def backtest(
     first_day: dt.date | None = None,
     load_seconds: float = 0.0,
     name: str = "",
+    ground: Ground | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Backtest:
-    """Run it. Bars before `first_day` are learnt from and not decided on. Raises ValueError for what cannot be run."""
-    from research.compiled import CompiledUnfit, prepare
+    """Run it. Bars before `first_day` are learnt from and not decided on. Raises ValueError for what cannot be run.
+
+    ground  of these bars and settings, where several runs share it
+    """
+    from research.compiled import CompiledUnfit, Prepared, prepare
+    from research.portfolio import PreparedMany, prepare_many
 
     refuse(series, settings)
     decide_from = 0 if first_day is None else nanos(dt.datetime.combine(first_day, dt.time(), IST))
@@ -95,7 +103,11 @@ def backtest(
     run: Run | None = None
     if engine != "event":
         try:
-            prepared = prepare(strategy, series, settings, calendar, decide_from)
+            prepared: Prepared | PreparedMany = (
+                prepare(strategy, series, settings, calendar, decide_from, ground)
+                if len(series) == 1
+                else prepare_many(strategy, series, settings, calendar, decide_from)
+            )
             compiled = clock() - started
             run = prepared.run()
             used, why = "compiled", "asked for" if engine == "compiled" else "a rule, and fills that it can do"

@@ -10,10 +10,6 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.costs.kinds import charge_kind
-from domain.costs.rates import fees_on, rates_on
-from domain.indicators.batch import column
-from domain.market.buckets import DAY_SECONDS
 from domain.messages.orders import DenyReason
 from domain.orders.placing import CASH_FREEZE_QUANTITY
 from domain.ports import Calendar
@@ -23,14 +19,12 @@ from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
 from domain.strategy.sizing import FixedQuantity, FixedValue
 from domain.values import MINUTE, SECOND, InstrumentKind, Nanos, Product
-from research.columns import bar_arrays
 from research.data.candles import Candles
-from research.data.days import date_of, days_of
-from research.hours import NEVER, cutoff_at, square_off_at
+from research.ground import Ground
+from research.hours import NEVER
 from research.kernel import layout
 from research.kernel.build import NotCompilable, keeps_state, load_kernel, parameters_for, state_of
 from research.kernel.layout import Market, Rules
-from research.kernel.own import drive
 from research.records import DayRow, FillRow, OrderRow, Run, denial_number
 from research.settings import RunSettings
 
@@ -75,15 +69,14 @@ class Prepared(Struct, frozen=True):
 
     def numbers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The same as arrays: account, orders, fills, days."""
-        room = max(_ROWS_LEAST, len(self.market.start) // 8)
+        return self.on(Desk(len(self.market.start), len(self.market.number)))
+
+    def on(self, desk: Desk) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The same on a desk that was used before; what is answered is valid until it is used again."""
         while True:
-            account = np.zeros(layout.NUMBERS, dtype=np.int64)
+            desk.clear()
+            account = desk.account
             account[layout.OPENING] = account[layout.PEAK] = self.cash
-            lots = np.zeros((2, layout.LOTS_MAX), dtype=np.int64)
-            recent = np.zeros(layout.RECENT_MAX, dtype=np.int64)
-            orders = np.empty((room, 7), dtype=np.int64)
-            fills = np.empty((room, 5), dtype=np.int64)
-            days = np.empty((len(self.market.number), 4), dtype=np.int64)
             self.module.kernel(
                 self.market,
                 self.columns,
@@ -92,20 +85,42 @@ class Prepared(Struct, frozen=True):
                 self.params,
                 self.state,
                 account,
-                lots,
-                recent,
-                orders,
-                fills,
-                days,
+                desk.lots,
+                desk.recent,
+                desk.orders,
+                desk.fills,
+                desk.days,
             )
             status = int(account[layout.STATUS])
             if status == layout.FULL:
-                room *= 4
+                desk.grow()
                 continue
             if status != layout.RUNNING:
                 raise CompiledUnfit(_WHY[status])
             counts = account[layout.ORDERS], account[layout.FILLS], account[layout.DAYS]
-            return account, orders[: counts[0]], fills[: counts[1]], days[: counts[2]]
+            return account, desk.orders[: counts[0]], desk.fills[: counts[1]], desk.days[: counts[2]]
+
+
+class Desk:
+    """The arrays that a run writes on. For one run at a time; the next one may have it, which saves making them."""
+
+    def __init__(self, bars: int, days: int) -> None:
+        room = max(_ROWS_LEAST, bars // 8)
+        self.account = np.zeros(layout.NUMBERS, dtype=np.int64)
+        self.lots = np.zeros((2, layout.LOTS_MAX), dtype=np.int64)
+        self.recent = np.zeros(layout.RECENT_MAX, dtype=np.int64)
+        self.orders = np.empty((room, 7), dtype=np.int64)
+        self.fills = np.empty((room, 5), dtype=np.int64)
+        self.days = np.empty((days, 4), dtype=np.int64)
+
+    def clear(self) -> None:
+        """Nothing has happened yet. What the account does not count is not looked at, and may stay."""
+        self.account[:] = 0
+
+    def grow(self) -> None:
+        """Four times the room for rows."""
+        self.orders = np.empty((len(self.orders) * 4, 7), dtype=np.int64)
+        self.fills = np.empty((len(self.fills) * 4, 5), dtype=np.int64)
 
 
 def prepare(
@@ -114,28 +129,28 @@ def prepare(
     settings: RunSettings,
     calendar: Calendar,
     decide_from: Nanos,
+    ground: Ground | None = None,
 ) -> Prepared:
-    """Compile and lay out. Raises CompiledUnfit."""
+    """Compile and lay out. Raises CompiledUnfit.
+
+    ground  of these bars and settings, where several runs share it
+    """
     if isinstance(strategy, EventStrategy):
         raise CompiledUnfit("an EventStrategy is any Python")
     refuse(strategy, series, settings)
     candles = series[0]
-    sessions = settings.sessions and candles.interval_seconds < DAY_SECONDS
-    known = calendar if sessions else None
-    market, rates = _market(candles, settings, known)
-    names = strategy.indicators()
-    arrays = bar_arrays(candles, market, names.values())
-    columns = tuple(column(each, arrays, candles.interval_seconds, drive) for each in names.values())
+    ground = Ground(candles, settings, calendar) if ground is None else ground
+    columns = tuple(map(ground.column, strategy.indicators().values()))
     try:
         module = load_kernel(strategy)
     except NotCompilable as error:
         raise CompiledUnfit(str(error)) from None
     prepared = Prepared(
         module=module,
-        market=market,
+        market=ground.market,
         columns=columns,
-        rules=_rules(strategy, candles, settings, decide_from, sessions=sessions),
-        rates=rates,
+        rules=_rules(strategy, candles, settings, decide_from, sessions=ground.sessions),
+        rates=ground.rates,
         params=parameters_for(strategy, module),
         state=state_of(strategy),
         cash=settings.cash,
@@ -172,63 +187,6 @@ def refuse(strategy: RuleStrategy, series: Sequence[Candles], settings: RunSetti
         raise CompiledUnfit("contracts that expire are the event engine's")
     if exactly(settings.limits.repeat_seconds) > series[0].interval_seconds:
         raise CompiledUnfit("the limit on repeated orders is longer than a bar")
-
-
-def _market(candles: Candles, settings: RunSettings, calendar: Calendar | None) -> tuple[Market, NDArray[np.int64]]:
-    one = candles.instrument
-    days = days_of(candles.start, candles.interval_seconds, one.session, calendar)
-    opens, closes = days.opens, days.closes
-    numbers = days.number.tolist()
-    square_off = [square_off_at(number, one.session, settings, calendar) for number in numbers]
-    cutoff = [cutoff_at(number, one.session, settings, calendar) for number in numbers]
-    tariff, rates = _tariff(candles, settings, numbers)
-    return (
-        Market(
-            candles.start,
-            candles.open,
-            candles.high,
-            candles.low,
-            candles.close,
-            candles.volume,
-            days.number,
-            days.first,
-            opens,
-            closes,
-            np.array([-1 if each is None else each for each in cutoff], dtype=np.int64),
-            np.array(square_off, dtype=np.int64),
-            tariff,
-        ),
-        rates,
-    )
-
-
-def _tariff(
-    candles: Candles, settings: RunSettings, numbers: Sequence[int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The row of the rates for each day, and the rows."""
-    if settings.charges.flat is not None:
-        return np.zeros(len(numbers), dtype=np.int64), np.zeros((1, len(layout.RATES)), dtype=np.int64)
-    one = candles.instrument
-    kind = charge_kind(one, settings.product)
-    rows: dict[tuple[int, ...], int] = {}
-    places = []
-    for number in numbers:
-        day = settings.charges.on(date_of(number))
-        rates, fees = rates_on(day, one.exchange, kind), fees_on(day)
-        row = (
-            -1 if rates.brokerage is None else rates.brokerage,
-            rates.tax_buy,
-            rates.tax_sell,
-            rates.exchange,
-            rates.ipft,
-            rates.sebi,
-            rates.stamp_buy,
-            rates.brokerage_cap,
-            fees.gst_percent,
-            fees.dp,
-        )
-        places.append(rows.setdefault(row, len(rows)))
-    return np.array(places, dtype=np.int64), np.array(list(rows), dtype=np.int64).reshape(-1, len(layout.RATES))
 
 
 def _rules(

@@ -140,6 +140,8 @@ def _over(declared: Indicator, bars: BarArrays, drive: Drive) -> FloatArray:
     count = len(bars.start)
     if not count:
         return np.empty(0)
+    if function.own is None and function.anchor != "session":
+        return _talib(declared, function, bars, 0, count)
     anew = np.zeros(count, dtype=np.bool_)
     if function.anchor == "session":
         day = bars.day
@@ -149,7 +151,7 @@ def _over(declared: Indicator, bars: BarArrays, drive: Drive) -> FloatArray:
         return drive(function.own.step, function.own.initial, rows, anew, function.values, function.output_index)
     edges = [0, *np.flatnonzero(anew).tolist(), count]
     parts = [_talib(declared, function, bars, one, two) for one, two in itertools.pairwise(edges)]
-    return np.concatenate(parts)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _talib(declared: Indicator, function: Function, bars: BarArrays, first: int, stop: int) -> FloatArray:
@@ -159,6 +161,7 @@ def _talib(declared: Indicator, function: Function, bars: BarArrays, first: int,
         return np.full(stop - first, np.nan)
     taken = [np.ascontiguousarray(getattr(bars, name)[first:stop], dtype=np.float64) for name in function.columns]
     answer: Any = getattr(talib, declared.name)(*taken, **dict(declared.parameters))
-    values = np.array(answer[function.output_index] if function.outputs > 1 else answer, dtype=np.float64)
+    # TA-Lib's answer is an array of its own: it need not be copied.
+    values = np.asarray(answer[function.output_index] if function.outputs > 1 else answer, dtype=np.float64)
     values[: function.lookback] = np.nan  # functions of integers say 0 there
     return values

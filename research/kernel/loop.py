@@ -339,7 +339,76 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
         day_peak = 0
         highest = account[PEAK] - account[OPENING] - account[CARRIED]
         watching = True
-        for i in range(first, after):
+        # Bars before that one end before the square-off.
+        calm = after
+        if starts[after - 1] + interval >= square_off:
+            calm = first
+            while starts[calm] + interval < square_off:
+                calm += 1
+        i = first - 1
+        while i + 1 < after:
+            i += 1
+            # -- bars on which nothing happens: no order, no level, no news but the price
+            if (
+                i > warm_up
+                and i < calm
+                and before_ready
+                and not resting
+                and ((held == 0 and not watching) or (held != 0 and not (stop > 0 or target > 0 or trail > 0)))
+                and not account[FLATTENING]
+                and starts[i] + interval >= decide_from
+                and (not sessions or (day_opens <= starts[i] + interval and starts[calm - 1] + interval <= day_closes))
+            ):
+                worth = held * unit
+                lowest = -daily_loss
+                top = lowest
+                begun = i
+                bars_held = 0
+                if READS_AGE and held != 0:
+                    bars_held = i - account[OPENED_BAR]
+                session = SessionNow(0, 0, 0)
+                quantity, new_stop, new_target, new_trail = held, stop, target, trail
+                while i < calm:
+                    price = closes[i]
+                    result = settled + worth * price
+                    if held != 0 and result <= lowest:
+                        break
+                    if not finite_at(i, columns):
+                        break
+                    if READS_SESSION:
+                        end = starts[i] + interval
+                        session_opens = day_opens if sessions else (end + IST) // DAY * DAY - IST
+                        session_closes = day_closes if sessions else session_opens + DAY
+                        since = (end - session_opens) // SECOND
+                        left = (session_closes - end) // SECOND
+                        session = SessionNow(-(-since // length), since // 60, left // 60)
+                    if READS_AGE and held != 0:
+                        bars_held += 1
+                    units = size if size >= 0 else size_of(rules, price)
+                    quantity, new_stop, new_target, new_trail, after_state = decide(
+                        row_at(i, opens, highs, lows, closes, volumes, columns),
+                        row_at(i - 1, opens, highs, lows, closes, volumes, columns),
+                        Book(held, 0, units, entry, min(bars_held, ENDS_KEPT)),
+                        session,
+                        state,
+                        params,
+                    )
+                    if quantity != held:
+                        break
+                    state, stop, target, trail = after_state, new_stop, new_target, new_trail
+                    top = max(top, result)
+                    i += 1
+                    if held != 0 and (stop > 0 or target > 0 or trail > 0):
+                        break
+                if i > begun:
+                    wanted = held
+                    watching = False
+                    if held != 0:
+                        day_peak = max(day_peak, top)
+                        highest = max(highest, top)
+                    decided += i - begun
+                if i >= after:
+                    break
             now = starts[i]
             end = now + interval
             if now >= square_off and not stopped:

@@ -14,7 +14,7 @@ from domain.strategy.rule import RuleStrategy
 from domain.strategy.sizing import FixedQuantity, FixedValue, Sizing
 from domain.values import IST, RUPEE, SECOND, Instrument, InstrumentKind, Nanos, Product, SessionClass, nanos
 from research.compiled import prepare
-from research.data.candles import Candles
+from research.data.candles import NAMES, Candles
 from research.event_engine import EventEngine
 from research.fills import FillModel, Inside
 from research.records import Run
@@ -55,6 +55,29 @@ def drawn(seed: int) -> Case:
     settings = _settings(rng, instrument)
     decide_from = int(candles.start[rng.randrange(len(candles))]) if rng.random() < 0.2 else 0
     return Case(strategy, candles, settings, decide_from)
+
+
+def drawn_together(seed: int) -> tuple[RuleStrategy, list[Candles], RunSettings]:
+    """Several instruments with holes of their own on one account, fills at the next open and a flat charge."""
+    rng = random.Random(seed)
+    series = []
+    for token in range(rng.randrange(2, 6)):
+        share = Instrument(token + 1, "NSE", f"S{token}", InstrumentKind.EQUITY, 500)
+        candles = _candles(rng, share, 60, whole=False)
+        kept = np.array([rng.random() > 0.2 for _ in range(len(candles))])
+        kept[0] = True
+        series.append(Candles(share, 60, *(np.ascontiguousarray(getattr(candles, name)[kept]) for name in NAMES)))
+    settings = RunSettings(
+        cash=rng.choice([100_000, 10_000]) * 1_000 * RUPEE,
+        product=rng.choice([Product.MIS, Product.CNC]),
+        sizing=FixedQuantity(rng.randrange(1, 60)),
+        limits=no_limits(),
+        charges=Charges(flat=rng.choice([0, 20]) * RUPEE),
+        fill=FillModel(spread_bps=rng.choice([0.0, 2.0])),
+        sessions=rng.random() < 0.5,
+        intent_valid_seconds=rng.choice([30.0, 600.0]),
+    )
+    return _strategy(rng, Crossing), series, settings
 
 
 def whole_days(count: int, seed: int = 3) -> Candles:
