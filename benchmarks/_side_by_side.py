@@ -38,11 +38,13 @@ class Goal(Struct, frozen=True):
         return f"≥ {self.at_least:g}×" if self.at_least is not None else f"≤ {self.at_most:g}×"
 
 
-def in_turns(ways: Mapping[str, Callable[[], object]], *, quick: bool = False) -> dict[str, Measured]:
+def in_turns(
+    ways: Mapping[str, Callable[[], object]], *, quick: bool = False, rounds: int = ROUNDS
+) -> dict[str, Measured]:
     """Each way's time for one call. `quick`: once each, to see that it runs."""
     calls = {name: 1 if quick else _calls(way) for name, way in ways.items()}
     samples: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(1 if quick else ROUNDS):
+    for _ in range(1 if quick else rounds):
         for name, way in ways.items():
             samples[name].append(_time(way, calls[name]))
     return {name: _measured(found) for name, found in samples.items()}

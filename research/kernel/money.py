@@ -284,7 +284,7 @@ def denial(  # noqa: C901, PLR0912 - the list of checks in their order
         return D_SESSION_CLOSED
     if not reduces and rules.mis and now >= account[DAY_CUTOFF]:
         return D_MIS_CUTOFF
-    if units % rules.lot:
+    if rules.lot != 1 and units % rules.lot:
         return D_LOT_SIZE
     if rules.freeze and units > rules.freeze:
         return D_FREEZE_QUANTITY
@@ -358,9 +358,10 @@ def exposure_denial(  # noqa: C901, PLR0912 - as above
     if exposed * 100 * rules.concentration_bottom > rules.concentration_top * max(funds, 0):
         return D_CONCENTRATION
     free = funds * (100 * rules.buffer_bottom - rules.buffer_top)
-    usable = free // (100 * rules.buffer_bottom) if free >= 0 else -(-free // (100 * rules.buffer_bottom))
     used = -(-abs(position) * unit * rules.margin_percent // 100)
-    if -(-value * rules.margin_percent // 100) > usable - used:
+    need = used - (-value * rules.margin_percent // 100)
+    # More than the whole rupees (rounded towards zero) that are usable, said without a division, which is slow.
+    if need > MONEY_MAX or (need - (free < 0)) * 100 * rules.buffer_bottom + (free < 0) > free:
         return D_MARGIN
     if position == 0 and account[TRADES] + 1 > rules.trades_per_day:
         return D_TRADES_PER_DAY
