@@ -104,8 +104,9 @@ class RiskBook(Lines):
                 self._open_day(day)
             case IntentAccepted() as accepted:
                 self._accept(accepted)
-            case IntentExpired(tag="", intent_id=intent_id) if self._journaled(intent_id):
-                pass  # an approval heard again, and late: its order stands
+            case IntentExpired(tag="", intent_id=intent_id):
+                # An approval of a former gate, whose holds went with it. What bears the same id here is another one.
+                self._seen.add(intent_id)
             case IntentExpired(intent_id=intent_id):
                 self._seen.add(intent_id)
                 self._forget(intent_id)

@@ -83,10 +83,6 @@ class Lines:
             self._positions.pop(key, None)
         self._dirty.add(key)
 
-    def _journaled(self, intent_id: str) -> bool:
-        order = self._orders.get(intent_id)
-        return order is not None and order.standing is not Standing.HELD
-
     def _by_tag(self, tag: str) -> OpenOrder | None:
         return self._orders.get(self._ids.get(tag, ""))
 

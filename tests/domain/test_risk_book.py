@@ -135,16 +135,6 @@ def test_a_hold_becomes_an_order_without_being_counted_twice() -> None:
     assert [order.standing for order in book.open_orders()] == [Standing.LIVE]
 
 
-def test_a_hold_is_given_up_when_its_intent_never_reached_the_journal() -> None:
-    book = a_risk_book()
-    book.hold(INTENT, 700, NOW)
-
-    book.apply_all(journal(expired(tag=""), after=book.seq))
-
-    assert book.open_orders() == ()
-    assert book.is_known("s1:1"), "the decision had its chance"
-
-
 def test_a_hold_nobody_may_send_any_more_is_given_up() -> None:
     book = a_risk_book()
     book.hold(an_intent("a", valid_until=NOW + SECOND), 700, NOW)
@@ -194,6 +184,19 @@ def test_a_late_approval_said_to_be_void_takes_nothing_from_its_journaled_order(
     book = a_risk_book(ACCEPTED, expired(tag=""))
 
     assert line(book) == Exposure(position=0, buys=10, opening_buys=10)
+
+
+def test_a_void_approval_of_a_former_gate_takes_nothing_from_our_own_of_the_same_id() -> None:
+    """Both gates number their exits from the same journal: the second approval of `…:1` is on its way as well."""
+    book = a_risk_book()
+    book.hold(INTENT, 2_000 * RUPEE, NOW)
+
+    book.apply_all(journal(expired(tag=""), after=book.seq))
+
+    assert line(book) == Exposure(position=0, buys=10, opening_buys=10)
+    assert book.margin_used(some_limits()) == 2_000 * RUPEE
+    assert book.release("s1:1"), "what ends our own is said of it"
+    assert book.open_orders() == ()
 
 
 def test_the_same_day_said_again_forgets_nothing() -> None:

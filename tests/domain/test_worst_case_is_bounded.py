@@ -136,7 +136,10 @@ class Market(RuleBasedStateMachine):
             self.records[tag] = record
             self.made[strategy] += not reduce_only
         else:
-            self.tell(IntentExpired("", intent.intent_id, strategy, "stale approval", NOW))
+            if self.count % 2:
+                self.tell(IntentExpired("", intent.intent_id, strategy, "one of a former gate", NOW))
+                assert self.book.is_known(intent.intent_id), "ours still counts"
+            self.book.release(intent.intent_id)
             self.entries -= not reduce_only
 
     def any_tag(self, data: st.DataObject) -> str | None:
