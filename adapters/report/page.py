@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from adapters.report.chart import equity_chart
-from adapters.report.text import clock, inr, long_date, minute, percent, signed, words
+from adapters.report.text import clock, in_paise, inr, long_date, minute, percent, signed, words
 from domain.messages.control import PositionView
 from domain.quality import together
 from domain.report.eod import EXTERNAL, EodReport, StrategyRow
@@ -185,11 +185,11 @@ def _strategy(row: StrategyRow, most: E4) -> Sequence[str]:
     bar = f'<div class="bar {_tone(row.net)}"><i style="width:{width:.1f}%"></i></div>'
     return (
         f"<b>{escape(words(row.strategy))}</b>",
-        f'<span class="{_tone(row.net)}">{signed(row.net)}</span>',
+        f'<span class="{_tone(row.net)}">{signed(in_paise(row.net))}</span>',
         bar,
         signed(row.realised),
         signed(row.unrealised),
-        inr(row.charges),
+        inr(in_paise(row.charges)),
         str(row.round_trips),
         str(row.trades),
         inr(row.slippage),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from domain.values import E4, Nanos, ist, rupees
+from domain.values import E4, PAISA, Nanos, ist, rupees
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -16,6 +16,11 @@ def inr(amount: E4) -> str:
     head, tail = whole[:-3], whole[-3:]
     groups = [head[max(0, end - 2) : end] for end in range(len(head), 0, -2)][::-1]
     return f"{sign}{','.join([*groups, tail])}.{fraction}"
+
+
+def in_paise(amount: E4) -> E4:
+    """To the nearest paisa, halves up: for shares of charges, which are finer than anybody reads."""
+    return (2 * amount + PAISA) // (2 * PAISA) * PAISA
 
 
 def signed(amount: E4) -> str:

@@ -63,6 +63,11 @@ ROWS = [
         results(LOCK, day_peak=1_000 * RUPEE - 1, day_pnl=0),
     ),
     (
+        R.PROFIT_GIVEBACK,  # any profit is locked: what was never earned cannot be given back
+        results({"profit_lock_from": 0}, day_peak=1, day_pnl=0),
+        results({"profit_lock_from": 0}, day_peak=0, day_pnl=-1),
+    ),
+    (
         R.DAY_DRAWDOWN,
         results({"day_drawdown_max": 700 * RUPEE}, day_peak=300 * RUPEE, day_pnl=-400 * RUPEE),
         results({"day_drawdown_max": 700 * RUPEE}, day_peak=300 * RUPEE, day_pnl=-400 * RUPEE + 1),
