@@ -115,6 +115,7 @@ ROWS: list[tuple[DenyReason, Case, Case]] = [
         future(in_instrument(replace(NIFTY_FUTURE, expiry=DAY - dt.timedelta(days=1)), **FUTURE)),
         future(in_instrument(replace(NIFTY_FUTURE, expiry=DAY), **FUTURE)),
     ),
+    (R.NOT_TRADABLE, facts(instrument=replace(INFY, lot_size=0)), facts(instrument=replace(INFY, lot_size=1))),
     (R.NOT_TRADABLE, facts(instrument=replace(INFY, tick_size=0)), facts(instrument=replace(INFY, tick_size=1))),
     (R.PRODUCT_NOT_ALLOWED, limits(allowed_products=(Product.CNC,)), limits(allowed_products=(Product.MIS,))),
     (R.PRODUCT_NOT_ALLOWED, Case(intent=an_intent(product=Product.NRML), limits=NRML), Case(limits=some_limits())),

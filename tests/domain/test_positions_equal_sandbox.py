@@ -36,11 +36,16 @@ DOLLAR: Final = Instrument(
 OPTION: Final = replace(
     NIFTY_FUTURE, token=9_000_010, symbol="NIFTY26NOV24000CE", kind=InstrumentKind.CALL, strike=240_000_000
 )
+BSE_SHARE: Final = replace(INFY, token=9_000_011, exchange="BSE", symbol="RELIANCE")
+SENSEX: Final = replace(
+    NIFTY_FUTURE, token=9_000_012, exchange="BFO", symbol="SENSEX26NOVFUT", name="SENSEX", lot_size=20, tick_size=500
+)
+BSE_DOLLAR: Final = replace(DOLLAR, token=9_000_013, exchange="BCD")
 MARKETS: Final = (
-    *((each, product) for each in (INFY, SBIN) for product in (Product.MIS, Product.CNC)),
+    *((each, product) for each in (INFY, SBIN, BSE_SHARE) for product in (Product.MIS, Product.CNC)),
     *(
         (each, product)
-        for each in (NIFTY_FUTURE, OPTION, GOLD_FUTURE, DOLLAR)
+        for each in (NIFTY_FUTURE, OPTION, SENSEX, GOLD_FUTURE, DOLLAR, BSE_DOLLAR)
         for product in (Product.NRML, Product.MIS)
     ),
 )
