@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.report.books import Difference, compare, read_books
+from domain.report.books import TOTAL, Difference, compare, read_books, since
 from domain.report.eod import build
 from tests.report.sample_day import CHARGES, day_facts, order_facts, snapshot, stated_books
 
@@ -124,3 +124,40 @@ def test_figures_survive_json_floats(amount: int) -> None:
 
 def test_every_component_is_read() -> None:
     assert read_books(stated_books()).charge_components == CHARGES
+
+
+def rupees_of(amount: object) -> Decimal:
+    return Decimal(str(amount))
+
+
+def test_books_of_many_days_are_read_as_those_of_the_day() -> None:
+    """The exchange adds up since its account was opened; a day's report is of the day."""
+    stated: dict[str, Any] = stated_books()
+    flat = [{**row, "quantity": 0} for row in stated["positions"]]
+    morning: dict[str, Any] = {**stated, "positions": flat}
+    evening = {
+        **morning,
+        "cash": rupees_of(morning["cash"]) + Decimal("12.5"),
+        "realised": rupees_of(morning["realised"]) + 20,
+        "charges": {
+            name: rupees_of(amount) + (Decimal("7.5") if name == TOTAL else 0)
+            for name, amount in morning["charges"].items()
+        },
+        "orders": morning["orders"] + 3,
+        "trades": morning["trades"] + 4,
+    }
+
+    found = since(morning, evening)
+
+    assert found is not None
+    day = read_books(found)
+    assert (day.opening_cash, day.cash - day.opening_cash) == (read_books(morning).cash, 125_000)
+    assert (day.realised, day.charges, day.orders, day.trades) == (200_000, 75_000, 3, 4)
+    assert set(dict(day.charge_components).values()) == {0}
+
+
+def test_where_something_was_carried_the_day_cannot_be_told_from_the_sums() -> None:
+    stated: dict[str, Any] = stated_books()
+    held = [{**row, "quantity": 5} for row in stated["positions"]]
+
+    assert since({**stated, "positions": held}, stated) is None
