@@ -28,19 +28,26 @@ from domain.messages.configuration import (
     Terms,
 )
 from domain.messages.control import Alert, FreezeStrategy, Report, ThawStrategy
-from domain.messages.journal import JournalRecord
+from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.operator import Flatten, OperatorAnswered, OperatorRequest, Reload
 from domain.messages.orders import CancelOpenOrders
+from domain.messages.plans import StandAside
 from domain.messages.versions import ConfigChange, ConfigurationChanged
+from domain.portfolio.adjusting import CannotAdjust
+from domain.portfolio.book import Book
+from domain.portfolio.handing import handed_over
 from domain.ports import Clock, Journal
 from domain.strategy.messages import SeriesWanted
-from domain.values import SECOND, Nanos
+from domain.values import SECOND, Instrument, Nanos
 
 LOOK_SECONDS: Final = 0.5
 """Wall seconds until what nobody has answered is said again."""
 
 LATE_SECONDS: Final = 10.0
 """Wall seconds after which a person hears that an actor does not take a version in."""
+
+HAND_OVER_SECONDS: Final = 20.0
+"""Wall seconds that the orders of a strategy may take to be withdrawn before it is handed over."""
 
 BY: Final = "configuration"
 """Who freezes a strategy that was taken out."""
@@ -51,6 +58,7 @@ class Removal(Enum):
 
     KEEP = "keep"
     FLATTEN = "flatten"
+    HAND_OVER = "hand over"
 
 
 class Plan(Struct, frozen=True):
@@ -60,6 +68,7 @@ class Plan(Struct, frozen=True):
     terms    of the new version
     wanted   instruments and bars that are not streamed yet
     added, removed  strategies
+    heirs    to whom removed ones are handed over
     """
 
     changes: tuple[ConfigChange, ...]
@@ -68,6 +77,14 @@ class Plan(Struct, frozen=True):
     wanted: tuple[SeriesWanted, ...] = ()
     added: tuple[str, ...] = ()
     removed: Mapping[str, Removal] = {}
+    heirs: Mapping[str, str] = {}
+
+
+class Leaving(Struct, frozen=True):
+    """A removed strategy whose positions go to an heir when none of its orders is open. until: monotonic."""
+
+    heir: str
+    until: Nanos
 
 
 class Board(Protocol):
@@ -81,6 +98,16 @@ class Board(Protocol):
     @property
     def adopted(self) -> bool:
         """Whether the pending one is in force for those who decide."""
+        ...
+
+    @property
+    def leaving(self) -> dict[str, Leaving]:
+        """Removed strategies that are to be handed over; this actor's to write, and there for its next incarnation."""
+        ...
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """What is traded, by `EXCHANGE:SYMBOL`."""
         ...
 
     def read(self, *, dry_run: bool) -> Plan:
@@ -146,6 +173,7 @@ class Configuration(Actor):
         self._waiting: tuple[ConfigChange, ...] = ()
         self._refused = ""
         self._reads = self._refusals = 0
+        self._heirs: Mapping[str, str] = {}
 
     def started(self) -> None:
         """Go on with what a former incarnation had begun."""
@@ -286,6 +314,7 @@ class Configuration(Actor):
         version = plan.terms.version
         self._routes.publish(self.context, SettleConfiguration(version))
         self._board.settle()
+        self._heirs = plan.heirs
         for strategy, removal in plan.removed.items():
             self._leave(version, strategy, removal)
         asked, self._answering = self._answering, None
@@ -300,10 +329,48 @@ class Configuration(Actor):
     def _leave(self, version: int, strategy: str, removal: Removal) -> None:
         why = "it was taken out of the configuration"
         self._routes.publish(self.context, CancelOpenOrders(strategy=strategy, why=why))
+        if removal is Removal.HAND_OVER:
+            until = self.context.runtime.monotonic.now_ns() + int(HAND_OVER_SECONDS * SECOND)
+            self._board.leaving[strategy] = Leaving(self._heirs[strategy], until)
+            self._hand_over()
         if removal is Removal.FLATTEN:
             command = Flatten(why=why, strategy=strategy)
             request = OperatorRequest(id=-version, time=self._clock.now_ns(), who=BY, command=command)
             self._routes.publish(self.context, request)
+
+    def _hand_over(self) -> None:
+        """Whoever has nothing open any more; from the others it is withdrawn again, for a while."""
+        for strategy, leaving in tuple(self._board.leaving.items()):
+            open_orders = [each for each in self._journal.open_records() if each.intent.strategy == strategy]
+            if not open_orders:
+                del self._board.leaving[strategy]
+                self._give(strategy, leaving.heir)
+            elif self.context.runtime.monotonic.now_ns() > leaving.until:
+                del self._board.leaving[strategy]
+                text = f"{strategy} is not handed over to {leaving.heir}: its orders are still open"
+                self._alarm("critical", "configuration.not_handed_over", text)
+            else:
+                why = f"it is handed over to {leaving.heir}"
+                self._routes.publish(self.context, StandAside(strategy=strategy, token=0, why=why))
+                self._routes.publish(self.context, CancelOpenOrders(strategy=strategy, include_exits=True, why=why))
+
+    def _give(self, strategy: str, heir: str) -> None:
+        book = Book(self._board.instruments)
+        for record in self._journal.read(0):
+            book.apply(record)
+        why = f"{strategy} was taken out of the configuration"
+        try:
+            events = handed_over(book, strategy, heir, BY, why, self._clock.now_ns())
+            records = self._journal.commit(events) if events else ()
+        except (CannotAdjust, JournalUnavailable) as error:
+            text = f"{strategy} is not handed over to {heir}: {error}"
+            self._alarm("critical", "configuration.not_handed_over", text)
+            return
+        for record in records:
+            self._tell_record(record)
+            self._routes.publish(self.context, JournalAdvanced(record.seq))
+        lines = sorted({f"{each.instrument} {each.product.value}" for each in events})
+        self.context.log("warning", "configuration.handed_over", strategy=strategy, to=heir, lines=lines)
 
     def _tell(self, message: PrepareConfiguration | AdoptConfiguration) -> None:
         self._awaited = set(self._routes.receivers(message))
@@ -332,6 +399,7 @@ class Configuration(Actor):
             self._adopt(plan)
 
     def _look(self) -> None:
+        self._hand_over()
         plan = self._board.pending
         if plan is None:
             self._next()

@@ -4,7 +4,7 @@ configuration actor's (actors/configuration.py); here is what they do outside of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.configuration import Plan, Removal
+from actors.configuration import Leaving, Plan, Removal
 from actors.routes import EXECUTION, EXITS, strategy_name
 from actors.runtime import ChildSpec, RuntimeFault, SupervisorSpec, System, TreeNode
 from adapters.kite.instruments import Catalog
@@ -31,6 +31,7 @@ from domain.errors import JournalUnavailable, PatangError
 from domain.messages.versions import ConfigChange, ConfigurationChanged
 from domain.ports import Clock, EventLog, Journal
 from domain.strategy.messages import SeriesWanted
+from domain.values import Instrument
 
 CONFIGURATION_FLAG: Final = "configuration"
 """Journal flag: the last version, as shown to people (secrets masked)."""
@@ -108,6 +109,7 @@ class Office:
         self._spent = board.known.adopted
         self._candidates: dict[int, tuple[Loaded, Cast]] = {}
         self._plan: Plan | None = None
+        self._leaving: dict[str, Leaving] = {}
         self._system: System | None = None
         self._specs: Specs | None = None
         self._root = ""
@@ -121,6 +123,16 @@ class Office:
     def open(self, system: System, specs: Specs, root: str, strategies: str) -> None:
         """The tree that it works on, and the names of its supervisors."""
         self._system, self._specs, self._root, self._strategies = system, specs, root, strategies
+
+    @property
+    def leaving(self) -> dict[str, Leaving]:
+        """See actors.configuration.Board."""
+        return self._leaving
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """See actors.configuration.Board."""
+        return self.board.listing.by_key
 
     # -- actors.configuration.Board --------------------------------------------------------------------------------
 
@@ -161,6 +173,7 @@ class Office:
             wanted=tuple(self._wanted(cast)),
             added=tuple(each.id for each in cast.strategies if each.id not in known),
             removed={name: _removal(self._loaded, name) for name in known - there},
+            heirs=_heirs(self._loaded, known - there, cast),
         )
 
     def begin(self, plan: Plan) -> None:
@@ -359,4 +372,24 @@ def _as_message(change: Change) -> ConfigChange:
 
 def _removal(loaded: Loaded, name: str) -> Removal:
     said_so = loaded.settings.strategies[name].on_removal
-    return Removal.KEEP if isinstance(said_so, HandOver) else Removal(said_so)
+    return Removal.HAND_OVER if isinstance(said_so, HandOver) else Removal(said_so)
+
+
+def _heirs(loaded: Loaded, removed: Iterable[str], cast: Cast) -> dict[str, str]:
+    """To whom removed strategies are handed over. Raises ConfigError for one who could not have what they hold."""
+    found = {}
+    traders = {each.id: ({one.key for one in each.instruments}, each.product) for each in cast.strategies}
+    for name in removed:
+        said_so = loaded.settings.strategies[name].on_removal
+        if not isinstance(said_so, HandOver):
+            continue
+        heir, former = said_so.hand_over, loaded.settings.strategies[name]
+        keys, product = traders.get(heir, (set(), None))
+        missing = [key for key in former.instruments if "@" not in key and key not in keys]
+        if product is None or product.value != former.product or missing:
+            raise ConfigError(
+                f"strategies.{name}: taken out, and its positions go to {heir}, which does not trade "
+                f"{', '.join(missing) or former.product} here; allowed: an heir of the same instruments and product"
+            )
+        found[name] = heir
+    return found

@@ -247,6 +247,7 @@ WORDS: Final[dict[str, Words]] = {
     "configuration.not_kept": Words(
         "What is in force could not be kept: the next start compares with an older version.", "Look at the disk."
     ),
+    "configuration.handed_over": Words("What a removed strategy held is another's, at what it cost."),
     "configuration.not_removed": Words(
         "A strategy that was taken out is still in the tree; it enters nothing.", "Look at the tree; restart."
     ),

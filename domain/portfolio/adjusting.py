@@ -35,7 +35,7 @@ def adjustments(book: Book, asked: Adjust, who: str, now: Nanos) -> list[Positio
         events = [_conversion(lines, asked, who, now)]
     else:
         events = [_settlement(line, asked, who, now) for line in lines]
-    _try(book, events)
+    tried(book, events)
     return list(events)
 
 
@@ -92,8 +92,11 @@ def _event(
     )
 
 
-def _try(book: Book, events: Sequence[PositionAdjusted]) -> None:
-    """What is journaled must be bearable for whoever folds it, for ever: tried on a copy first."""
+def tried(book: Book, events: Sequence[PositionAdjusted]) -> None:
+    """Raises CannotAdjust where the books cannot take them.
+
+    What is journaled must be bearable for whoever folds it, for ever: tried on a copy first.
+    """
     copy = Book.decode(book.encode())
     try:
         for event in events:

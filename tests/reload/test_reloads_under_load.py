@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -242,3 +243,42 @@ def test_no_intent_meets_two_versions(count: int, tmp_path: Path, monkeypatch: p
     assert all(each.used for each in decided if each.actor in ("risk", "orders")), "each by its own version's settings"
     assert (report.balanced, report.books_agree) == (True, True)
     assert right and wrong
+
+
+@pytest.mark.long("reloads")
+def test_a_removed_strategys_position_is_handed_over_kept_or_closed(tmp_path: Path) -> None:
+    """Three that hold and never let go are taken out at once; the exchange's books say what became of each."""
+    leaves: Document = {"parameters": {"period_seconds": 3_600}, "quantity": 7}
+    document: Document = as_plain(STRESS)
+    document["sandbox"]["instruments"] = None
+    slow = {"kind": "domain.strategies.ma_crossover:MaCrossover", "interval": "60minute", "parameters": {}}
+    document["strategies"] |= {
+        "given": pulse("LT", **leaves, on_removal={"hand_over": "heir"}),
+        "kept": pulse("MARUTI", **leaves, on_removal="keep"),
+        "closed": pulse("TITAN", **leaves, on_removal="flatten"),
+        "heir": {**pulse("LT"), **slow},
+    }
+    file = tmp_path / "mine.yaml"
+    file.write_text(as_text(document))
+    with an_exchange(speed=4) as exchange, Trader(tmp_path, *exchange.sets, config=file) as trader:
+        trader.trading(SECONDS)
+        for name in ("given", "kept", "closed"):
+            eventually(partial(trader.trades, name), SECONDS, f"{name} holds something")
+            del document["strategies"][name]
+        Changing(trader, file).right(as_text(document), wait=True)
+
+        def held() -> dict[str, int]:
+            return {line.strategy: line.quantity for line in trader.snapshot().positions if line.quantity}
+
+        wanted = {"heir": 7, "kept": 7}
+        eventually(
+            lambda: {k: v for k, v in held().items() if not k.startswith("pulse")} == wanted, SECONDS, "so it is"
+        )
+        realised = {line.strategy: line.realised for line in trader.snapshot().positions}
+        assert (realised["given"], realised["heir"]) == (0, 0), "handed over at what it cost"
+        names = {node.id for node in trader.day.tree().walk()}
+        trader.square_off(exchange, SECONDS)
+        report = trader.finish()
+        assert not names & {"strategy.given", "strategy.kept", "strategy.closed"}
+        assert_effectively_once(exchange, trader.journal_path)
+    assert (report.balanced, report.books_agree) == (True, True)
