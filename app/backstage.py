@@ -322,6 +322,7 @@ class Stores:
             log_bytes=status["versions"]["log"],
             process=process_figures(standing.status.pid) if standing.status is not None and standing.running else None,
             disk_free_bytes=disk_free_bytes(self._where.data),
+            work=None if standing.status is None else standing.status.work,
         )
 
     # -- doing -----------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from actors.routes import FEED, PORTFOLIO
 from actors.runtime import RuntimeFault, System, TradingLevel, TreeNode
+from adapters.meter import Work
 from app.logs import EventLog, redactor
 from app.world import World
 from domain.errors import PatangError
@@ -62,6 +63,7 @@ class Status(Struct, frozen=True):
     orders, open, unresolved  of the journal: all, not final, possibly at the broker without proof
     feed, money    None where the actor did not answer
     ended          how it ended; None while it runs
+    work           requests and commits, counted
     """
 
     version: int
@@ -81,6 +83,7 @@ class Status(Struct, frozen=True):
     money: Money | None
     tree: TreeNode
     ended: str | None = None
+    work: Work | None = None
 
 
 class StatusWriter:
@@ -142,6 +145,7 @@ class StatusWriter:
             money=None if ended else self._money(),
             tree=self._system.tree(),
             ended=ended,
+            work=self._world.meter.taken(),
         )
 
     def _money(self) -> Money | None:

@@ -21,6 +21,7 @@ from adapters.kite.instruments import Catalog
 from adapters.kite.pacing import Endpoint, Priority
 from adapters.kite.postback import PostbackReceiver
 from adapters.kite.second_feed import SecondFeed
+from adapters.meter import Meter
 from adapters.notify.live import LiveNotifier
 from adapters.paper.broker import PaperBroker
 from adapters.paper.exchange import PaperExchange
@@ -159,17 +160,20 @@ class World:
         if self.env == "paper":
             # The books on paper are of one file: a journal of another would know orders that it does not.
             account = f"paper {self.settings.kite.user_id or ''} {self._open_paper()}"
+        self.meter = Meter()
         halt = self._set_aside_foreign_journal(account)
         self.journal = EnduringJournal(
             self.folders.journal,
             threading.Lock,
             told=lambda event, kept: self.log("error", event, events=kept),
+            committed=self.meter.committed,
         )
         stack.callback(self.journal.close)
         self.journal.set_flag(ACCOUNT_FLAG, account)
         if halt is not None:
             self.journal.set_flag(STATE_FLAG, halt)
         self.account = kite_account(self.settings, addresses, self.folders.data, self.clock, self.monotonic, self.log)
+        self.account.meter = self.meter
         self.session = _Redacting(self.account)
         stack.callback(self.session.close)
 

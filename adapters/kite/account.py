@@ -17,6 +17,7 @@ from adapters.kite.session import Credentials, KiteSession
 from adapters.kite.ticker import FeedTimes, KiteFeed
 from adapters.kite.token_command import TokenCommand
 from adapters.kite.tokens import TokenHolder
+from adapters.meter import Meter
 from domain.ports import Clock, EventLog
 from domain.values import SECOND
 
@@ -45,6 +46,7 @@ class KiteAccount:
     tokens   the day's token: `tokens.watch(callback)` tells when a 403 ended it
     pacer    shared by all workers
     witness  told each whole reply of the broker, on the thread that got it; for a recorder
+    meter    counts them
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class KiteAccount:
                 if len(secret) > 7  # a short public word such as `sandbox` would be cut out of honest sentences
             )
         )
+        self.meter = Meter()
         self.witness: Witness = lambda _method, _route, _reply: None
         self.pacer = Pacer(limits or PacingLimits(), monotonic)
 
@@ -147,6 +150,7 @@ class KiteAccount:
 
     def _witnessed(self, method: str, route: str, reply: Reply) -> None:
         """Whoever witnesses now: it may have come after the connections."""
+        self.meter.replied(method, route, reply.status)
         self.witness(method, route, reply)
 
     def _reader(self) -> Reader:

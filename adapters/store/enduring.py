@@ -7,6 +7,7 @@ events: at its next start the broker's books show orders and a position that the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,11 @@ KEPT_MAX: Final = 10_000
 
 
 class EnduringJournal(SqliteJournal):
-    """See the module. told: hears in words of every change between disk and memory."""
+    """See the module.
+
+    told       hears in words of every change between disk and memory
+    committed  hears how many wall seconds each commit took
+    """
 
     def __init__(
         self,
@@ -42,8 +47,10 @@ class EnduringJournal(SqliteJournal):
         make_lock: Callable[[], Lock],
         *,
         told: Callable[[str, int], None] = lambda _event, _kept: None,
+        committed: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._kept: list[JournalRecord] = []
+        self._committed = committed
         self._told = told
         super().__init__(path, make_lock)
 
@@ -124,6 +131,13 @@ class EnduringJournal(SqliteJournal):
         if kept:
             del self._kept[: len(kept)]
             self._told("journal.on_disk_again", len(kept))
+
+    def _make_durable(self) -> None:
+        began = time.perf_counter()
+        try:
+            super()._make_durable()
+        finally:
+            self._committed(time.perf_counter() - began)
 
     def _put(self, record: JournalRecord) -> None:
         event = record.event

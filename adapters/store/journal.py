@@ -391,13 +391,16 @@ class SqliteJournal:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
-            self._db.execute("COMMIT")
+            self._make_durable()
         except _DISK_ERRORS as error:
             raise JournalUnavailable(self._disk_text(error)) from error
         finally:
             # SQLite has rolled back by itself on a full disk; on our own errors it has not.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+
+    def _make_durable(self) -> None:
+        self._db.execute("COMMIT")
 
     def _disk_text(self, error: Exception) -> str:
         return f"{self._path}: nothing can be made durable: {error}"

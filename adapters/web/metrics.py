@@ -7,12 +7,15 @@ what it tells of itself once a second.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Final
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from adapters.meter import COMMIT_SECONDS, Work
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 STAGE_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -80,6 +83,7 @@ class Figures(Struct, frozen=True):
     log_bytes: int
     process: ProcessFigures | None = None
     disk_free_bytes: int | None = None
+    work: Work | None = None
 
 
 def exposition(figures: Figures) -> bytes:
@@ -177,12 +181,27 @@ def _stages(stages: tuple[StageFigures, ...]) -> Iterator[Metric]:
 def _machine(figures: Figures) -> Iterator[Metric]:
     if figures.disk_free_bytes is not None:
         yield _one("patang_disk_free_bytes", "Left where the data lie", figures.disk_free_bytes)
+    if figures.work is not None:
+        yield from _work(figures.work)
     process = figures.process
     if process is not None:
         yield _one("patang_process_resident_memory_bytes", "Memory of the trader's process", process.resident_bytes)
         yield _count("patang_process_cpu_seconds", "Processor time of the trader's process", process.cpu_seconds)
         yield _one("patang_process_threads", "Threads of the trader's process", process.threads)
         yield _one("patang_process_open_files", "Descriptors of the trader's process", process.open_files)
+
+
+def _work(work: Work) -> Iterator[Metric]:
+    replies = CounterMetricFamily("patang_api_replies", "Whole replies of the broker", labels=("call", "status"))
+    for words, count in sorted(work.replies.items()):
+        call, _, status = words.rpartition(" ")
+        replies.add_metric((call, status), count)
+    yield replies
+    commits = HistogramMetricFamily("patang_journal_commit_seconds", "Wall seconds until a commit was durable")
+    running = list(accumulate(work.commits))
+    names = [*(str(bound) for bound in COMMIT_SECONDS), "+Inf"]
+    commits.add_metric((), list(zip(names, map(float, running), strict=True)), work.commit_seconds)
+    yield commits
 
 
 def _one(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -246,6 +246,21 @@ SYSTEM: Final = Board(
             unit="bytes",
         ),
         Panel(
+            "Replies of the broker a minute",
+            "timeseries",
+            ("sum by (call, status) (rate(patang_api_replies_total[1m])) * 60",),
+            "By call and status; 429 is too fast, 403 wants a login or an address.",
+            legend="{{call}} {{status}}",
+        ),
+        Panel(
+            "Commits of the journal",
+            "timeseries",
+            ("patang:journal_commit_seconds:p50", "patang:journal_commit_seconds:p99"),
+            "Wall seconds until a commit was durable: the disk.",
+            legend="{{__name__}}",
+            unit="s",
+        ),
+        Panel(
             "Requests for orders: the slowest in five minutes",
             "timeseries",
             (f'max(max_over_time({LOGS} | event="order.posted" | unwrap milliseconds [5m]))',),

@@ -46,6 +46,7 @@ def test_from_the_first_second_to_the_last(tmp_path: Path, capfd: pytest.Capture
         eventually(lambda: document(capfd, tmp_path).get("state") == "ACTIVE" or not program.running, what="active")
         eventually(lambda: exchange.books().trades >= 2 or not program.running, what="it trades")
         eventually(lambda: int(str(document(capfd, tmp_path)["orders"])) >= 2, what="orders are counted")
+        eventually(lambda: float(document(capfd, tmp_path)["money"]["charges"]) > 0, 60, "a trade is booked")  # type: ignore[index] # an object
         found, words = document(capfd, tmp_path), status(capfd, tmp_path, "--tree")
         program.signal(signal.SIGUSR1)
         (dump,) = eventually(lambda: list((tmp_path / "data" / "sandbox" / "logs").glob("threads-*.txt")), what="dump")
