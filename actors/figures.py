@@ -16,7 +16,7 @@ from domain.messages.figures import LimitsRead, MarginsRead
 from domain.messages.orders import DenyReason, OrderIntent
 from domain.risk import RiskBook
 from domain.risk.limits import RiskLimits, exactly, strikes
-from domain.risk.questions import MarginKey, Questions, kind_of, openings, order_of
+from domain.risk.questions import AFTER_A_DENIAL, MarginKey, Questions, kind_of, openings, order_of
 from domain.risk.settings import RiskSettings
 from domain.risk.world import World
 from domain.values import E4, SECOND, Instrument, Nanos, OrderKind, Side, rupees
@@ -73,7 +73,7 @@ class BrokerFigures:
     def denied(self, reason: DenyReason, instrument: str) -> None:
         """A limit of the day that refuses an order may have been widened since it was read."""
         if reason is DenyReason.CIRCUIT:
-            self._questions.about_limits(instrument, self._mono())
+            self._questions.about_limits(instrument, self._mono(), AFTER_A_DENIAL)
 
     def look(self, *, connected: bool) -> None:
         """Ask what is due, where there is a session to ask with."""

@@ -46,7 +46,7 @@ class LimitsWatch:
             self._routes.publish(self._context, LimitsUsed(facts.now, uses))
         if self._crossings is None:
             return
-        near = self._crossings.look(uses)
+        near = self._crossings.look(uses, mono)
         for use in near:
             keys = {"key": use.key, "subject": use.subject, "used": use.used, "limit": use.limit}
             self._context.log("warning", "risk.limit_near", text=f"{use.title}: {use.figures}", **keys)

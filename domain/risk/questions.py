@@ -21,6 +21,8 @@ LIMITS_BATCH: Final = 500
 MARGINS_BATCH: Final = 100
 AGAIN_AFTER: Final[Nanos] = 30 * SECOND
 """Between two questions about the same limits or the same kind of order, by the monotonic clock."""
+AFTER_A_DENIAL: Final[Nanos] = 2 * SECOND
+"""The same, where a limit has refused an order: leaving must stay possible."""
 PATIENCE: Final[Nanos] = 100 * SECOND
 """A question without an answer for so long was lost with its worker."""
 FIRST_PAUSE: Final[Nanos] = 15 * SECOND
@@ -106,9 +108,9 @@ class Questions:
         self._size, self._names_size = MARGINS_BATCH, LIMITS_BATCH
         self._waits = {ReadLimits: 0, ReadMargins: 0}
 
-    def about_limits(self, instrument: str, mono: Nanos) -> None:
+    def about_limits(self, instrument: str, mono: Nanos, after: Nanos = AGAIN_AFTER) -> None:
         """Its limits may have moved."""
-        if instrument not in self._refused and self._is_old(instrument, mono):
+        if instrument not in self._refused and self._is_old(instrument, mono, after):
             self._limits[instrument] = None
 
     def about_order(self, order: PlaceOrder, mono: Nanos) -> None:
@@ -174,9 +176,9 @@ class Questions:
         self._pauses[type(out)] = min(2 * pause, LONGEST_PAUSE)
         return pause == FIRST_PAUSE
 
-    def _is_old(self, key: str | MarginKey, mono: Nanos) -> bool:
+    def _is_old(self, key: str | MarginKey, mono: Nanos, after: Nanos = AGAIN_AFTER) -> bool:
         asked = self._asked.get(key)
-        return asked is None or mono - asked >= AGAIN_AFTER
+        return asked is None or mono - asked >= after
 
     def _drop(self, out: ReadLimits | ReadMargins) -> list[str | MarginKey]:
         if isinstance(out, ReadLimits):

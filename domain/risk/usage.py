@@ -20,6 +20,9 @@ from domain.values import E4, MINUTE, SECOND, Nanos, Product
 BACK_PERCENT: Final = 10
 """A limit that came near has left again when it is used so many percent less than what counts as near."""
 
+LEFT_FOR: Final[Nanos] = MINUTE
+"""Monotonic time: what comes near with every burst of orders is said once a minute at most."""
+
 
 def limits_used(
     book: RiskBook,
@@ -48,25 +51,24 @@ def limits_used(
 
 
 class Crossings:
-    """Which limits are near: each is told once when it comes near, and again only after it has left."""
+    """Which limits are near: each is told once when it comes near, and again only after it has left for a while."""
 
     def __init__(self, percent: float) -> None:
         self._near_percent = exactly(percent)
-        self._near: set[tuple[str, str]] = set()
+        self._near: dict[tuple[str, str], Nanos] = {}
 
-    def look(self, uses: Iterable[LimitUse]) -> list[LimitUse]:
-        """Those that have come near since the last look."""
-        found, still = [], set()
+    def look(self, uses: Iterable[LimitUse], mono: Nanos) -> list[LimitUse]:
+        """Those that have come near since the last look. mono: monotonic time."""
+        found: list[LimitUse] = []
         for use in uses:
-            key = use.key, use.subject
-            used = use.used * 100
+            key, used = (use.key, use.subject), use.used * 100
             if used >= self._near_percent * use.limit and use.used > 0:
-                still.add(key)
                 if key not in self._near:
                     found.append(use)
+                self._near[key] = mono
             elif key in self._near and used > (self._near_percent - BACK_PERCENT) * use.limit:
-                still.add(key)
-        self._near = still
+                self._near[key] = mono
+        self._near = {key: last for key, last in self._near.items() if mono - last < LEFT_FOR}
         return found
 
 

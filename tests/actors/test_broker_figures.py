@@ -88,7 +88,7 @@ def test_a_widened_band_is_read_again_after_a_denial_and_near_a_limit(desk: Offi
     beyond = {"kind": OrderKind.LIMIT, "price": 1150 * RUPEE}
     desk.entry("s1:1", **beyond)
     desk.ask()
-    desk.stage.passes(31)
+    desk.stage.passes(2)
     desk.entry("s1:2", **beyond)
     desk.ask()
     desk.entry("s1:3", **beyond)

@@ -13,7 +13,7 @@ from domain.risk import check
 from domain.risk.facts import StrategyStands
 from domain.risk.limits import RiskLimits
 from domain.risk.usage import Crossings, limits_used
-from domain.values import RUPEE
+from domain.values import MINUTE, RUPEE, SECOND
 from tests.domain.builders import INFY, a_risk_book, accepted, an_intent, buy, sell, some_facts, some_limits
 
 LAKH = 100_000 * RUPEE
@@ -131,26 +131,37 @@ def use(used: int, limit: int = 100, subject: str = "") -> LimitUse:
     return LimitUse("orders_per_day", "orders today", subject, used, limit, Unit.COUNT)
 
 
-def test_a_limit_is_near_once_until_it_has_left() -> None:
+def test_a_limit_is_near_once_until_it_has_left_for_a_minute() -> None:
     crossings = Crossings(80)
-    said = [bool(crossings.look([use(used)])) for used in (79, 80, 100, 79, 80, 71, 85, 70, 79, 80, 81)]
-
-    assert said == [False, True, False, False, False, False, False, False, False, True, False]
+    looks = [
+        (0, 79, False),
+        (1, 80, True),
+        (2, 100, False),
+        (3, 79, False),
+        (100, 71, False),  # not left yet: within ten of what counts as near
+        (101, 85, False),
+        (102, 70, False),  # left
+        (160, 80, False),  # not for a minute
+        (161, 70, False),
+        (220, 70, False),
+        (221, 80, True),
+    ]
+    assert [bool(crossings.look([use(used)], at * SECOND)) for at, used, _ in looks] == [said for *_, said in looks]
 
 
 def test_every_subject_is_near_by_itself_and_one_that_is_gone_has_left() -> None:
     crossings = Crossings(80)
-    assert [each.subject for each in crossings.look([use(90, subject="a"), use(10, subject="b")])] == ["a"]
-    assert [each.subject for each in crossings.look([use(90, subject="a"), use(90, subject="b")])] == ["b"]
-    assert crossings.look([]) == []
-    assert [each.subject for each in crossings.look([use(90, subject="a")])] == ["a"]
+    assert [each.subject for each in crossings.look([use(90, subject="a"), use(10, subject="b")], 0)] == ["a"]
+    assert [each.subject for each in crossings.look([use(90, subject="a"), use(90, subject="b")], 1)] == ["b"]
+    assert crossings.look([], MINUTE + 1) == []
+    assert [each.subject for each in crossings.look([use(90, subject="a")], MINUTE + 2)] == ["a"]
 
 
 def test_a_limit_of_nothing_is_near_when_something_uses_it() -> None:
     crossings = Crossings(80)
 
-    assert crossings.look([use(0, 0)]) == []
-    assert len(crossings.look([use(1, 0)])) == 1
+    assert crossings.look([use(0, 0)], 0) == []
+    assert len(crossings.look([use(1, 0)], 1)) == 1
     assert use(1, 0).share == 1
 
 
