@@ -14,6 +14,7 @@ from msgspec.structs import asdict, replace
 from actors.by_hand import ByHand, Hands
 from actors.changing import Changing
 from actors.desk import Desk
+from actors.executions import Executions
 from actors.gtts import Gtts
 from actors.placing import Placing
 from actors.routes import Routes
@@ -144,12 +145,14 @@ class OrderSupervisor(Actor):
         self._day = ""
         desk = Desk(context, routes, journal, clock, self._commit, self._alert, self._read_book_soon)
         quarantine = int(settings.quarantine_seconds * SECOND)
+        self._executions = Executions(journal)
         self._placing = Placing(
             desk,
             lambda version: self._versions.of(version).placing,
             settings.entry_workers,
             settings.send_deadline_seconds,
             self._tell,
+            self._executions.has_ended,
         )
         self._trades = Trades(desk, settings.trades_retry_seconds, self._conclude)
         self._changing = Changing(desk, quarantine, settings.send_deadline_seconds)
@@ -205,7 +208,8 @@ class OrderSupervisor(Actor):
                 self._cancel_open(message)
             case KeepPlan(event=event):
                 # Where the disk refuses, whoever plans sees that it was not told, and asks again.
-                self._commit([event])
+                if self._executions.is_news(event):
+                    self._commit([event])
             case OperatorRequest():
                 self._by_hand.take(message)
             case FeedConnected():

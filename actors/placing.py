@@ -32,6 +32,7 @@ class Placing:
     entry_workers          how many workers post entries
     send_deadline_seconds  a claimed order without an outcome for so long (wall) is unresolved
     tell                   tell records that were committed
+    has_ended              whether a decision that is carried out in parts is over
     """
 
     def __init__(
@@ -41,18 +42,26 @@ class Placing:
         entry_workers: int,
         send_deadline_seconds: float,
         tell: Callable[[Sequence[JournalRecord]], None],
+        has_ended: Callable[[str], bool],
     ) -> None:
         self._desk = desk
         self._settings = settings
         self._entry_workers = entry_workers
         self._deadline_seconds = send_deadline_seconds
         self._tell = tell
+        self._has_ended = has_ended
         self._next_worker = 0
         self._sent: dict[str, Nanos] = {}
 
     def accept(self, approved: ApprovedIntent) -> None:
         """Commit every order of it at once, then hand them out."""
         desk, intent, now = self._desk, approved.intent, self._desk.now()
+        if self._has_ended(intent.parent):
+            # It was asked for by a former life of whoever carried the decision out, and overtaken by its end.
+            desk.context.log("info", "order.of_an_ended_decision", intent=intent.intent_id, strategy=intent.strategy)
+            voided = IntentVoided(intent.intent_id, intent.strategy, f"{intent.parent} has ended")
+            desk.routes.publish(desk.context, voided)
+            return
         try:
             orders = accepted(approved, self._settings(intent.config_version), now)
         except ValueError as error:

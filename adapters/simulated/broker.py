@@ -126,7 +126,7 @@ class SimBroker:
         if self._weather.strikes("unreachable"):
             return NotSent("no connection")
         self._latency()
-        return self._sent(lambda: self._exchange.triggers.place(gtt), "a GTT", on_sent)
+        return self._sent(lambda: self._exchange.place_gtt(gtt), "a GTT", on_sent)
 
     def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
         """See Broker.modify_gtt."""

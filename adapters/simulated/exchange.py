@@ -16,7 +16,13 @@ from adapters.simulated.market import ExchangeClock, Tape
 from adapters.simulated.seam import Time, Watcher, Weather
 from adapters.simulated.triggers import Triggers
 from domain.messages.broker import BrokerOrder, BrokerPosition, BrokerStatus, BrokerTrade, Change, Funds, PlaceOrder
+from domain.messages.gtt import Gtt
 from domain.values import E4, RUPEE, SECOND, Nanos, OrderKind, Product, Side
+
+STOPS: Final = frozenset({OrderKind.STOP_MARKET, OrderKind.STOP_LIMIT})
+
+WATCH_SECONDS: Final = 0.25
+"""How often the tape is held against stops and triggers."""
 
 OPENING_CASH: Final[E4] = 1_000_000 * RUPEE
 
@@ -68,7 +74,8 @@ class Trade(Struct, frozen=True, eq=False):
 class Exchange:
     """See the module.
 
-    orders     in order of arrival; logged_in: whether our access token is good; triggers: the GTTs
+    orders     in order of arrival; logged_in: whether our access token is good
+    triggers   the GTTs; fires: whether those that come in from now on are held against the tape
     """
 
     def __init__(self, time: Time, clock: ExchangeClock, tape: Tape, weather: Weather, watcher: Watcher) -> None:
@@ -77,6 +84,7 @@ class Exchange:
         self.orders: list[Order] = []
         self.trades: list[Trade] = []
         self.logged_in = False
+        self.fires = False
         self._time = time
         self._weather = weather
         self._watcher = watcher
@@ -114,9 +122,17 @@ class Exchange:
         )
         self.orders.append(order)
         self._by_id[order.order_id] = order
-        self._watcher.order_arrived(order.tag, order.order_id)
+        if order.tag:
+            self._watcher.order_arrived(order.tag, order.order_id)
         self._after(0.002, 0.03, lambda: self._opened(order))
         return order.order_id
+
+    def place_gtt(self, gtt: Gtt) -> str:
+        """Take a GTT; its id. It fires when the tape reaches a leg."""
+        trigger_id = self.triggers.place(gtt)
+        if self.fires:
+            self._time.after(WATCH_SECONDS, lambda: self._watch_gtt(trigger_id))
+        return trigger_id
 
     def modify(self, order_id: str, change: Change) -> bool:
         """Take a request to modify; False where there is nothing to modify. What comes of it shows in the book."""
@@ -192,10 +208,43 @@ class Exchange:
         if self._weather.strikes("late_rejection"):
             self._change(order, BrokerStatus.REJECTED, "RMS: refused after acceptance")
             return
+        if order.kind in STOPS:
+            self._change(order, BrokerStatus.TRIGGER_PENDING)
+            self._watch(order)
+            return
+        self._may_fill(order)
+
+    def _may_fill(self, order: Order) -> None:
         self._change(order, BrokerStatus.OPEN)
         if self._weather.strikes("unfilled"):
             return
         self._after(0.01, 0.2, lambda: self._fill(order))
+
+    def _watch(self, order: Order) -> None:
+        """A stop waits until the tape is at its trigger or beyond."""
+        if order.status is not BrokerStatus.TRIGGER_PENDING:
+            return
+        price = self.tape.price(order.token, self.clock.now_ns() // SECOND)
+        if (price - order.trigger_price) * order.side.sign >= 0:
+            self._may_fill(order)
+        else:
+            self._time.after(WATCH_SECONDS, lambda: self._watch(order))
+
+    def _watch_gtt(self, trigger_id: str) -> None:
+        try:
+            gtt = self.triggers.definition(trigger_id)
+            price = self.tape.price(self._tokens[gtt.symbol], self.clock.now_ns() // SECOND)
+            number = self.triggers.reached(trigger_id, price)
+        except KeyError:
+            return
+        if number is None:
+            self._time.after(WATCH_SECONDS, lambda: self._watch_gtt(trigger_id))
+            return
+        leg = gtt.legs[number]
+        order = PlaceOrder(
+            "", gtt.exchange, gtt.symbol, leg.side, leg.quantity, gtt.product, OrderKind.LIMIT, price=leg.price
+        )
+        self.triggers.fired(trigger_id, number, self.place(order))
 
     def _fill(self, order: Order) -> None:
         if not order.alive:
@@ -233,6 +282,8 @@ class Exchange:
         order.trigger_price = change.trigger_price or order.trigger_price
         order.kind = change.kind or order.kind
         self._change(order, order.status)
+        if order.status is BrokerStatus.TRIGGER_PENDING:
+            return
         if not self._weather.strikes("unfilled"):
             self._after(0.05, 1.5, lambda: self._fill(order))
 
@@ -245,7 +296,7 @@ class Exchange:
     def _row(self, order: Order) -> BrokerOrder:
         return BrokerOrder(
             order_id=order.order_id,
-            tags=(order.tag,),
+            tags=(order.tag,) if order.tag else (),
             status=order.status,
             status_word=order.status.value,
             exchange=order.exchange,

@@ -1,4 +1,4 @@
-"""GTTs at the broker: a list of definitions, as its API shows them. They rest; none fires here."""
+"""GTTs at the broker: a list of definitions, as its API shows them; which leg a price reaches, and what it placed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from domain.messages.gtt import BrokerGtt, Gtt, GttStatus
-from domain.values import SECOND, Nanos
+from domain.messages.gtt import BrokerGtt, Gtt, GttResult, GttStatus
+from domain.values import E4, SECOND, Nanos
 
 
 class Triggers:
@@ -32,6 +32,28 @@ class Triggers:
     def delete(self, trigger_id: str) -> bool:
         """Gone; False where there is nothing to delete."""
         return self._change(trigger_id, status=GttStatus.DELETED)
+
+    def reached(self, trigger_id: str, price: E4) -> int | None:
+        """The leg that this price fires; None: none yet. Raises KeyError where it does not rest any more."""
+        row = self._rows[trigger_id]
+        if row.status is not GttStatus.ACTIVE:
+            raise KeyError(trigger_id)
+        for number, leg in enumerate(row.gtt.legs):
+            below = leg.trigger < row.gtt.last_price
+            if (price <= leg.trigger) if below else (price >= leg.trigger):
+                return number
+        return None
+
+    def fired(self, trigger_id: str, leg: int, order_id: str) -> None:
+        """That leg has placed this order; the other one is gone."""
+        results = tuple(
+            GttResult(order_id) if number == leg else None for number in range(len(self._rows[trigger_id].gtt.legs))
+        )
+        self._change(trigger_id, status=GttStatus.TRIGGERED, results=results)
+
+    def definition(self, trigger_id: str) -> Gtt:
+        """As it stands. Raises KeyError."""
+        return self._rows[trigger_id].gtt
 
     def rows(self) -> tuple[BrokerGtt, ...]:
         """The list, in order of arrival."""

@@ -6,6 +6,7 @@ a stale incarnation by who was started last.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -16,10 +17,13 @@ from actors.routes import RISK
 from actors.runtime import ChildHung, ChildReady, ChildStarted, LifecycleEvent
 from app.chaos.hazards import INJECTED
 from domain.messages.control import TradingState
+from domain.messages.gtt import GttRequested
 from domain.messages.journal import (
     IntentAccepted,
     IntentExpired,
     JournalRecord,
+    ModifyClaimed,
+    OrderAdopted,
     OrderClosed,
     OrderRejected,
     OrderState,
@@ -28,7 +32,7 @@ from domain.messages.journal import (
 from domain.values import SECOND, Nanos
 
 if TYPE_CHECKING:
-    from adapters.simulated.exchange import Exchange
+    from adapters.simulated.exchange import Exchange, Order
     from adapters.simulated.market import OurClock
     from domain.messages.broker import Change, PlaceOrder
     from domain.messages.orders import OrderIntent
@@ -61,6 +65,8 @@ class Checker:
         self.clock: OurClock | None = None
         self.jumped_at = -(1 << 62)
         self.intents: dict[str, OrderIntent] = {}
+        self.adopted: dict[str, str] = {}
+        self._gtt_owners: dict[str, str] = {}
         self.claimed: set[str] = set()
         self.accepted_since_calm = 0
         self.on_record: Callable[[JournalRecord], None] = lambda _record: None
@@ -68,7 +74,8 @@ class Checker:
         self._rate = rate
         self._max_position = max_position
         self._posts: dict[str, str] = {}
-        self._put: set[tuple[str, Change]] = set()
+        self._puts: Counter[str] = Counter()
+        self._change_claims: Counter[str] = Counter()
         self.on_the_way: dict[str, PlaceOrder] = {}
         self._excused: frozenset[str] = frozenset()
         self._arrived: dict[str, str] = {}
@@ -160,9 +167,11 @@ class Checker:
         """See Watcher."""
         self._note(f"modify {order_id} by {by}")
         self._must_be_current(by, f"modifies {order_id}")
-        if (order_id, change) in self._put:
-            self.broken("one put", f"{order_id} is modified by {by} as it was before: {change}")
-        self._put.add((order_id, change))
+        self._puts[order_id] += 1
+        claims = self._change_claims[self._tag_at(order_id)]
+        if self._puts[order_id] > claims:
+            # The same change may be asked for again, after one that certainly did not leave: then it is another claim.
+            self.broken("one put", f"{order_id} is modified by {by} beyond its {claims} claims: {change}")
 
     def _must_be_current(self, by: str, does: str) -> None:
         name, _, incarnation = by.partition("#")
@@ -208,13 +217,13 @@ class Checker:
         assert self.exchange is not None
         trade = self.exchange.trades[-1]
         self._note(f"trade {trade_id} of {order_id}: {trade.quantity} at {trade.price}")
-        intent = self.intents.get(trade.order.tag)
-        if intent is None or not intent.reduce_only:
+        strategy, reduces = self.owner(trade.order)
+        if not reduces:
             return
-        held = self._lines(intent.token).get(intent.strategy, [0, 0, 0])[0]
+        held = self._lines(trade.order.token).get(strategy, [0, 0, 0])[0]
         before = held - trade.order.side.sign * trade.quantity
         if abs(held) > abs(before) or before * held < 0:
-            self.broken("reduce only", f"exit {trade.order.tag} took {intent.strategy} from {before} to {held}")
+            self.broken("reduce only", f"exit {trade.order.tag or 'by a GTT'} took {strategy} from {before} to {held}")
 
     # -- the disk ----------------------------------------------------------------------------------------------------
 
@@ -233,6 +242,13 @@ class Checker:
                 self.accepted_since_calm += 1
                 if event.risk_epoch < self._epoch:
                     self.broken("epoch", f"{event.tag} was approved in epoch {event.risk_epoch}, it is {self._epoch}")
+            elif isinstance(event, OrderAdopted):
+                self.adopted[event.order_id] = event.tag
+                self.intents[event.tag] = event.intent
+            elif isinstance(event, ModifyClaimed):
+                self._change_claims[event.tag] += 1
+            elif isinstance(event, GttRequested):
+                self._gtt_owners[event.gtt.symbol] = event.strategy
             elif isinstance(event, SendingClaimed):
                 self._claim_is_durable(event.tag, event.time)
             elif isinstance(event, OrderClosed | OrderRejected | IntentExpired) and event.tag:
@@ -262,15 +278,30 @@ class Checker:
 
     # -- sums --------------------------------------------------------------------------------------------------------
 
+    def tag(self, order: Order) -> str:
+        """Our name for an order of the exchange's: its tag, or the one it was adopted under; empty: not yet."""
+        return order.tag or self.adopted.get(order.order_id, "")
+
+    def _tag_at(self, order_id: str) -> str:
+        assert self.exchange is not None
+        return next((self.tag(order) for order in self.exchange.orders if order.order_id == order_id), "")
+
+    def owner(self, order: Order) -> tuple[str, bool]:
+        """Whose it is, and whether it may only make a position smaller. What a GTT fires is whose that GTT was."""
+        intent = self.intents.get(self.tag(order))
+        if intent is not None:
+            return intent.strategy, intent.reduce_only
+        return ("", False) if order.tag else (self._gtt_owners.get(order.symbol, ""), True)
+
     def _lines(self, token: int) -> dict[str, list[int]]:
         """Per strategy: position, units that may still be bought, units that may still be sold."""
         assert self.exchange is not None
         lines: dict[str, list[int]] = {}
         for order in self.exchange.orders:
-            intent = self.intents.get(order.tag)
-            if order.token != token or intent is None:
+            strategy = self.owner(order)[0]
+            if order.token != token or not strategy:
                 continue
-            line = lines.setdefault(intent.strategy, [0, 0, 0])
+            line = lines.setdefault(strategy, [0, 0, 0])
             line[0] += order.side.sign * order.filled
             line[1 if order.side.sign > 0 else 2] += order.remaining
         for tag, wanted in self.on_the_way.items():
@@ -288,8 +319,7 @@ class Checker:
         assert self.exchange is not None
         found: dict[tuple[str, int], int] = {}
         for order in self.exchange.orders:
-            intent = self.intents.get(order.tag)
-            key = ("" if intent is None else intent.strategy, order.token)
+            key = (self.owner(order)[0], order.token)
             found[key] = found.get(key, 0) + order.side.sign * order.filled
         return found
 

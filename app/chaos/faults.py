@@ -65,11 +65,22 @@ _FOCUSED: Final = (1.0, 3.0, 6.0)
 """How much more often faults strike: usually, and where only a few kinds are on."""
 
 
+MANAGED: Final = ("client", "broker", "gtt", "chase", "twap", "broker twap")
+"""Exits that we watch, that rest as stops or as a GTT; decisions carried out by a chase or in slices."""
+
+
+def _managed(seed: int) -> str:
+    """Half of the seeds have one. Drawn apart from everything else, which stays what it was without."""
+    random = Random(seed * 7_368_787 + 5)  # noqa: S311 - a pretend world
+    return random.choice(MANAGED) if random.random() < 0.5 else ""
+
+
 class Plan(Struct, frozen=True):
     """One seed's circumstances. Seconds are virtual; market seconds pass `rate` times as fast.
 
     rates         fault -> probability where it is asked for; kinds that are off are missing
     valid_seconds market seconds that a decision may be sent
+    managed       how one strategy more trades: `MANAGED`; empty: there is none
     kills         how many kills; each at a random step or at a random edge of a port
     """
 
@@ -83,6 +94,7 @@ class Plan(Struct, frozen=True):
     longest_seconds: float
     kills: int
     square_off_early: bool
+    managed: str = ""
 
     @classmethod
     def of(cls, seed: int, allowed: Collection[str] | None = None) -> Plan:
@@ -106,6 +118,7 @@ class Plan(Struct, frozen=True):
             longest_seconds=random.choice((0.02, 0.3)),
             kills=random.choice((1, 1, 2, 3)) if "kill" in rates else 0,
             square_off_early=random.random() < 0.2,
+            managed=_managed(seed) if allowed is None else "",
         )
 
 

@@ -72,3 +72,48 @@ class CrowdingPulse(EventStrategy, frozen=True):
                 reason="pulse",
             )
         ]
+
+
+class GuardedPulse(EventStrategy, frozen=True):
+    """Opens when flat and leaves the rest to others, but that it leaves by itself in every sixth period.
+
+    period_seconds  market seconds between decisions
+    shorts          whether every other time it opens short
+    """
+
+    period_seconds: Annotated[int, Meta(ge=1)] = 4
+    quantity: Annotated[int, Meta(ge=1)] = 10
+    shorts: bool = True
+
+    def needs(self) -> Needs:
+        """Prices."""
+        return Needs(bars=False, prices=True)
+
+    def remember(self) -> object:
+        """The last period decided on."""
+        return {}
+
+    def on_price(self, view: View, price: PriceChanged) -> Sequence[IntentDraft]:
+        """A period may be over."""
+        beats = view.memory
+        assert isinstance(beats, dict), "what `remember` made"
+        token, number = price.token, view.now // (self.period_seconds * SECOND)
+        if beats.get(token) == number or view.busy(token) or view.session(token, view.now) is None:
+            return ()
+        beats[token] = number
+        held = view.quantity(token)
+        if held and number % 6 != 5:
+            return ()
+        opens = Side.SELL if self.shorts and number // 8 % 2 else Side.BUY
+        return [
+            IntentDraft(
+                token,
+                (Side.SELL if held > 0 else Side.BUY) if held else opens,
+                abs(held) or self.quantity,
+                event=number * self.period_seconds * SECOND,
+                reference_price=price.last_price,
+                leg="beat",
+                reduce_only=bool(held),
+                reason="pulse",
+            )
+        ]

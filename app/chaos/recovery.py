@@ -10,6 +10,7 @@ from actors.risk import RiskGate
 from actors.routes import PORTFOLIO, RISK, strategy_name
 from actors.runtime import RuntimeFault, TreeNode
 from actors.strategy import StrategyActor
+from app.chaos.guarding import Guarding, check_execution, unended
 from app.chaos.verdict import (
     check_books,
     check_differences,
@@ -21,7 +22,7 @@ from app.chaos.verdict import (
 )
 from app.wiring import STRATEGY_SUPERVISOR
 from domain.messages.control import JobDue, JobKind, PortfolioSnapshot, Report, TradingState
-from domain.messages.gtt import GttState
+from domain.messages.gtt import GttState, GttStatus
 from domain.messages.journal import OrderState, TradeBooked
 from domain.orders.transitions import strategy_of
 from domain.risk.state import why_not_resume
@@ -51,8 +52,20 @@ class Recovery:
         self._missing = ""
 
     def begin(self) -> None:
-        """Wait for everything to come back, then square off, then judge."""
-        self._until(self._not_trading, COMES_BACK_SECONDS, 2.0, self._square_off, "comes back")
+        """Wait for everything to come back, watch what is guarded, then square off, then judge."""
+        self._until(self._not_trading, COMES_BACK_SECONDS, 2.0, self._watch_guarded, "comes back")
+
+    def _watch_guarded(self, process: Process) -> None:
+        if not self._world.plan.managed:
+            self._square_off(process)
+            return
+        guarding = Guarding(self._world)
+
+        def see(of: Process) -> str:
+            guarding.look(of.ports.journal)
+            return "" if guarding.watched else "what is guarded is watched for a while"
+
+        self._until(see, COMES_BACK_SECONDS, 1.0, self._square_off, "comes back")
 
     def watch(self, every: float, then: Callable[[Process], None]) -> None:
         """Look every so many virtual seconds, until all is up, prices flow and what can be known of orders is."""
@@ -172,7 +185,9 @@ class Recovery:
                 return f"{line} holds {units}"
         if world.checker.on_the_way:
             return f"on its way: {', '.join(world.checker.on_the_way)}"
-        return self._unsettled(process) or self._not_quiet(process)
+        if any(row.status is GttStatus.ACTIVE for row in world.exchange.triggers.rows()) and world.plan.managed:
+            return "a GTT still rests"
+        return self._unsettled(process) or unended(process.ports.journal) or self._not_quiet(process)
 
     def _not_quiet(self, process: Process) -> str:
         """Everything told has been heard."""
@@ -198,6 +213,9 @@ class Recovery:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def _square_off(self, process: Process) -> None:
+        if self._world.plan.managed:
+            # No entries more; what is held for delivery no square-off closes: its time does.
+            self._world.set_state(TradingState.REDUCING)
         self._world.square_off()
         self._until(self._not_flat, GOES_FLAT_SECONDS, 1.0, self._judge, "goes flat")
 
@@ -208,6 +226,7 @@ class Recovery:
         check_gtts(world.checker, world.exchange, journal.gtts())
         check_trades(world.checker, world.exchange, journal.read(0))
         check_differences(world.checker, journal.read(0))
+        check_execution(world, journal)
         try:
             snapshot = process.system.address(PORTFOLIO).ask(Report(), timeout=10.0)
         except RuntimeFault as error:

@@ -11,11 +11,13 @@ from msgspec.structs import replace
 
 from adapters.simulated.market import share
 from app.chaos.faults import Plan
-from app.chaos.pulse import CrowdingPulse
+from app.chaos.pulse import CrowdingPulse, GuardedPulse
 from app.options import ROOT
 from app.strategies import Cast, Configured
 from config.loader import load
 from config.schema import Settings
+from domain.execution.values import ExecutionRule, Style
+from domain.exits.values import ExitRule, Hold
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
@@ -26,6 +28,18 @@ from domain.values import IST, RUPEE, SECOND, Instrument, Nanos, Product, nanos
 BEGINS: Final[Nanos] = nanos(dt.datetime(2026, 11, 23, 11, 0, tzinfo=IST))
 MAX_POSITION: Final = 30
 SHARES: Final = (share(1), share(2))
+MANAGED_SHARE: Final = share(9)
+"""What a strategy with managed exits or execution trades, alone."""
+
+EXITS: Final = {
+    "client": ExitRule(hold=Hold.CLIENT, stop_bps=30, target_bps=60, trail_bps=45, minutes=1.0),
+    "broker": ExitRule(hold=Hold.BROKER, stop_bps=30, target_bps=60, trail_bps=45, minutes=1.0),
+    "gtt": ExitRule(hold=Hold.BROKER, stop_bps=30, target_bps=60, minutes=1.0),
+}
+EXECUTIONS: Final = {
+    "chase": ExecutionRule(style=Style.LIMIT, reprice_seconds=2.0, patience_seconds=10.0),
+    "twap": ExecutionRule(style=Style.TWAP, minutes=0.2, slices=3),
+}
 
 _SETS: Final = (
     f"risk.max_position_quantity={MAX_POSITION}",
@@ -78,6 +92,35 @@ Lots = Sequence[tuple[Instrument, ...]]
 CROWDED: Final[Lots] = (SHARES, SHARES[:1], SHARES[1:])
 
 
+def managed_strategy(plan: Plan, name: str) -> Configured:
+    """One strategy whose exits or decisions somebody else carries out, as the plan says."""
+    words = plan.managed.split()
+    exits = next((rule for word, rule in EXITS.items() if word in words), None)
+    execution = next((rule for word, rule in EXECUTIONS.items() if word in words), None)
+    product = Product.CNC if "gtt" in words else Product.MIS
+    made = GuardedPulse(period_seconds=4 * plan.rate, shorts=product is Product.MIS)
+    runner = RunnerSettings(
+        interval_seconds=60,
+        product=product,
+        sizing=FixedQuantity(10),
+        intent_valid_seconds=plan.valid_seconds,
+        capital=1_000_000 * RUPEE,
+        managed_exits=exits is not None,
+    )
+    return Configured(
+        id=name,
+        strategy=made,
+        instruments=(MANAGED_SHARE,),
+        runner=runner,
+        quantity=10,
+        product=product,
+        decides_on_bars=False,
+        warm_up_bars=0,
+        exits=exits,
+        execution=execution,
+    )
+
+
 def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None, lots: Lots = CROWDED) -> Cast:
     """Strategies s1, s2 and so on; usually three that crowd two shares."""
     strategies = []
@@ -107,5 +150,8 @@ def cast_of(plan: Plan, strategy: RuleStrategy | EventStrategy | None, lots: Lot
                 loads=needs.loads(runner.interval_seconds),
             )
         )
+    if plan.managed and strategy is None:
+        strategies.append(managed_strategy(plan, f"s{len(lots) + 1}"))
+        lots = (*lots, (MANAGED_SHARE,))
     traded = {each.token: each for lot in lots for each in lot}
     return Cast(tuple(strategies), traded, exit_workers=_base_settings().orders.workers.exits)

@@ -30,7 +30,7 @@ _ENDS: Final = {
 
 def check_orders(checker: Checker, exchange: Exchange, records: Iterable[OrderRecord]) -> None:
     """Every order of ours ended as the exchange's did; every order of the exchange is ours."""
-    theirs = {order.tag: order for order in exchange.orders}
+    theirs = {checker.tag(order): order for order in exchange.orders}
     ours = {record.tag: record for record in records}
     for tag, record in ours.items():
         if record.state not in FINAL_OR_WAITING:
@@ -87,7 +87,7 @@ def check_trades(checker: Checker, exchange: Exchange, records: Iterable[Journal
             booked[event.trade_id] = event
     for trade in exchange.trades:
         mine = booked.pop(trade.trade_id, None)
-        true = (trade.order.tag, trade.order.side, trade.quantity, trade.price)
+        true = (checker.tag(trade.order), trade.order.side, trade.quantity, trade.price)
         if mine is None:
             checker.broken("trades", f"{trade.trade_id} of {trade.order.tag} is not booked")
         elif (mine.tag, mine.side, mine.quantity, mine.price) != true:

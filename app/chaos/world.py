@@ -93,6 +93,7 @@ class World:
         self.clock = OurClock(true_clock)
         tape = Tape(plan.seed, tuple(cast.instruments.values()), BEGINS // SECOND)
         self.exchange = Exchange(self.kernel, true_clock, tape, self.storm, self.checker)
+        self.exchange.fires = bool(plan.managed)
         self.checker.exchange, self.checker.clock = self.exchange, self.clock
         self.disk = Disk(folder, Random(plan.seed))  # noqa: S311 - garbage for a torn tail
         self.processes = 0

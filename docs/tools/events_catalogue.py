@@ -82,6 +82,9 @@ WORDS: Final[dict[str, Words]] = {
     "order.cancel_idle": Words("There was nothing to cancel."),
     "order.cancelling": Words("A cancel is asked for."),
     "order.duplicate_intent": Words("A decision that was journaled already came again, and made no second order."),
+    "order.of_an_ended_decision": Words(
+        "An order of a decision that had ended meanwhile was not made: a failure had come between."
+    ),
     "order.posted": Words("What came of one request, and how long it took."),
     "order.outcome_of_unknown_tag": Words(
         "A worker's outcome for a tag that the journal does not know.", "Report it: a defect."

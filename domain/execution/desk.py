@@ -67,6 +67,8 @@ class ExecutionDesk:
         match event:
             case ExecutionStarted(intent=intent, rule=rule, time=time):
                 self._waiting.pop(intent.intent_id, None)
+                if intent.intent_id in self._known:
+                    return []  # journaled twice: what was asked for since is not forgotten
                 self._known.add(intent.intent_id)
                 self._begin(intent, rule, time)
                 return [intent.intent_id]

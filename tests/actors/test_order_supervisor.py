@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from actors.orders import OrderSettings, OrderSupervisor
 from actors.runtime import Lane
+from domain.execution.values import ExecutionRule
 from domain.messages.broker import (
     Accepted,
     BrokerOrder,
@@ -54,6 +55,7 @@ from domain.messages.orders import (
     SubmitOrder,
     TradesRead,
 )
+from domain.messages.plans import ExecutionEnded, ExecutionStarted, KeepPlan
 from domain.orders.tags import tag_for
 from domain.values import MINUTE, OrderKind, Side, e4
 from tests.actors.stage import Stage, Told, own
@@ -620,3 +622,43 @@ def test_what_rests_is_cancelled_and_exits_only_where_asked(desk: Desk, command:
     desk.actor.receive(command)
 
     assert [c.order_id for c in desk.context.of(CancelOrder)] == cancelled
+
+
+# -- decisions that are carried out in parts ---------------------------------------------------------------------------
+
+
+def began(desk: Desk) -> ExecutionStarted:
+    return ExecutionStarted(desk.intent("ma:1"), ExecutionRule(), desk.stage.clock.now)
+
+
+def ended(desk: Desk) -> ExecutionEnded:
+    return ExecutionEnded("ma:1", "ma", 1, 0, "its time is over", desk.stage.clock.now)
+
+
+def test_a_decision_begins_and_ends_once_however_often_that_is_asked_for(stage: Stage, desk: Desk) -> None:
+    """Seed 494: asked for again and again while this actor hung, each was journaled, and what had begun was forgotten."""
+    for _ in range(3):
+        desk.actor.receive(KeepPlan(began(desk)))
+    again = Desk(stage, incarnation=2)
+    again.actor.receive(KeepPlan(began(desk)))
+    for each in (desk, again, desk):
+        each.actor.receive(KeepPlan(ended(desk)))
+    desk.actor.receive(KeepPlan(began(desk)))
+
+    plans = [r.event for r in stage.journal.read(0) if isinstance(r.event, ExecutionStarted | ExecutionEnded)]
+    assert [type(event) for event in plans] == [ExecutionStarted, ExecutionEnded]
+
+
+def test_no_order_of_a_decision_follows_after_its_end(desk: Desk) -> None:
+    """Asked for by a former life of whoever carried it out, it is overtaken by the end on its way through the gate."""
+    desk.actor.receive(KeepPlan(began(desk)))
+    desk.approve(desk.intent("ma:1#1", parent="ma:1"))
+    desk.actor.receive(KeepPlan(ended(desk)))
+    desk.approve(desk.intent("ma:1#2", parent="ma:1"))
+    desk.approve(desk.intent("ma:2#1", parent="ma:2"))
+
+    assert desk.journal.record(tag_for("ma:1#1")) is not None
+    assert desk.journal.record(tag_for("ma:1#2")) is None
+    assert desk.journal.record(tag_for("ma:2#1")) is not None
+    assert [each.intent_id for each in desk.context.of(IntentVoided)] == ["ma:1#2"]
+    assert desk.context.of(Alert) == []

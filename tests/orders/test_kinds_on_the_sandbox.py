@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from domain.messages.broker import BrokerStatus, Change
 from domain.messages.gtt import GttLeg, GttRecord, GttState
-from domain.messages.journal import ModifyClaimed, OrderAdopted, OrderRecord, OrderState
+from domain.messages.journal import (
+    ModifyClaimed,
+    OrderAdopted,
+    OrderRecord,
+    OrderState,
+)
 from domain.messages.market import PriceChanged
 from domain.strategy.asks import Ask, CancelDraft, GttDraft, ModifyDraft, ModifyGttDraft
 from domain.strategy.event import IntentDraft, View
-from domain.values import SECOND, OrderKind, Side, Validity, Variety
+from domain.values import SECOND, OrderKind, Side, Validity, Variety, e4
 from tests.orders.scripted import WISHES
 from tests.support.waiting import eventually
 from tests.system.plant import STRESS, Exchange, Trader, an_exchange
 
 INFY, SBIN, NIFTY = "NSE:INFY", "NSE:SBIN", "NFO:NIFTY26NOVFUT"
+MANY = 90_000
+"""Below the freeze quantity, and more than the market has at once at a price near the last: the rest rests."""
 SPEED = 10.0
 _legs = itertools.count()
 
@@ -88,6 +96,28 @@ class Hand:
         """Wait until it is over."""
         return self.until(record, lambda r: r.state.final, "over")
 
+    def parts(self, record: OrderRecord) -> int:
+        """In how many trades it has filled at the exchange."""
+        ids = {record.order_id, *(order_id for order_id, _ in self.now(record).legs)}
+        return sum(trade.order_id in ids for trade in self.exchange.trades())
+
+    def partly(self, record: OrderRecord) -> OrderRecord:
+        """Withdraw what is left of it as soon as some of it is booked; how it ended, which may be in full by then."""
+        self.until(record, lambda r: r.booked > 0, "filled in part")
+        over = self.cancelled(record)
+        assert over.state is (OrderState.COMPLETE if over.booked == over.order.quantity else OrderState.CANCELLED)
+        assert self.parts(over) > 1, "it was filled in parts"
+        return over
+
+    def leaves(self, units: int) -> None:
+        """Close so much at the market, in as many orders as that takes."""
+        left = units
+        for _ in range(20):
+            left -= self.over(self.order(Side.SELL, left, reduce_only=True)).booked
+            if not left:
+                return
+        raise AssertionError(f"{left} of {units} could not be sold")
+
     def cancelled(self, record: OrderRecord) -> OrderRecord:
         """Have the strategy withdraw it."""
         self.wish(lambda _view, price: CancelDraft(price.token, record.tag, "a test"))
@@ -141,7 +171,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trader, Ex
         "risk.allowed_products=[MIS, CNC, NRML]",
         "orders.intent_valid_seconds=120",
     )
-    rich = ("--opening-cash", "1000000000", "--date", "2026-11-20")
+    rich = ("--opening-cash", "1000000000", "--date", "2026-11-20", "--faults", "on")
     with (
         an_exchange(speed=SPEED, extra=rich) as exchange,
         Trader(folder, *exchange.sets, *big, config=config) as trader,
@@ -169,30 +199,31 @@ def fut(plant: tuple[Trader, Exchange]) -> Iterator[Hand]:
 
 
 def equal_books(plant: tuple[Trader, Exchange]) -> None:
-    """Every trade of the exchange is booked, once, and positions agree."""
+    """Every trade of the exchange is booked, once; positions agree to the unit, cash and charges to 1/10,000 rupee."""
     trader, exchange = plant
     trader.settled(exchange)
-    held: dict[str, int] = {}
-    for row in exchange.books().positions:
-        held[row.tradingsymbol] = held.get(row.tradingsymbol, 0) + row.quantity
-    ours: dict[str, int] = {}
-    for line in trader.snapshot().positions:
-        symbol = line.instrument.partition(":")[2]
-        ours[symbol] = ours.get(symbol, 0) + line.quantity
-    assert {k: v for k, v in ours.items() if v} == {k: v for k, v in held.items() if v}
+    books, ours = exchange.books(), trader.snapshot()
+    held: Counter[str] = Counter()
+    for row in books.positions:
+        held[row.tradingsymbol] += row.quantity
+    mine: Counter[str] = Counter()
+    for line in ours.positions:
+        mine[line.instrument.partition(":")[2]] += line.quantity
+    assert {k: v for k, v in mine.items() if v} == {k: v for k, v in held.items() if v}
+    assert (ours.cash, ours.charges) == (e4(books.cash), e4(books.charges["total"]))
 
 
 def test_market_and_limit_orders_fill_in_parts(mis: Hand) -> None:
     bought = mis.over(mis.order(Side.BUY, 40_000))
     limit = mis.resting(mis.order(Side.BUY, 100, away=-3.0))
+    rest = mis.partly(mis.order(Side.BUY, MANY, away=0.02))
 
     assert bought.state in (OrderState.COMPLETE, OrderState.CANCELLED)
     trades = [t for t in mis.exchange.trades() if t.order_id == bought.order_id]
     assert len(trades) > 1, "it was filled in parts"
     assert sum(t.quantity for t in trades) == bought.booked
     assert mis.cancelled(limit).state is OrderState.CANCELLED
-    sold = mis.over(mis.order(Side.SELL, bought.booked, reduce_only=True))
-    assert sold.booked
+    mis.leaves(bought.booked + rest.booked)
 
 
 def test_immediate_or_cancel_keeps_what_filled_at_once(mis: Hand) -> None:
@@ -200,25 +231,86 @@ def test_immediate_or_cancel_keeps_what_filled_at_once(mis: Hand) -> None:
 
     assert taken.state is OrderState.CANCELLED
     assert 0 < taken.booked < 90_000
-    mis.over(mis.order(Side.SELL, taken.booked, reduce_only=True))
+    mis.leaves(taken.booked)
 
 
-def test_an_order_for_a_minute_ends_by_itself(mis: Hand) -> None:
-    short_lived = mis.over(mis.order(Side.BUY, 10, away=-3.0, validity=Validity.TTL, ttl_minutes=1))
+def test_an_order_for_a_minute_ends_by_itself_with_what_it_has(mis: Hand) -> None:
+    minute: dict[str, Any] = {"validity": Validity.TTL, "ttl_minutes": 1}
+    far = mis.order(Side.BUY, 10, away=-3.0, **minute)
+    near = mis.order(Side.BUY, MANY, away=0.02, **minute)
 
-    assert (short_lived.state, short_lived.booked) == (OrderState.CANCELLED, 0)
+    nothing, some = mis.over(far), mis.over(near)
+
+    assert (nothing.state, nothing.booked) == (OrderState.CANCELLED, 0)
+    assert some.state is (OrderState.COMPLETE if some.booked == MANY else OrderState.CANCELLED)
+    assert mis.parts(some) > 1
+    mis.leaves(some.booked)
 
 
 def test_stops_wait_are_moved_and_fire(mis: Hand) -> None:
     far = mis.resting(mis.order(Side.BUY, 10, kind=OrderKind.STOP_MARKET, trigger=2.0))
     moved = mis.modified(far, percent=1.5)
-    near = mis.order(Side.BUY, 10, kind=OrderKind.STOP_MARKET, trigger=0.02)
+    near = mis.order(Side.BUY, 40_000, kind=OrderKind.STOP_MARKET, trigger=0.02)
 
     assert moved.order.trigger_price != far.order.trigger_price
     assert mis.now(far).modifying is None
-    assert mis.over(near).state is OrderState.COMPLETE
+    fired = mis.over(near)
+    assert fired.booked and mis.parts(fired) > 1
     assert mis.cancelled(far).state is OrderState.CANCELLED
-    mis.over(mis.order(Side.SELL, 10, reduce_only=True))
+    mis.leaves(fired.booked)
+
+
+def test_stops_with_a_limit_wait_are_moved_and_fill_in_part(mis: Hand) -> None:
+    """SL: beyond its trigger it is a limit order, and rests with what the limit leaves."""
+    sl: dict[str, Any] = {"kind": OrderKind.STOP_LIMIT}
+    far = mis.resting(mis.order(Side.BUY, 10, away=2.5, trigger=2.0, **sl))
+    moved = mis.modified(far, percent=1.5)
+    rest = mis.partly(mis.order(Side.BUY, MANY, away=0.03, trigger=0.01, **sl))
+
+    assert (moved.order.kind, moved.order.price) == (OrderKind.STOP_LIMIT, far.order.price)
+    assert moved.order.trigger_price < far.order.trigger_price
+    assert mis.cancelled(far).state is OrderState.CANCELLED
+    mis.leaves(rest.booked)
+
+
+def test_a_change_and_a_cancel_that_race_leave_one_order_that_is_over(mis: Hand) -> None:
+    rests = mis.resting(mis.order(Side.BUY, 100, away=-3.0))
+    crosses = mis.order(Side.BUY, 100, away=0.3)
+    mis.wish(lambda _view, price: CancelDraft(price.token, crosses.tag, "it may have filled"))
+    mis.wish(
+        lambda view, price: ModifyDraft(
+            price.token, rests.tag, Change(quantity=50), view.now // SECOND, price.last_price, leg="race"
+        )
+    )
+    mis.wish(lambda _view, price: CancelDraft(price.token, rests.tag, "at once"))
+
+    gone, filled = mis.over(rests), mis.over(crosses)
+
+    assert (gone.state, gone.booked, gone.modifying) == (OrderState.CANCELLED, 0, None)
+    assert filled.booked in (0, 100)
+    row = next(row for row in mis.exchange.orders() if row.order_id == rests.order_id)
+    assert (row.status, row.quantity) == ("CANCELLED", gone.order.quantity)
+    if filled.booked:
+        mis.leaves(100)
+
+
+def test_a_reply_that_drips_holds_up_no_other_workers_exits(mis: Hand, cnc: Hand) -> None:
+    bought = mis.over(mis.order(Side.BUY, 10)), cnc.over(cnc.order(Side.BUY, 10))
+    assert [each.booked for each in bought] == [10, 10]
+    topology = mis.trader.cast.topology
+    assert topology.exit_worker(INFY) != topology.exit_worker(SBIN)
+    slow = {"fault": "drip", "bytes": 1, "milliseconds": 60, "route": "POST /orders/**"}
+    mis.exchange.set_faults([{**slow, "where": {"tradingsymbol": "SBIN"}}])
+    try:
+        drips = cnc.order(Side.SELL, 10, reduce_only=True)
+        cnc.until(drips, lambda r: r.state is OrderState.SENDING, "on its way")
+        other = mis.over(mis.order(Side.SELL, 10, reduce_only=True))
+        assert other.booked == 10
+        # An update may tell of the order long before its reply is through: whether the worker is, the log says.
+        assert drips.tag not in {row["tag"] for row in mis.trader.events("order.posted")}
+    finally:
+        mis.exchange.set_faults(())
+    assert cnc.over(drips).booked == 10
 
 
 def test_an_iceberg_is_one_order_of_ours_in_many_of_the_brokers(mis: Hand) -> None:
@@ -226,28 +318,28 @@ def test_an_iceberg_is_one_order_of_ours_in_many_of_the_brokers(mis: Hand) -> No
 
     assert (ice.state, ice.booked, len(ice.legs)) == (OrderState.COMPLETE, 500, 5)
     assert [filled for _, filled in ice.legs] == [100] * 5
-    partly = mis.resting(mis.order(Side.BUY, 500, away=-3.0, variety=Variety.ICEBERG, iceberg_legs=5))
-    assert mis.cancelled(partly).state is OrderState.CANCELLED
-    mis.over(mis.order(Side.SELL, 500, reduce_only=True))
+    rest = mis.partly(mis.order(Side.BUY, MANY, away=0.02, variety=Variety.ICEBERG, iceberg_legs=2))
+    mis.leaves(500 + rest.booked)
 
 
 def test_a_cover_order_brings_its_stop_which_is_the_exit(mis: Hand) -> None:
-    entry = mis.over(mis.order(Side.BUY, 50, trigger=-1.0, variety=Variety.COVER))
+    entry = mis.over(mis.order(Side.BUY, 20_000, trigger=-1.0, variety=Variety.COVER))
 
-    assert (entry.state, entry.booked) == (OrderState.COMPLETE, 50)
+    units = entry.booked
+    assert units and mis.parts(entry) > 1
     journal = mis.trader.world.journal
 
     def stop() -> OrderRecord | None:
         return next((r for r in journal.records() if r.parent == entry.tag), None)
 
-    eventually(lambda: (found := stop()) is not None and found.order.quantity == 50, what="its stop adopted")
+    eventually(lambda: (found := stop()) is not None and found.order.quantity == units, what="its stop adopted")
     adopted = stop()
     assert adopted is not None
     assert adopted.intent.reduce_only
     moved = mis.modified(mis.resting(adopted), percent=-0.8)
     assert moved.modifications == 1
     gone = mis.cancelled(adopted)
-    assert (gone.state, gone.booked) == (OrderState.COMPLETE, 50), "cancelling it leaves at the market"
+    assert (gone.state, gone.booked) == (OrderState.COMPLETE, units), "cancelling it leaves at the market"
 
 
 def test_an_order_changed_too_often_is_placed_anew(mis: Hand) -> None:
@@ -277,13 +369,15 @@ def test_a_decision_above_the_freeze_quantity_is_cut_into_slices(fut: Hand) -> N
     assert sorted(r.order.quantity for r in legs()) == [390, 1755, 1755]
     assert len({r.tag for r in legs()}) == len({r.order_id for r in legs()}) == 3
     held = sum(r.booked for r in legs())
+    assert max(fut.parts(r) for r in legs()) > 1
     fut.order(Side.SELL, held, away=-0.5, reduce_only=True)
     eventually(lambda: not fut.trader.world.journal.open_records(), what="sold again")
 
 
 def test_a_gtt_is_placed_changed_deleted_and_fires(cnc: Hand) -> None:
-    bought = cnc.over(cnc.order(Side.BUY, 20))
-    assert bought.booked == 20
+    bought = cnc.over(cnc.order(Side.BUY, 40_000))
+    half = bought.booked // 2
+    assert half
 
     def gtts() -> list[GttRecord]:
         return list(cnc.trader.world.journal.gtts())
@@ -291,9 +385,18 @@ def test_a_gtt_is_placed_changed_deleted_and_fires(cnc: Hand) -> None:
     def legs(price: PriceChanged, low: float, high: float) -> tuple[GttLeg, ...]:
         last = price.last_price
         return (
-            GttLeg(cnc.near(last, low), Side.SELL, 20, cnc.near(last, low - 0.5)),
-            GttLeg(cnc.near(last, high), Side.SELL, 20, cnc.near(last, high - 0.5)),
+            GttLeg(cnc.near(last, low), Side.SELL, half, cnc.near(last, low - 0.5)),
+            GttLeg(cnc.near(last, high), Side.SELL, half, cnc.near(last, high - 0.5)),
         )
+
+    def fires(number: int) -> OrderRecord:
+        """The order that the GTT of that number has placed, adopted and over."""
+        eventually(lambda: len(gtts()) > number and gtts()[number].state is GttState.TRIGGERED, what=f"{number} fired")
+        adopted = [r.event for r in cnc.trader.world.journal.read(0) if isinstance(r.event, OrderAdopted)]
+        (event,) = [each for each in adopted if each.parent == gtts()[number].tag]
+        record = cnc.trader.world.journal.record(event.tag)
+        assert record is not None
+        return cnc.over(record)
 
     cnc.wish(
         lambda view, price: GttDraft(
@@ -316,11 +419,17 @@ def test_a_gtt_is_placed_changed_deleted_and_fires(cnc: Hand) -> None:
             price.token, legs(price, -0.03, 4.0), view.now // SECOND, price.last_price, leg="near"
         )
     )
-    eventually(lambda: len(gtts()) == 2 and gtts()[1].state is GttState.TRIGGERED, what="fired")
-    adopted = [r.event for r in cnc.trader.world.journal.read(0) if isinstance(r.event, OrderAdopted)]
-    fired = [event for event in adopted if event.parent == gtts()[1].tag]
-    assert len(fired) == 1
-    record = cnc.trader.world.journal.record(fired[0].tag)
-    assert record is not None
-    sold = cnc.over(record)
-    assert (sold.state, sold.booked, sold.intent.strategy) == (OrderState.COMPLETE, 20, "cnc")
+    of_two = fires(1)
+    assert (of_two.state, of_two.booked, of_two.intent.strategy) == (OrderState.COMPLETE, half, "cnc")
+    assert cnc.parts(of_two) > 1
+
+    cnc.wish(
+        lambda view, price: GttDraft(
+            price.token, legs(price, -0.03, 4.0)[:1], view.now // SECOND, price.last_price, leg="single"
+        )
+    )
+    single = fires(2)
+    assert (single.state, single.booked) == (OrderState.COMPLETE, half)
+    assert cnc.parts(single) > 1
+    if bought.booked % 2:
+        cnc.leaves(1)
