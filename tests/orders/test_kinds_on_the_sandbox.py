@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from app.chaos.real_exchange import wait_until
 from domain.messages.broker import BrokerStatus, Change
 from domain.messages.gtt import GttLeg, GttRecord, GttState
 from domain.messages.journal import (
@@ -100,6 +101,14 @@ class Hand:
         """In how many trades it has filled at the exchange."""
         ids = {record.order_id, *(order_id for order_id, _ in self.now(record).legs)}
         return sum(trade.order_id in ids for trade in self.exchange.trades())
+
+    def followed(self, record: OrderRecord) -> OrderRecord:
+        """A stop whose trigger follows the price until it is reached: a market that goes the other way is no matter."""
+        for _ in range(20):
+            if wait_until(lambda: self.now(record).booked > 0, 3.0):
+                return self.now(record)
+            self.modified(record, percent=0.01)
+        raise AssertionError(f"never reached: {self.now(record)}")
 
     def partly(self, record: OrderRecord) -> OrderRecord:
         """Withdraw what is left of it as soon as some of it is booked; how it ended, which may be in full by then."""
@@ -254,7 +263,7 @@ def test_stops_wait_are_moved_and_fire(mis: Hand) -> None:
 
     assert moved.order.trigger_price != far.order.trigger_price
     assert mis.now(far).modifying is None
-    fired = mis.over(near)
+    fired = mis.over(mis.followed(near))
     assert fired.booked and mis.parts(fired) > 1
     assert mis.cancelled(far).state is OrderState.CANCELLED
     mis.leaves(fired.booked)
@@ -265,7 +274,7 @@ def test_stops_with_a_limit_wait_are_moved_and_fill_in_part(mis: Hand) -> None:
     sl: dict[str, Any] = {"kind": OrderKind.STOP_LIMIT}
     far = mis.resting(mis.order(Side.BUY, 10, away=2.5, trigger=2.0, **sl))
     moved = mis.modified(far, percent=1.5)
-    rest = mis.partly(mis.order(Side.BUY, MANY, away=0.03, trigger=0.01, **sl))
+    rest = mis.partly(mis.followed(mis.order(Side.BUY, MANY, away=0.5, trigger=0.01, **sl)))
 
     assert (moved.order.kind, moved.order.price) == (OrderKind.STOP_LIMIT, far.order.price)
     assert moved.order.trigger_price < far.order.trigger_price
