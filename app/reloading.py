@@ -257,7 +257,15 @@ class Office:
                     "sandbox.instruments says until the next session"
                 )
         self.board.room_for(cast.instruments.values())
+        guarded = {each.id for each in self.board.cast.strategies if each.exits is not None}
         for each in cast.strategies:
+            if each.exits is None and each.id in guarded:
+                origin = effective.origins.get(f"strategies.{each.id}.kind")
+                place = "" if origin is None else f"{origin.where()}: "
+                raise ConfigError(
+                    f"{place}strategies.{each.id}.exits: found nothing; allowed until a restart: other rules, since "
+                    "they guard what it holds"
+                )
             for instrument in each.instruments:
                 if instrument.session not in self._sessions:
                     origin = effective.origins.get(f"strategies.{each.id}.instruments")

@@ -43,7 +43,7 @@ class Author:
         self.random = random.Random(seed)
         self.now: Document = as_plain(STRESS)
         self.now["sandbox"]["instruments"] = None
-        self.now["risk"]["losses_in_a_row"] = 100_000
+        self.now["strategies"]["pulse_wipro"]["exits"] = {"hold": "client", "stop_percent": 5}
 
     def traders(self) -> list[str]:
         return [name for name, each in self.now["strategies"].items() if name.startswith("pulse_")]
@@ -131,8 +131,15 @@ WRONG: Final[tuple[Callable[[Author, str], str], ...]] = (
     lambda _a, text: text + "\nrisk: {}\n",
     lambda _a, text: text + "\nreconcile: {policies: {funds_drift: adopt}}\n",
     lambda _a, text: text.replace("interval: minute", "interval: 7minute", 1),
+    lambda a, _text: as_text(without_exits(a.now)),
     lambda a, text: text[: a.random.randrange(len(text) // 2, len(text) - 40)] + "\x00",
 )
+
+
+def without_exits(document: Document) -> Document:
+    strategies = {name: dict(each) for name, each in document["strategies"].items()}
+    del strategies["pulse_wipro"]["exits"]
+    return {**document, "strategies": strategies}
 
 
 def as_plain(path: Path) -> Document:
