@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from adapters.clock import MarketTime, SandboxMarketClock
 from app.ports import Channel
+from config.schema import Settings
 from domain.errors import BrokerError, LoginNeeded, PatangError
 from domain.ports import Calendar, EventLog
 from domain.values import IST, SECOND, Nanos, SessionClass, ist, nanos
@@ -23,6 +24,25 @@ LOOK_SECONDS: Final = 5.0
 LOGIN_SECONDS: Final = 30.0
 """Wall seconds between attempts at a login that a person must make."""
 LOOK_AHEAD_DAYS: Final = 30
+
+
+_CLASSES: Final = {
+    "NSE": (SessionClass.EQUITY_AUCTION, SessionClass.EQUITY),
+    "BSE": (SessionClass.EQUITY_AUCTION, SessionClass.EQUITY),
+    "NFO": (SessionClass.EQUITY_DERIVATIVE,),
+    "BFO": (SessionClass.EQUITY_DERIVATIVE,),
+    "CDS": (SessionClass.CURRENCY,),
+    "BCD": (SessionClass.CURRENCY,),
+    "MCX": (SessionClass.COMMODITY,),
+}
+
+
+def session_classes(settings: Settings) -> tuple[SessionClass, ...]:
+    """The session classes that the enabled strategies may trade: of a share, the day's list alone knows which."""
+    exchanges = {
+        key.partition(":")[0] for each in settings.strategies.values() if each.enabled for key in each.instruments
+    }
+    return tuple(dict.fromkeys(each for exchange in sorted(exchanges) for each in _CLASSES[exchange]))
 
 
 class Stop(Protocol):

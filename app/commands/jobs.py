@@ -8,10 +8,10 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from adapters.clock import SystemMarketClock
+from app.nights import session_classes
 from app.options import ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, UsageError, print_json, print_table
 from app.wiring import timetable_settings
-from config.loader import Loaded
 from domain.calendar import SessionCalendar
 from domain.errors import CalendarUnknown
 from domain.ports import Calendar
@@ -19,16 +19,6 @@ from domain.timetable import MEANINGS, MISSED, Job, TimetableSettings, plan, tra
 from domain.values import IST, Nanos, SessionClass, ist, nanos
 
 LOOK_AHEAD_DAYS: Final = 14
-
-_CLASSES: Final = {
-    "NSE": (SessionClass.EQUITY_AUCTION, SessionClass.EQUITY),
-    "BSE": (SessionClass.EQUITY_AUCTION, SessionClass.EQUITY),
-    "NFO": (SessionClass.EQUITY_DERIVATIVE,),
-    "BFO": (SessionClass.EQUITY_DERIVATIVE,),
-    "CDS": (SessionClass.CURRENCY,),
-    "BCD": (SessionClass.CURRENCY,),
-    "MCX": (SessionClass.COMMODITY,),
-}
 
 At = Annotated[
     str | None,
@@ -44,7 +34,7 @@ def run(
     now = SystemMarketClock().now_ns() if at is None else _instant(at)
     calendar = SessionCalendar(fallback_weekdays=env == "sandbox")
     settings = timetable_settings(loaded.settings, None, chores=True)
-    jobs = next_runs(calendar, now, _classes(loaded), settings)
+    jobs = next_runs(calendar, now, session_classes(loaded.settings), settings)
     if as_json:
         print_json(
             {
@@ -92,17 +82,6 @@ def next_runs(
             if job.due >= now:
                 found.setdefault((job.kind.value, job.subject), job)
     return tuple(sorted(found.values(), key=lambda job: job.due))
-
-
-def _classes(loaded: Loaded) -> tuple[SessionClass, ...]:
-    """The session classes that the enabled strategies may trade: of a share, the day's list alone knows which."""
-    exchanges = {
-        key.partition(":")[0]
-        for each in loaded.settings.strategies.values()
-        if each.enabled
-        for key in each.instruments
-    }
-    return tuple(dict.fromkeys(each for exchange in sorted(exchanges) for each in _CLASSES[exchange]))
 
 
 def _instant(text: str) -> Nanos:

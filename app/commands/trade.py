@@ -21,7 +21,6 @@ from app.checks_kept import require_checks
 from app.options import ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, FAILED, GAVE_UP, USAGE, UsageError, complain
 from app.sandboxed import LocalSandbox
-from app.strategies import TRADED_CLASSES
 from app.world import World, folders
 from config.errors import ConfigError
 from domain.calendar import SessionCalendar
@@ -120,7 +119,7 @@ def _trade_on(
 
     days  so many with a session; 0: until a stop is asked for
     """
-    from app.nights import at_rest, next_morning, session_ahead, sleep_until
+    from app.nights import at_rest, next_morning, session_ahead, session_classes, sleep_until
 
     settings = loaded.settings
     with ExitStack() as stack:
@@ -134,7 +133,8 @@ def _trade_on(
         stop.listen()
         traded, books = 0, None
         while True:
-            if session_ahead(calendar, clock.now_ns(), TRADED_CLASSES):
+            classes = session_classes(loaded.settings)
+            if session_ahead(calendar, clock.now_ns(), classes):
                 world = World(env, loaded, folders(loaded), log, shared, books)
                 status = _trade(world, loaded, read, file, log, None, stop, as_json=False, unattended=True)
                 del world  # with all that the day has read
@@ -143,7 +143,7 @@ def _trade_on(
                     return status
             if isinstance(clock, SandboxMarketClock):
                 clock.refresh()
-            morning = next_morning(calendar, clock.now_ns(), TRADED_CLASSES, settings.schedule.login_reminder)
+            morning = next_morning(calendar, clock.now_ns(), classes, settings.schedule.login_reminder)
             log("info", "day.night", until=ist(morning).isoformat(timespec="minutes"), days=traded, **at_rest())
             if not sleep_until(morning, clock, stop, control if shared is not None else None):
                 return DONE

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
-from app.nights import log_in, next_morning, session_ahead, sleep_until
+from app.nights import log_in, next_morning, session_ahead, session_classes, sleep_until
 from app.ports import Channel
+from config.loader import load
 from domain.alerting import ChannelRules
 from domain.calendar import SessionCalendar
 from domain.errors import BrokerUnavailable, LoginNeeded
 from domain.values import SessionClass, ist
+from tests.support.projects import ROOT
 from tests.timetable.market_clocks import FastClock, at
 
 EQUITY, COMMODITY = SessionClass.EQUITY, SessionClass.COMMODITY
@@ -61,6 +63,12 @@ def test_whether_today_has_something_left(
     clock: str, day: str, classes: tuple[SessionClass, ...], expected: bool
 ) -> None:
     assert session_ahead(CALENDAR, at(clock, day), classes) is expected
+
+
+def test_the_classes_are_those_of_the_exchanges_that_are_traded() -> None:
+    assert session_classes(load("sandbox", None, (), {}, ROOT).settings) == (SessionClass.EQUITY_AUCTION, EQUITY)
+    options = load("sandbox", ROOT / "config" / "examples" / "nifty-options.yaml", (), {}, ROOT).settings
+    assert session_classes(options) == (SessionClass.EQUITY_DERIVATIVE,)
 
 
 class Forward:
