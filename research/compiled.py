@@ -160,14 +160,20 @@ def prepare(
 
 
 def compile_now(prepared: Prepared) -> None:
-    """Have numba compile (or find on disk) what these arguments need. Raises CompiledUnfit."""
+    """Have numba compile (or find on disk) what these arguments need, once. Raises CompiledUnfit."""
     from numba.core.errors import NumbaError
 
+    # Rows and parameters of a module have one form; only whether a number is whole may differ.
+    kinds = tuple(map(type, (*prepared.params, None, *prepared.state)))
+    known: set[tuple[type, ...]] = prepared.module.__dict__.setdefault("COMPILED", set())
+    if kinds in known:
+        return
     nothing = prepared.market._replace(number=prepared.market.number[:0])
     try:
         replace(prepared, market=nothing).numbers()
     except NumbaError as error:
         raise CompiledUnfit(f"numba cannot compile it: {_first_line(error)}") from None
+    known.add(kinds)
 
 
 def refuse(strategy: RuleStrategy, series: Sequence[Candles], settings: RunSettings) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from msgspec import Struct
 
+from domain.strategy.rule import RuleStrategy
 from research.backtest import backtest
 from research.data.candles import fingerprint
 from research.objective import Objective, measured
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from domain.ports import Calendar
     from research.data.candles import Candles
+    from research.ground import Ground
     from research.settings import RunSettings
 
 Method = Literal["grid", "random", "tpe", "cmaes", "nsga2"]
@@ -209,10 +211,22 @@ def _work(study: optuna.Study, task: Task, how: SearchSettings, told: Callable[[
             study.stop()
 
     if len(study.get_trials(deepcopy=False, states=finished)) < how.trials:
-        study.optimize(lambda trial: evaluate(trial, task, how), callbacks=[enough])
+        ground = ground_of(task)
+        study.optimize(lambda trial: evaluate(trial, task, how, ground), callbacks=[enough])
 
 
-def evaluate(trial: optuna.Trial, task: Task, how: SearchSettings) -> float | tuple[float, ...]:
+def ground_of(task: Task) -> Ground | None:
+    """What the trials share, bars and indicators; None where they run on several instruments or without the kernel."""
+    from research.ground import Ground
+
+    if len(task.series) != 1 or not isinstance(task.strategy, RuleStrategy):
+        return None
+    return Ground(task.series[0], task.settings, task.calendar)
+
+
+def evaluate(
+    trial: optuna.Trial, task: Task, how: SearchSettings, ground: Ground | None = None
+) -> float | tuple[float, ...]:
     """One trial: its parameters, the run, what is sought. Raises TrialPruned for refused parameters and lost cases."""
     import optuna
 
@@ -228,7 +242,7 @@ def evaluate(trial: optuna.Trial, task: Task, how: SearchSettings) -> float | tu
             trial.report(task.objective.values(measured(done))[0], step)
             if trial.should_prune():
                 raise optuna.TrialPruned
-    done = backtest(made, task.series, task.settings, task.calendar, first_day=task.first_day)
+    done = backtest(made, task.series, task.settings, task.calendar, first_day=task.first_day, ground=ground)
     figures = measured(done)
     trial.set_user_attr("figures", figures)
     for (name, sign, bound), missed in zip(task.objective.constraints, task.objective.violations(figures), strict=True):

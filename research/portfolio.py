@@ -8,8 +8,10 @@ proved the run is not for the compiled engine, and the event engine does it. Not
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from msgspec import Struct
@@ -77,16 +79,29 @@ class PreparedMany(Struct, frozen=True):
     each: tuple[Prepared, ...]
     settings: RunSettings
 
-    def alone(self) -> list[Alone]:
-        """Every instrument's run. Raises CompiledUnfit where they might have been in each other's way."""
-        desk = Desk(max(map(len, self.series)), max(len(one.market.number) for one in self.each))
-        found = []
-        for candles, prepared in zip(self.series, self.each, strict=True):
-            account, orders, fills, days = prepared.on(desk)
-            found.append(
-                _alone(candles, prepared, orders.copy(), fills.copy(), days.copy(), int(account[layout.DECIDED]))
-            )
-        _prove(found, self.settings)
+    def alone(self, threads: int = 2) -> list[Alone]:
+        """Every instrument's run. Raises CompiledUnfit where they might have been in each other's way.
+
+        threads  the kernel runs without Python's lock
+        """
+        room = max(map(len, self.series)), max(len(one.market.number) for one in self.each)
+        own = threading.local()
+
+        def work(prepared: Prepared) -> tuple[Ints, Ints, Ints, int]:
+            if not hasattr(own, "desk"):
+                own.desk = Desk(*room)
+            account, orders, fills, days = prepared.on(own.desk)
+            return orders.copy(), fills.copy(), days.copy(), int(account[layout.DECIDED])
+
+        with ThreadPoolExecutor(threads) as pool:
+            rows = list(pool.map(work, self.each))
+        pairs = list(zip(self.series, self.each, rows, strict=True))
+        found = [_alone(candles, prepared, *made, close=False) for candles, prepared, made in pairs]
+        try:
+            _prove(found, self.settings)
+        except CompiledUnfit:
+            found = [_alone(candles, prepared, *made, close=True) for candles, prepared, made in pairs]
+            _prove(found, self.settings)
         return found
 
     def run(self) -> Run:
@@ -115,19 +130,24 @@ def prepare_many(
     )
 
 
-def _alone(candles: Candles, prepared: Prepared, orders: Ints, fills: Ints, days: Ints, decided: int) -> Alone:
+def _alone(
+    candles: Candles, prepared: Prepared, orders: Ints, fills: Ints, days: Ints, decided: int, *, close: bool
+) -> Alone:
+    """close: look at the prices between each two fills, and not only at the highest and the lowest of all."""
     multiplier, flat = prepared.rules.multiplier, prepared.rules.flat
     if not len(fills):
         return Alone(candles, orders, fills, days, decided, 0, 0, 0)
     signed, price = fills[:, 3], fills[:, 4]
     held = np.cumsum(signed)
     money = np.cumsum(-signed * price * multiplier) - flat * np.arange(1, len(fills) + 1)
-    # A stretch goes from the bar of a fill through the bar of the next one.
-    first = np.searchsorted(candles.start, fills[:, 1])
-    edges = np.append(first, len(candles) - 1)
-    low = np.minimum.reduceat(candles.low, first)
-    high = np.maximum.reduceat(candles.high, first)
-    low, high = np.minimum(low, candles.low[edges[1:]]), np.maximum(high, candles.high[edges[1:]])
+    low: Any = candles.low.min()
+    high: Any = candles.high.max()
+    if close:
+        # A stretch goes from the bar of a fill through the bar of the next one.
+        first = np.searchsorted(candles.start, fills[:, 1])
+        after = np.append(first, len(candles) - 1)[1:]
+        low = np.minimum(np.minimum.reduceat(candles.low, first), candles.low[after])
+        high = np.maximum(np.maximum.reduceat(candles.high, first), candles.high[after])
     ends = held * low * multiplier, held * high * multiplier
     return Alone(
         candles,
@@ -145,16 +165,16 @@ def _prove(found: Sequence[Alone], settings: RunSettings) -> None:
     """Raises CompiledUnfit where a limit that they share may have been within reach."""
     limits = settings.limits
     denials = np.concatenate([each.orders[:, 6] for each in found])
-    if not set(np.unique(denials).tolist()) <= {0, *_OWN_DENIALS}:
+    if denials.any() and not set(np.unique(denials).tolist()) <= {0, *_OWN_DENIALS}:
         raise CompiledUnfit("a limit refuses an order, and several instruments share it")
     # A turn closes and opens at one price: what is exposed may be both sides at once.
     exposed = 2 * sum(each.exposed for each in found)
     lowest, highest = (settings.cash + sum(side) for side in zip(*((e.lowest, e.highest) for e in found), strict=True))
     # A day's result counts what was carried into it from its cost on.
     swing = highest - lowest + exposed
-    orders = np.sort(np.concatenate([each.orders[:, 0] for each in found]))
-    in_day = _most(orders, DAY_NS)
-    in_minute = _most(orders, MINUTE)
+    orders = np.concatenate([each.orders[:, 0] for each in found])
+    day_max = min(limits.trades_per_day, limits.losses_in_a_row, _entries_of(limits, "day"))
+    minute_max = min(_entries_of(limits, "minute"), _entries_of(limits, "second"))
     free = int(lowest * (100 - exactly(limits.margin_buffer_percent)) / 100)
     shared = {
         "exposure": exposed
@@ -172,9 +192,8 @@ def _prove(found: Sequence[Alone], settings: RunSettings) -> None:
             limits.daily_loss_max, limits.strategy_daily_loss_max, limits.day_drawdown_max, limits.drawdown_max,
             limits.profit_lock_from,
         ),
-        "losses in a row": in_day < limits.losses_in_a_row,
-        "counts of a day": in_day < min(limits.trades_per_day, _entries_of(limits, "day")),
-        "counts of a minute": in_minute < min(_entries_of(limits, "minute"), _entries_of(limits, "second")),
+        "counts of a day": _most(orders, DAY_NS, day_max) < day_max,
+        "counts of a minute": _most(orders, MINUTE, minute_max) < minute_max,
         "open orders": len(found) < min(limits.open_orders, limits.open_orders_per_strategy),
     }  # fmt: skip
     reached = [name for name, fits in shared.items() if not fits]
@@ -190,11 +209,12 @@ def _entries_of(limits: RiskLimits, period: str) -> int:
     )
 
 
-def _most(times: Ints, span: Nanos) -> int:
-    """The most of these sorted instants that lie within so long, ends included."""
-    if not len(times):
-        return 0
-    return int((np.searchsorted(times, times + span, side="right") - np.arange(len(times))).max())
+def _most(times: Ints, span: Nanos, enough: int) -> int:
+    """The most of these instants that lie within so long, ends included; all of them where even they are not enough."""
+    if len(times) < enough:
+        return len(times)
+    ordered = np.sort(times)
+    return int((np.searchsorted(ordered, ordered + span, side="right") - np.arange(len(ordered))).max(initial=0))
 
 
 def _merged(found: Sequence[Alone], cash: E4) -> Run:
