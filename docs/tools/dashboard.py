@@ -29,7 +29,11 @@ def main() -> int:
     if chromium is None:
         sys.stdout.write("Chromium is needed: apt-get install chromium\n")
         return 1
-    work = Path(tempfile.mkdtemp(prefix="patang-pictures-"))
+    with tempfile.TemporaryDirectory(prefix="patang-pictures-", ignore_cleanup_errors=True) as work:
+        return _taken(Path(work), chromium)
+
+
+def _taken(work: Path, chromium: str) -> int:
     folders = ("--set", f"data_dir={work / 'data'}", "--set", f"reports_dir={work / 'reports'}")
     with (
         subprocess.Popen(_command("trade", "--speed", "90", *folders), stderr=subprocess.DEVNULL) as trader,
