@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from adapters.paper.exchange import PaperExchange
 from domain.messages.broker import (
@@ -20,12 +20,9 @@ from domain.messages.broker import (
     OrderCosts,
     PlaceOrder,
     PostOutcome,
-    Rejected,
 )
 from domain.messages.gtt import BrokerGtt, Gtt
 from domain.values import E4, Variety
-
-NO_GTT: Final = "Paper trading keeps no GTTs: protect the position on our side"
 
 Pace = Callable[[bool, float], bool]
 """(urgent, timeout_seconds) -> whether the turn came in time."""
@@ -87,20 +84,24 @@ class PaperBroker:
         return self._exchange.cancel(order_id)
 
     def place_gtt(self, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
-        """Refused: the paper exchange lives and dies with our process, so it can keep no trigger for it."""
-        return Rejected(400, NO_GTT)
+        """See Broker.place_gtt. It is watched while paper trading runs, and by nobody else."""
+        if on_sent is not None:
+            on_sent()
+        return self._exchange.place_gtt(gtt)
 
     def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
-        """See `place_gtt`."""
-        return Rejected(400, NO_GTT)
+        """See Broker.modify_gtt."""
+        if on_sent is not None:
+            on_sent()
+        return self._exchange.change_gtt(trigger_id, gtt)
 
     def delete_gtt(self, trigger_id: str) -> PostOutcome:
-        """See `place_gtt`."""
-        return Rejected(400, NO_GTT)
+        """See Broker.delete_gtt."""
+        return self._exchange.change_gtt(trigger_id, None)
 
     def gtts(self) -> Sequence[BrokerGtt]:
-        """None."""
-        return ()
+        """See Broker.gtts."""
+        return self._exchange.gtts()
 
     def orders(self) -> Sequence[BrokerOrder]:
         """See Broker.orders."""

@@ -17,6 +17,7 @@ from adapters.paper.matching import fills, offered, protection_price, triggered
 from adapters.paper.refusals import Refused, check
 from adapters.paper.rows import Day, Kept, Level, PaperOrder, Quote
 from adapters.paper.store import PaperStore
+from adapters.paper.triggers import Triggers, check_gtt, fired, order_of, reached
 from domain.costs import charge_kind
 from domain.errors import CalendarUnknown, JournalUnavailable
 from domain.messages.broker import (
@@ -35,6 +36,7 @@ from domain.messages.broker import (
     Rejected,
     Unresolved,
 )
+from domain.messages.gtt import BrokerGtt, Gtt, GttResult, GttStatus
 from domain.ports import Calendar, Clock, EventLog
 from domain.ticks import TickRows
 from domain.values import E4, SECOND, Instrument, InstrumentKind, Nanos, OrderKind, Side, Validity, ist
@@ -74,6 +76,7 @@ class PaperExchange:
         self._orders: dict[str, PaperOrder] = {}
         self._live: dict[int, set[str]] = {}
         self._trades: list[Kept] = []
+        self._gtts = Triggers(store.gtts())
         with self._lock:
             self._recall()
 
@@ -151,6 +154,44 @@ class PaperExchange:
             self._keep(self._cancelled(order, now))
             return Accepted(order_id)
 
+    def place_gtt(self, gtt: Gtt) -> PostOutcome:
+        """Take a GTT, or refuse it."""
+        with self._lock:
+            try:
+                check_gtt(gtt, self._instruments.get(f"{gtt.exchange}:{gtt.symbol}"))
+            except Refused as refused:
+                return Rejected(400, str(refused))
+            row = self._gtts.new(gtt, self._roll())
+            try:
+                self._keep_gtt(row)
+            except JournalUnavailable as error:
+                return Unresolved(str(error))
+            return Accepted(row.trigger_id)
+
+    def change_gtt(self, trigger_id: str, gtt: Gtt | None) -> PostOutcome:
+        """Another definition of one that rests; None: it is deleted."""
+        with self._lock:
+            now, row = self._roll(), self._gtts.active(trigger_id)
+            if row is None:
+                return Rejected(400, f"Trigger {trigger_id} does not rest (InputException)")
+            changed = replace(row, status=GttStatus.DELETED, updated=now)
+            if gtt is not None:
+                try:
+                    check_gtt(gtt, self._instruments.get(f"{gtt.exchange}:{gtt.symbol}"))
+                except Refused as refused:
+                    return Rejected(400, str(refused))
+                changed = replace(row, gtt=gtt, results=(None,) * len(gtt.legs), updated=now)
+            try:
+                self._keep_gtt(changed)
+            except JournalUnavailable as error:
+                return Unresolved(str(error))
+            return Accepted(trigger_id)
+
+    def gtts(self) -> Sequence[BrokerGtt]:
+        """Those that rest, and those that ended lately."""
+        with self._lock:
+            return self._gtts.shown(self._roll())
+
     def orders(self) -> Sequence[BrokerOrder]:
         """The day's orders."""
         with self._lock:
@@ -191,12 +232,44 @@ class PaperExchange:
                 before = self._rows.get(token)
                 number = 1 if before is None else before[3] + 1
                 self._rows[token] = (rows, index, received, number)
-                if self._live.get(token):
+                resting = self._gtts.resting(self._instruments, token)
+                if resting or self._live.get(token):
                     try:
+                        self._fire(resting, token)
                         self._match(token, before)
                     except JournalUnavailable as error:
                         # Nothing was filled that is not on disk; the next packet tries again.
                         self._log("error", "paper.not_kept", why=str(error))
+
+    def _fire(self, resting: Sequence[BrokerGtt], token: int) -> None:
+        """GTTs whose trigger this packet has reached: the order and the end of the GTT, in one transaction."""
+        now, quote = self._roll(), self._quote(token)
+        for row in resting:
+            leg = None if quote is None or quote.last_price <= 0 else reached(row, quote.last_price)
+            instrument = self._instruments[f"{row.gtt.exchange}:{row.gtt.symbol}"]
+            if leg is None or not self._is_open(instrument, now):
+                continue
+            order = self._made(order_of(row.gtt, row.gtt.legs[leg]), instrument, quote, now)
+            text = self._refusal_after_acceptance(order, instrument, now)
+            if text:
+                self._keep_gtt(fired(row, leg, GttResult("", text), now))
+                continue
+            ended = fired(row, leg, GttResult(order.order_id), now)
+            self._store.keep(self._day.date, (order,), (), (ended,))
+            self._gtts.remember(ended)
+            self._remember(order)
+            self._listener(order.shown(now))
+
+    def _is_open(self, instrument: Instrument, now: Nanos) -> bool:
+        try:
+            hours = self._calendar.hours(ist(now).date(), instrument.session)
+        except CalendarUnknown:
+            return False
+        return hours is not None and hours[0] <= now < hours[1]
+
+    def _keep_gtt(self, row: BrokerGtt) -> None:
+        self._store.keep(self._day.date, (), (), (row,))
+        self._gtts.remember(row)
 
     def _match(self, token: int, before: tuple[TickRows, int, Nanos, int] | None) -> None:
         self._roll()

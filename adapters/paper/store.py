@@ -13,18 +13,21 @@ import msgspec
 
 from adapters.paper.rows import Day, Kept, PaperOrder
 from domain.errors import JournalUnavailable
+from domain.messages.gtt import BrokerGtt
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS days (date TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS orders (date TEXT NOT NULL, order_id TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS trades (
     date TEXT NOT NULL, number INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS gtts (trigger_id TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _order: Final = msgspec.msgpack.Decoder(PaperOrder)
 _trade: Final = msgspec.msgpack.Decoder(Kept)
+_gtt: Final = msgspec.msgpack.Decoder(BrokerGtt)
 _day: Final = msgspec.msgpack.Decoder(Day)
 
 
@@ -73,8 +76,14 @@ class PaperStore:
         """A new day."""
         self._write([("INSERT OR REPLACE INTO days VALUES (?, ?)", (day.date, _encoder.encode(day)))])
 
-    def keep(self, date: str, orders: Iterable[PaperOrder], trades: Iterable[Kept] = ()) -> None:
-        """Orders as they stand now, and new trades, in one transaction."""
+    def gtts(self) -> list[BrokerGtt]:
+        """All GTTs, whatever day, oldest first."""
+        return [_gtt.decode(body) for (body,) in self._db.execute("SELECT body FROM gtts ORDER BY rowid")]
+
+    def keep(
+        self, date: str, orders: Iterable[PaperOrder], trades: Iterable[Kept] = (), gtts: Iterable[BrokerGtt] = ()
+    ) -> None:
+        """Orders and GTTs as they stand now, and new trades, in one transaction."""
         changes: list[tuple[str, tuple[object, ...]]] = [
             (
                 "INSERT INTO orders VALUES (?, ?, ?) ON CONFLICT (order_id) DO UPDATE SET body = excluded.body",
@@ -83,6 +92,13 @@ class PaperStore:
             for order in orders
         ]
         changes += [("INSERT INTO trades (date, body) VALUES (?, ?)", (date, _encoder.encode(each))) for each in trades]
+        changes += [
+            (
+                "INSERT INTO gtts VALUES (?, ?) ON CONFLICT (trigger_id) DO UPDATE SET body = excluded.body",
+                (row.trigger_id, _encoder.encode(row)),
+            )
+            for row in gtts
+        ]
         self._write(changes)
 
     def close(self) -> None:
