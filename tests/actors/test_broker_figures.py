@@ -17,7 +17,7 @@ from domain.risk.questions import order_of
 from domain.values import RUPEE, OrderKind, Product, Side
 from tests.actors.stage import Stage
 from tests.actors.test_risk_gate_actor import INSTRUMENTS, Desk
-from tests.domain.builders import INFY, NIFTY_FUTURE, SBIN, an_intent, day_opened, some_limits
+from tests.domain.builders import INFY, NIFTY_FUTURE, SBIN, a_trade, an_intent, day_opened, some_limits
 from tests.fakes.broker import FakeBroker
 
 ANSWERS = LimitsRead | MarginsRead | CostsRead
@@ -161,6 +161,24 @@ def test_funds_are_measured_by_the_brokers_figure(stage: Stage) -> None:
     desk.entry("s1:1")
 
     assert desk.denials() == [DenyReason.BROKER_MARGIN]
+
+
+def test_what_is_held_takes_the_brokers_figure_too(stage: Stage) -> None:
+    stage.journal.commit([day_opened(cash=15_000 * RUPEE), a_trade()])
+    desk = Office(stage)
+    desk.active()
+    desk.broker.margin_percent = 60
+    desk.ask()
+
+    # 10 are held at 1,000: 6,000 by the broker's figure, not 2,000; another 10 need 6,000 of the 9,000 that are left.
+    desk.entry("s1:1")
+    desk.entry("s1:2", quantity=6)
+
+    assert [each.intent_id for each in desk.approvals()] == ["s1:1"]
+    assert desk.denials() == [DenyReason.BROKER_MARGIN]
+    facts = desk.actor._world.stated
+    assert desk.actor._book.margin_used(WIDE, facts) == 12_000 * RUPEE
+    assert desk.actor._book.margin_used(WIDE) == 8_000 * RUPEE
 
 
 def test_nothing_is_asked_without_a_session(desk: Office) -> None:

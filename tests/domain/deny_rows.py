@@ -172,6 +172,8 @@ ROWS: list[tuple[DenyReason, Case, Case]] = [
         intent(kind=OrderKind.STOP_MARKET, trigger_price=1010 * RUPEE),
     ),
     (R.STALE_PRICE, facts(price_received=NOW - 10 * SECOND - 1), facts(price_received=NOW - 10 * SECOND)),
+    # None was ever seen: it is not an old one.
+    (R.NO_PRICE, facts(price=0, price_received=0), facts()),
     (R.NO_PRICE, facts(price=0), facts(price=1000 * RUPEE)),
     (R.PRICE_BAND, intent(price=1030 * RUPEE + 500, **LIMIT), intent(price=1030 * RUPEE, **LIMIT)),
     (R.PRICE_BAND, intent(price=970 * RUPEE - 500, **LIMIT), intent(price=970 * RUPEE, **LIMIT)),

@@ -18,6 +18,7 @@ from domain.messages.journal import DayOpened, DifferenceFound, JournalEvent, Jo
 from domain.portfolio import Book
 from domain.reconcile.books import Books
 from domain.reconcile.expiry import Contracts, Settlement, ends_by, has_gone, settled, settlements
+from domain.reconcile.names import Policy
 from domain.values import RUPEE, Instrument, InstrumentKind, Nanos, Product, SessionClass, Side
 from tests.actors.stage import Stage
 from tests.domain.builders import a_trade, at
@@ -137,6 +138,16 @@ def test_an_option_that_is_worth_nothing_ends_at_nothing() -> None:
 )
 def test_nothing_is_guessed(row: BrokerPosition, more: dict[str, Any]) -> None:
     assert found(books(booked(FUTURE, 65, 25_900)), row, **more) == []
+
+
+def test_adopted_units_are_in_no_ledger_that_could_be_closed() -> None:
+    adopted = DifferenceFound(
+        "external position", f"{FUTURE.key} NRML", "0", "65", END, Policy.ADOPT, FUTURE.key, (), "NRML", 65
+    )
+    known = books(adopted)
+    assert known.position((FUTURE.key, Product.NRML)) == 65
+
+    assert found(known, a_row(FUTURE, 65, 25_900, 65, 26_010)) == []
 
 
 def test_every_ledger_is_closed_and_the_tax_is_shared_out_to_the_last_unit() -> None:
