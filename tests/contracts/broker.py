@@ -11,9 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
 
+import pytest
 from msgspec.structs import replace
 
 from domain.messages.broker import Accepted, BrokerOrder, BrokerStatus, ExecutedOrder, PlaceOrder, Rejected
+from domain.messages.gtt import BrokerGtt, Gtt, GttLeg, GttStatus
 from domain.ports import Broker
 from domain.values import E4, Instrument, OrderKind, Product, Side, Variety
 from tests.support.waiting import eventually
@@ -29,6 +31,8 @@ class Bench(ABC):
     broker: Broker
     refuses_ticks: bool = True
     """Whether it knows the instrument's tick size."""
+    takes_gtts: bool = False
+    """Whether a test may place a GTT there: not on an account in earnest."""
 
     @abstractmethod
     def another(self) -> Broker:
@@ -246,6 +250,32 @@ class BrokerContract:
             parts = each.brokerage + each.tax + each.exchange + each.sebi + each.gst + each.stamp
             assert each.total > 0
             assert abs(each.total - parts) <= 6, "each is rounded by itself"
+
+    def test_a_gtt_rests_in_the_list_is_changed_and_deleted_once(self, bench: Bench) -> None:
+        """Far below the market: it never fires."""
+        if not bench.takes_gtts:
+            pytest.skip("no GTTs are placed there by a test")
+        tick, last = bench.instrument.tick_size, bench.last_price()
+
+        def far(percent: int) -> Gtt:
+            trigger = last * (100 - percent) // 100 // tick * tick
+            leg = GttLeg(trigger, Side.SELL, 1, trigger - tick)
+            return Gtt(bench.instrument.exchange, bench.instrument.symbol, Product.CNC, last, (leg,))
+
+        placed = bench.broker.place_gtt(far(10))
+        assert isinstance(placed, Accepted)
+
+        def row() -> BrokerGtt:
+            return next(each for each in bench.broker.gtts() if each.trigger_id == placed.order_id)
+
+        assert (row().status, row().gtt.legs, row().results) == (GttStatus.ACTIVE, far(10).legs, (None,))
+        assert isinstance(bench.broker.modify_gtt(placed.order_id, far(12)), Accepted)
+        assert row().gtt.legs == far(12).legs
+        assert isinstance(bench.broker.delete_gtt(placed.order_id), Accepted)
+        assert all(
+            each.status is not GttStatus.ACTIVE for each in bench.broker.gtts() if each.trigger_id == placed.order_id
+        )
+        assert isinstance(bench.broker.delete_gtt(placed.order_id), Rejected)
 
     def test_a_turn_is_had_in_time(self, bench: Bench) -> None:
         assert bench.broker.pace(urgent=True, timeout_seconds=2.0)

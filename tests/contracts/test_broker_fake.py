@@ -27,6 +27,7 @@ class Remembering(FakeBroker):
 
 class FakeBench(Bench):
     instrument = INFY
+    takes_gtts = True
     refuses_ticks = False
 
     def __init__(self) -> None:

@@ -18,6 +18,7 @@ from tests.paper.market import Desk
 
 class PaperBench(Bench):
     instrument = INFY
+    takes_gtts = True
 
     def __init__(self, folder: Path) -> None:
         self.desk = Desk(folder)

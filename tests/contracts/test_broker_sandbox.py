@@ -22,6 +22,8 @@ from tests.contracts.broker import Bench, BrokerContract
 class SandboxBench(Bench):
     """An account at a sandbox whose clock runs in real time: prices hardly move while a test runs."""
 
+    takes_gtts = True
+
     def __init__(self, sandbox: RunningSandbox, folder: Path, prefix: str = "") -> None:
         details = sandbox.details
         self.clock = SandboxMarketClock(details.rest, MonotonicClock())
