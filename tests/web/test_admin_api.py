@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -13,11 +14,15 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
+from adapters.store.journal import SqliteJournal
 from adapters.store.operator import OperatorDesk
 from adapters.web.guard import BODY_MAX, COOKIE
+from app.logs import EventLog
+from app.reloading import keep_version
 from app.status import FILE_NAME, process_identity
+from config.loader import load
 from domain.messages.operator import Flatten, Halt
-from tests.web.served import FILLED, LOST, Served, a_server, a_status
+from tests.web.served import FILLED, LOST, ROOT, Served, a_server, a_status
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +207,24 @@ def test_configuration_is_shown_masked(served: Served) -> None:
     assert shown["origins"]["risk.daily_loss_max"].startswith("config/sandbox.yaml:")
 
 
+def test_what_the_files_say_and_is_not_in_force(served: Served) -> None:
+    loaded = load("sandbox", None, ("risk.open_orders=7",), {}, ROOT)
+    journal = SqliteJournal(served.where.journal, threading.Lock)
+    keep_version(journal, 3, loaded, EventLog())
+    journal.close()
+
+    status, found, _ = served.call("GET", "/api/config/diff")
+
+    assert (status, found["version"], found["error"]) == (200, 3, "")
+    changed = {each["path"]: each for each in found["changes"]}
+    assert changed["risk.open_orders"] == {
+        "path": "risk.open_orders",
+        "old": 7,
+        "new": 100,
+        "takes_effect": "live",
+    }
+
+
 def test_an_alert_is_acknowledged_once(served: Served) -> None:
     alert = next(each for each in served.call("GET", "/api/alerts")[1] if each["level"] == "critical")
     assert served.call("POST", f"/api/alerts/{alert['id']}/acknowledge", {})[1] == {"acknowledged": True}
@@ -236,6 +259,7 @@ def test_what_is_dangerous_needs_its_own_confirmation(tmp_path: Path) -> None:
     with a_server(tmp_path) as served:
         for action, body in (
             ("resume", {"why": "x"}),
+            ("reload", {"why": "x"}),
             ("flatten", {"why": "x", "strategy": "ma_crossover"}),
             ("halt", {"why": "x", "flatten": True}),
             ("cancel", {"why": "x"}),
