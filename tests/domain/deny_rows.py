@@ -184,6 +184,15 @@ ROWS: list[tuple[DenyReason, Case, Case]] = [
         intent(kind=OrderKind.STOP_LIMIT, price=1030 * RUPEE, trigger_price=1029 * RUPEE),
     ),
     (
+        R.PRICE_BAND,  # an exit leaves where no price was ever seen
+        Case(intent=an_intent(price=960 * RUPEE, **LIMIT, **EXIT), events=(LONG_10,)),
+        Case(
+            intent=an_intent(price=960 * RUPEE, **LIMIT, **EXIT),
+            events=(LONG_10,),
+            facts=some_facts(price=0, price_received=NOW),
+        ),
+    ),
+    (
         R.PRICE_BAND,
         Case(intent=an_intent(price=960 * RUPEE, **LIMIT, **EXIT), events=(LONG_10,)),
         Case(
