@@ -16,7 +16,7 @@ from typing import Self
 
 import msgspec
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -104,6 +104,8 @@ def launch(
     if not line.endswith(b"\n"):
         process.kill()
         process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
         raise RuntimeError(f"the sandbox did not come up: {' '.join(command)}")
     return RunningSandbox(process, line)
 

@@ -115,10 +115,12 @@ class RiskBook(Lines):
                 self._change(tag, standing=Standing.LIVE)
             case OrderQuarantined(tag=tag):
                 self._change(tag, standing=Standing.UNRESOLVED)
-            case FillSeen(tag=tag, filled=filled):
+            case FillSeen(tag=tag, filled=filled, status=status):
                 order = self._by_tag(tag)
                 if order is not None:
                     self._change(tag, seen=max(order.seen, filled))
+                    if status.terminal or filled >= order.quantity:
+                        self._counts.part_over(order.intent_id)
             case TradeBooked() as trade:
                 self._book(trade)
             case PositionAdjusted() as adjusted:
@@ -132,7 +134,9 @@ class RiskBook(Lines):
             case OrderModified() as modified:
                 self._modified(modified)
             case OrderRejected(tag=tag) | OrderClosed(tag=tag):
-                self._forget(self._ids.get(tag, ""))
+                intent_id = self._ids.get(tag, "")
+                self._forget(intent_id)
+                self._counts.part_over(intent_id)
             case DifferenceFound() | DifferenceCleared() as difference:
                 self._differences.apply(difference)
             case event if isinstance(event, GttEvent):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from domain.messages.orders import OrderIntent
 from domain.values import MINUTE, Nanos
 
@@ -27,6 +30,15 @@ def shape_of(intent: OrderIntent) -> Shape:
     )
 
 
+class _Approved(Struct, frozen=True):
+    """An order as it was approved; parent: the decision that it is a part of, if any; over: it has ended."""
+
+    time: Nanos
+    intent_id: str
+    parent: str
+    over: bool = False
+
+
 class OrderCounts:
     """Orders that were journaled, and changes of orders, by market time. `today` begins again with `open_day`.
 
@@ -36,7 +48,7 @@ class OrderCounts:
     def __init__(self, today: dict[str, int] | None = None, recent: list[tuple[Nanos, str]] | None = None) -> None:
         self.today = today or {}
         self.recent = recent or []
-        self._shapes: dict[Shape, tuple[Nanos, str]] = {}
+        self._shapes: dict[Shape, _Approved] = {}
 
     def open_day(self) -> None:
         """Nothing was made yet."""
@@ -63,14 +75,30 @@ class OrderCounts:
     def approved(self, intent: OrderIntent, now: Nanos) -> None:
         """Remember what it looks like, for a while."""
         if len(self._shapes) >= _SHAPES_MAX:
-            self._shapes = {shape: seen for shape, seen in self._shapes.items() if seen[0] > now - MINUTE}
-        self._shapes[shape_of(intent)] = now, intent.intent_id
+            self._shapes = {shape: seen for shape, seen in self._shapes.items() if seen.time > now - MINUTE}
+        self._shapes[shape_of(intent)] = _Approved(now, intent.intent_id, intent.parent)
 
     def withdrawn(self, intent_id: str) -> None:
         """It was never sent: another try is no repetition."""
-        self._shapes = {shape: seen for shape, seen in self._shapes.items() if seen[1] != intent_id}
+        self._shapes = {shape: seen for shape, seen in self._shapes.items() if seen.intent_id != intent_id}
+
+    def part_over(self, intent_id: str) -> None:
+        """An order has ended, or will fill no more.
+
+        Where it was a part of a decision, the next part may look like it and follow at once.
+        """
+        for shape, seen in self._shapes.items():
+            if seen.parent and seen.intent_id == intent_id:
+                self._shapes[shape] = replace(seen, over=True)
+                return
 
     def repeated(self, intent: OrderIntent) -> Nanos | None:
-        """When the same order was approved last; None where it was not lately."""
+        """When the same order was approved last; None where it was not lately.
+
+        Parts of one decision look alike (the slices of a TWAP that catches up after a restart): one that follows the
+        end of the one before is no repetition. What bounds them is the quantity that was decided.
+        """
         seen = self._shapes.get(shape_of(intent))
-        return None if seen is None else seen[0]
+        if seen is None or (seen.over and seen.parent == intent.parent):
+            return None
+        return seen.time

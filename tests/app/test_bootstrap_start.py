@@ -85,7 +85,7 @@ def start(root: Path, *argv: str, environ: Mapping[str, str] | None = None) -> s
     elsewhere.mkdir(exist_ok=True)
     return subprocess.run(
         [str(base), str(root / "run.py"), *argv],
-        check=False, capture_output=True, text=True, cwd=elsewhere, env={**environment(root), **(environ or {})}, timeout=100,
+        check=False, capture_output=True, text=True, cwd=elsewhere, env={**environment(root), **(environ or {})}, timeout=280,
     )  # fmt: skip
 
 

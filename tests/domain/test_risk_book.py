@@ -1,8 +1,11 @@
 from typing import Any
 
+import msgspec
 import pytest
 
+from domain.messages.broker import BrokerStatus
 from domain.messages.journal import (
+    FillSeen,
     IntentExpired,
     JournalRecord,
     OrderAcknowledged,
@@ -293,6 +296,30 @@ def test_a_strategy_is_frozen_until_it_is_thawed() -> None:
 
     book.thaw("s1")
     assert book.frozen("s1") is None
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        closed(10),
+        seen(INTENT, "tag1", 10),
+        msgspec.structs.replace(seen(INTENT, "tag1", 4), status=BrokerStatus.CANCELLED),
+    ],
+    ids=["closed", "filled", "cancelled"],
+)
+def test_a_part_may_follow_one_that_looks_like_it_when_that_is_over(end: OrderClosed | FillSeen) -> None:
+    """The slices of a decision that is late after a restart are alike, and follow each other within a second."""
+    parts = [msgspec.structs.replace(an_intent(f"s1:1#{number}"), parent="s1:1") for number in (1, 2)]
+    book = a_risk_book()
+    book.hold(parts[0], 0, NOW)
+    book.apply_all(journal(day_opened(), accepted(parts[0], "tag1"), ACKNOWLEDGED))
+    assert book.repeated(parts[1]) == NOW, "not beside it"
+
+    book.apply(JournalRecord(4, end))
+
+    assert book.repeated(parts[1]) is None
+    assert book.repeated(an_intent("s1:2")) == NOW, "a decision of its own is no part"
+    assert book.repeated(msgspec.structs.replace(parts[1], parent="s1:3")) == NOW, "nor is another's"
 
 
 def test_an_order_that_was_never_sent_may_be_tried_again_at_once() -> None:

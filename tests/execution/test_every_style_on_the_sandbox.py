@@ -20,7 +20,7 @@ WAVES = [(f"09:{15 + n // 2:02d}:{30 * (n % 2):02d}", 1.0 + 0.002 * (n % 2)) for
 SPEED = 15
 LEAVES_FOR_GOOD = [("09:15:00", 1.0), ("09:15:58", 1.0), ("09:16:58", 1.15), ("10:15:00", 1.15)]
 """A rupee a second, away from an order given anywhere in this minute, and never back."""
-LEAVES = "{minute: 1, leave_after: 8}"
+LEAVES = "{minute: 1, leave_after: 6}"
 
 KINDS = {
     "bounded": ("NSE:INFY", 1500, WAVES, 40, "{style: market, slippage_percent: 1}", LEAVES),
@@ -51,7 +51,7 @@ def test_every_style_carries_its_decision_out_and_the_books_agree(tmp_path: Path
         Trader(tmp_path, *exchange.sets, config=config) as trader,
     ):
         trader.trading_from_the_start(exchange)
-        trader.crawling(exchange, "09:15:45", SPEED, lambda: tries(trader), "an order in front of the price", at=4)
+        trader.crawling(exchange, "09:15:45", 20, lambda: tries(trader), "an order in front of the price", at=4)
         eventually(lambda: over(trader) >= 7, 120, "every decision is carried out")
         trader.square_off(exchange)
         events = [record.event for record in trader.world.journal.read(0)]

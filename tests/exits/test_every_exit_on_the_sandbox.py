@@ -125,7 +125,7 @@ def assert_nothing_sold_twice(events: Sequence[object]) -> None:
 
 
 def test_the_example_of_managed_exits_trades_rules_and_its_books_balance(tmp_path: Path) -> None:
-    with Trader(tmp_path, "sandbox.speed=60", config=ROOT / "config" / "examples" / "managed.yaml") as trader:
+    with Trader(tmp_path, "sandbox.speed=120", config=ROOT / "config" / "examples" / "managed.yaml") as trader:
         trader.trading()
         eventually(lambda: ended(trader) >= 1, 90, "a position was opened, guarded and left")
         events = [record.event for record in trader.world.journal.read(0)]

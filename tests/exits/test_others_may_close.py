@@ -99,7 +99,8 @@ ALL_SOLD = Counter(dict.fromkeys(SHARES, 20))
 
 def test_a_strategys_own_exit_waits_until_its_stop_has_made_way(tmp_path: Path) -> None:
     with guarded(tmp_path, leave_after=3) as (exchange, trader):
-        eventually(lambda: sold(trader) == ALL_SOLD, 60, "everything is sold")
+        trader.market(exchange, rate=60)
+        eventually(lambda: sold(trader) == ALL_SOLD, what="everything is sold")
         exits = [e.intent for r in trader.world.journal.read(0) if isinstance(e := r.event, IntentAccepted)]
         own = [intent for intent in exits if intent.reduce_only and not intent.protective]
         assert all(intent.intent_id.endswith(".out") for intent in own) and len(own) == 3
@@ -146,6 +147,7 @@ def test_a_halt_a_crash_and_an_orderly_stop_leave_protection_where_it_is(tmp_pat
         trader.crash(EXITS)
         orders = exchange.books().orders
         at = exchange.now()
+        trader.market(exchange, rate=60)
         eventually(lambda: minutes_since(at, exchange.now()) >= 2, what="time passes")
         assert {record.tag for record in stops(trader)} == before and gtts(exchange) == 1
         assert exchange.books().orders == orders, "a new life of the manager orders nothing anew"

@@ -29,6 +29,6 @@ def test_the_official_javascript_client(modules: Path) -> None:
     with launch(speed=20, seed=3, relax=["rate-limits", "order-caps"], extra=extra) as sandbox:
         command = ["node", str(HERE / "client.cjs"), json.dumps(sandbox.info)]
         environment = {**os.environ, "NODE_PATH": str(modules)}
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100, env=environment)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=280, env=environment)
 
     assert json.loads(done.stdout) == dict.fromkeys(STEPS, "ok")

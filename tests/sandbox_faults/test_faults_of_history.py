@@ -52,7 +52,7 @@ NORMAL: Final = ("none, twice", "out of order", "500", "frozen")
 def play(folder: Path, faults: tuple[Fault, ...]) -> None:
     SEEN.clear()
     with ExitStack() as stack:
-        exchange = stack.enter_context(an_exchange(speed=60, hold=True, extra=("--date", TODAY, "--faults", "on")))
+        exchange = stack.enter_context(an_exchange(speed=90, hold=True, extra=("--date", TODAY, "--faults", "on")))
         with Trader(folder, *exchange.sets, *SETS, config=None) as trader:
             trader.trading()
             exchange.set_clock(release=True)

@@ -75,14 +75,16 @@ class Pair:
         self.exchange = exchange
         self.trader = trader
         self.whole = True
+        self._goes_on = False
         self._lines = LogLines(trader.lines.path)
 
     # -- one scenario ----------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Trade, and count log events from here on."""
-        self.trader.tell(RISK, SetTradingState(TradingState.ACTIVE, "a scenario begins", "test"))
-        self.trader.trade_on(2)
+        if not self._goes_on:
+            self.goes_on()
+        self._goes_on = False
         self._lines.forget()
 
     def strike(self, *faults: Fault, times: int = 1, lift: bool = True) -> list[dict[str, object]]:
@@ -119,6 +121,7 @@ class Pair:
         """It trades again as if nothing had been."""
         self.trader.tell(RISK, SetTradingState(TradingState.ACTIVE, "it goes on", "test"))
         self.trader.trade_on(2)
+        self._goes_on = True
 
     def said(self, event: str) -> list[dict[str, object]]:
         """Log events of this scenario by name."""

@@ -19,8 +19,8 @@ from tests.system.faulty import AlwaysRaises
 from tests.system.judging import assert_books_equal, assert_effectively_once, journaled
 from tests.system.plant import Trader, an_exchange
 
-SPEED = 40
-"""After each crash it decides nothing for 30 market seconds: below a wall second at this speed."""
+SPEED = 80
+"""After each crash it decides nothing for 30 market seconds: less than half a wall second at this speed."""
 if TYPE_CHECKING:
     from app.ports import Ports
 
