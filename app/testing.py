@@ -16,8 +16,10 @@ from typing import NamedTuple
 from app.output import DONE, FAILED, USAGE, complain
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTEST = ("-n", "2", "--dist", "worksteal", "--timeout", "120", "-q")
-"""Two workers; a test that takes two minutes hangs. Random order is a plugin's, the rest is in pyproject.toml."""
+PYTEST = ("-n", "3", "--dist", "worksteal", "--timeout", "300", "-q")
+"""Three workers: tests of a whole trader wait for the market more than they compute. One that takes five minutes hangs.
+Random order is a plugin's, the rest is in pyproject.toml.
+"""
 
 
 class Check(NamedTuple):
@@ -115,7 +117,7 @@ def long_names(tests: Path) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="run.py test",
-        description="Format, lint, types, import contracts, then the tests (random order, two at a time).",
+        description="Format, lint, types, import contracts, then the tests (random order, three at a time).",
         allow_abbrev=False,
     )
     parser.add_argument("--fast", action="store_true", help="leave out the tests that are marked slow")

@@ -100,7 +100,9 @@ def check_execution(world: World, journal: Journal) -> None:
             case ExecutionStarted(intent=intent):
                 begun[intent.intent_id] = intent
             case ExecutionEnded(intent_id=intent_id):
-                ended.add(intent_id)  # whoever carries it out may fail just then, and say so again
+                if intent_id in ended:
+                    world.checker.broken("execution", f"the decision {intent_id} ended twice")
+                ended.add(intent_id)
             case IntentAccepted(tag=tag, intent=intent) if intent.parent:
                 parents[tag] = intent.parent
                 if intent.parent in ended:
