@@ -13,7 +13,12 @@ from typing import Final, Protocol, TypeAlias, cast
 
 
 class Reactor(Protocol):
-    """What we use of Twisted's reactor."""
+    """What we use of Twisted's reactor.
+
+    running  whether anybody in this process runs it
+    """
+
+    running: bool
 
     def run(self, installSignalHandlers: bool) -> None:  # noqa: N803  # Twisted's own spelling
         """Serve until the process ends."""
@@ -64,7 +69,8 @@ class ReactorThread:
             return
         reactor = cast("Reactor", imported)
         reactor.callWhenRunning(lambda: self._begin(reactor))
-        reactor.run(installSignalHandlers=False)
+        if not reactor.running:  # a program that embeds this one may run it already
+            reactor.run(installSignalHandlers=False)
 
     def _begin(self, reactor: Reactor) -> None:
         """Hand over what was called before the reactor ran; order is kept against calls from now on."""

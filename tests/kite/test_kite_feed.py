@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -407,8 +409,6 @@ def test_a_ticker_that_cannot_be_loaded_is_a_disconnection_and_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, feed_at: Feeds
 ) -> None:
     """On a reactor thread of its own, which never gets as far as the process's one reactor."""
-    import sys
-
     monkeypatch.setitem(sys.modules, "kiteconnect.ticker", None)
     listener = Listener()
     feed = KiteFeed(
@@ -423,15 +423,30 @@ def test_a_ticker_that_cannot_be_loaded_is_a_disconnection_and_is_tried_again(
     assert not listener.lost[0][2]
 
 
+def test_where_somebody_else_runs_the_reactor_it_is_used_and_not_started_again() -> None:
+    program = """
+import threading, time
+from twisted.internet import reactor
+threading.Thread(target=reactor.run, kwargs={"installSignalHandlers": False}, daemon=True).start()
+while not reactor.running:
+    time.sleep(0.01)
+from adapters.kite.reactor import REACTOR
+reached = threading.Event()
+REACTOR.call(reached.set)
+assert reached.wait(60)
+print("used")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+
+    assert (done.stdout.strip(), done.stderr) == ("used", "")
+
+
 def test_pings_without_pause_are_refused() -> None:
     with pytest.raises(ValueError, match="ping_every_seconds"):
         FeedTimes(ping_every_seconds=0.2)
 
 
 def test_importing_the_adapter_does_not_import_the_official_client() -> None:
-    import subprocess
-    import sys
-
     program = (
         "import sys; import adapters.kite.account; "
         "print(sorted({'kiteconnect', 'twisted', 'autobahn', 'requests'} & {name.partition('.')[0] for name in sys.modules}))"

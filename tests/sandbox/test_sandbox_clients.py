@@ -10,6 +10,7 @@ import requests
 from kiteconnect import KiteConnect, KiteTicker
 from kiteconnect.exceptions import InputException, OrderException, TokenException
 
+from adapters.kite.reactor import REACTOR
 from sandbox.launch import RunningSandbox
 from tests.support.waiting import eventually
 
@@ -148,7 +149,7 @@ def test_costs(kite: KiteConnect) -> None:
 
 
 class Heard:
-    """A KiteTicker on its own thread, and what it heard."""
+    """A KiteTicker, and what it heard."""
 
     def __init__(self, sandbox: RunningSandbox, tokens: dict[str, list[int]]) -> None:
         self.ticks: list[dict[str, Any]] = []
@@ -165,27 +166,19 @@ class Heard:
                 ws.set_mode(mode, chosen)
 
         self.ticker.on_connect = on_connect
-        from twisted.internet import reactor
-
-        # Another test of this process may have the one reactor running already: then only its thread may connect.
-        if reactor.running:
-            reactor.callFromThread(self.ticker.connect, threaded=True)
-        else:
-            self.ticker.connect(threaded=True)
+        # One reactor for all tests of this process, whoever comes first: a second one to be started would fail.
+        REACTOR.call(lambda: self.ticker.connect(threaded=True))
 
 
 @pytest.fixture
 def heard(fast: RunningSandbox) -> Iterator[Heard]:
     one = Heard(fast, {"full": [408065, 256265], "quote": [779521], "ltp": [738561]})
     yield one
-    from twisted.internet import reactor
-
-    reactor.callFromThread(one.ticker.close)
+    REACTOR.call(one.ticker.close)
     assert one.closed.wait(60)
 
 
 def test_the_ticker_in_all_modes_and_order_updates(heard: Heard, kite: KiteConnect) -> None:
-    """One test: the client's reactor serves one process for good."""
     eventually(
         lambda: (
             {(tick["instrument_token"], tick["mode"]) for tick in heard.ticks}
