@@ -6,6 +6,7 @@ The thinking is in domain/orders/placing. What is handed out and not heard of ag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from actors.desk import Desk
 from actors.routes import gateway_entry
@@ -22,8 +23,11 @@ from domain.messages.journal import (
 )
 from domain.messages.orders import ApprovedIntent, IntentVoided, SubmitOrder
 from domain.orders.placing import PlacingSettings, accepted, is_slice_last, siblings
-from domain.orders.watch import overdue_intents, overdue_sends
+from domain.orders.watch import overdue_intents, overdue_sends, unclaimed_exits
 from domain.values import Nanos
+
+HAND_OUT_AGAIN_SECONDS: Final = 5.0
+"""An exit that no worker has claimed for so long (wall) is handed out once more: nobody may be about to send it."""
 
 
 class Placing:
@@ -84,7 +88,7 @@ class Placing:
         for each in reversed(orders):
             self.submit(each)
 
-    def submit(self, order: IntentAccepted) -> None:
+    def submit(self, order: IntentAccepted | OrderRecord) -> None:
         """Hand a journaled order to a worker."""
         intent, context = order.intent, self._desk.context
         command = SubmitOrder(
@@ -129,6 +133,10 @@ class Placing:
         open_records = tuple(open_records)
         for record in overdue_intents(open_records, now):
             self.expire(record, now, "not sent while the decision was valid")
+        for record in unclaimed_exits(open_records, now, self._sent, desk.mono(-HAND_OUT_AGAIN_SECONDS)):
+            # Its worker failed before it claimed it, say. Whoever claims it first sends it; the other does nothing.
+            desk.context.log("info", "order.handed_out_again", tag=record.tag, strategy=record.intent.strategy)
+            self.submit(record)
         for record in overdue_sends(open_records, self._sent, desk.mono(-self._deadline_seconds)):
             text = "no outcome of the request became known"
             event = OrderQuarantined(tag=record.tag, strategy=record.intent.strategy, text=text, time=now)

@@ -57,6 +57,10 @@ FAMILIES: Final = {
 WORDS: Final[dict[str, Words]] = {
     "order.intent": Words("Journaled: an approved intent has a tag. Certainly unsent."),
     "order.expired": Words("Certainly never sent: too old, of a former risk gate, or refused before it left."),
+    "order.handed_out_again": Words(
+        "No worker had claimed this exit for five seconds: another may. Whoever claims it first sends it.",
+        "Nothing, once. Often: see why the gateway's workers fail or hang.",
+    ),
     "order.sending": Words("Claimed by a worker: from here on it may be at the broker."),
     "order.acknowledged": Words("The broker gave an order id, in its reply or found by the tag."),
     "order.rejected": Words("The broker proved that it refused.", "Read `text`: margin, band, permission."),

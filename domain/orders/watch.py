@@ -14,6 +14,20 @@ def overdue_intents(records: Iterable[OrderRecord], now: Nanos) -> list[OrderRec
     return [r for r in records if r.state is OrderState.INTENT and r.intent.valid_until <= now]
 
 
+def unclaimed_exits(
+    records: Iterable[OrderRecord], now: Nanos, sent_mono: Mapping[str, Nanos], before_mono: Nanos
+) -> list[OrderRecord]:
+    """Exits that may still be sent, were handed to a worker before that moment (monotonic), and are not claimed."""
+    return [
+        r
+        for r in records
+        if r.state is OrderState.INTENT
+        and r.intent.reduce_only
+        and now < r.intent.valid_until
+        and 0 < sent_mono.get(r.tag, 0) < before_mono
+    ]
+
+
 def overdue_sends(
     records: Iterable[OrderRecord], sent_mono: Mapping[str, Nanos], deadline_mono: Nanos
 ) -> list[OrderRecord]:

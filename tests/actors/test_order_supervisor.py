@@ -240,6 +240,41 @@ def test_entries_go_round_the_workers_and_exits_to_their_own(desk: Desk) -> None
     assert [submit.reduce_only_proof for _, submit in desk.submitted()] == [False] * 4 + [True, False]
 
 
+def test_an_exit_that_no_worker_claims_is_handed_out_again_and_an_entry_is_not(desk: Desk) -> None:
+    """Its worker failed with it in hand: a position must not wait for its protection until the decision is too old."""
+    desk.approve(desk.intent("ma:1"))
+    desk.approve(desk.intent("ma:exit", side=Side.SELL, reduce_only=True))
+
+    desk.tick(5.1)
+    desk.tick(0.3)
+
+    again = [command.order.tag for _, command in desk.submitted()][2:]
+    assert again == [tag_for("ma:exit")]
+
+
+def test_a_claimed_exit_is_not_handed_out_again(desk: Desk) -> None:
+    desk.sending("ma:exit", side=Side.SELL, reduce_only=True)
+
+    desk.tick(5.1)
+
+    assert len(desk.submitted()) == 1
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_an_exit_that_was_handed_out_twice_is_what_its_first_worker_made_of_it(desk: Desk, lost: bool) -> None:
+    """The second one finds it claimed and says so: that is no proof that it never left."""
+    desk.sending("ma:exit", side=Side.SELL, reduce_only=True)
+    if not lost:
+        desk.posted("ma:exit", Unresolved("timed out"))
+    claimed_before = NotSent("its order was claimed before")
+
+    desk.actor.receive(OrderPosted(tag_for("ma:exit"), claimed_before, 0, 0, 0, desk.stage.clock.now))
+
+    assert desk.record("ma:exit").state is (OrderState.SENDING if lost else OrderState.QUARANTINED)
+    desk.tick(16.0)
+    assert desk.record("ma:exit").state is OrderState.QUARANTINED, "of a lost one, after its deadline"
+
+
 # -- facts -------------------------------------------------------------------------------------------------------------
 
 
