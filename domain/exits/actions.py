@@ -25,6 +25,7 @@ class Part(Struct, frozen=True):
     trigger   of its stop side; target: of a GTT's other leg; 0: none
     rests     the broker has it, and it can be changed or taken away
     changing  a change or its end is under way
+    unknown   what became of a change is not known: it can be taken away, but not changed
     fired     its trigger was reached
     """
 
@@ -35,6 +36,7 @@ class Part(Struct, frozen=True):
     target: E4 = 0
     rests: bool = False
     changing: bool = False
+    unknown: bool = False
     fired: bool = False
 
 

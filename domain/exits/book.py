@@ -12,7 +12,7 @@ from domain.exits.values import ExitLevels, ExitPlan, ExitRule
 from domain.messages.adjustments import PositionAdjusted
 from domain.messages.broker import BrokerStatus
 from domain.messages.gtt import GttEvent, GttRecord, GttState, GttStatus
-from domain.messages.journal import IntentAccepted, JournalEvent, JournalRecord, OrderRecord, OrderState
+from domain.messages.journal import IntentAccepted, JournalEvent, JournalRecord, ModifyState, OrderRecord, OrderState
 from domain.messages.orders import OrderIntent
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
 from domain.orders.cancelling import BY_HAND
@@ -287,13 +287,15 @@ def _part(record: OrderRecord) -> Part:
     acknowledged = record.state is OrderState.ACKNOWLEDGED
     from_gtt = bool(record.parent)
     protective = record.intent.protective or from_gtt
+    unknown = record.modifying is not None and record.modifying.state is ModifyState.UNRESOLVED
     return Part(
         tag=record.tag,
         kind=PartKind.STOP if protective else PartKind.LEAVE,
         left=_left(record),
         trigger=record.order.trigger_price,
         rests=acknowledged and not record.seen_status.terminal,
-        changing=record.modifying is not None or bool(record.cancel_why),
+        changing=(record.modifying is not None and not unknown) or bool(record.cancel_why),
+        unknown=unknown,
         fired=from_gtt or (protective and record.seen_status in (BrokerStatus.OPEN, BrokerStatus.COMPLETE)),
     )
 

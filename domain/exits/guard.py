@@ -193,7 +193,7 @@ class Guard:
         covered = sum(part.left for part in resting) + self._asked_units(protective=True)
         if covered > wanted:
             return self._take(facts, covered - wanted)
-        idle = [part for part in self._idle(facts) if not part.fired]
+        idle = [part for part in self._idle(facts) if not (part.fired or part.unknown)]
         actions: list[Action] = []
         missing = wanted - covered
         for part in idle:
@@ -220,7 +220,7 @@ class Guard:
         for part in self._idle(facts):
             if too_many <= 0:
                 break
-            if part.left <= too_many or part.fired or self._changes_refused.get(part.tag):
+            if part.left <= too_many or part.fired or part.unknown or self._changes_refused.get(part.tag):
                 actions.append(self._withdraw(part.tag, facts.mono, self.leaving or "it makes way for another exit"))
             else:
                 self._touched[part.tag] = facts.mono + TOUCHED

@@ -91,6 +91,14 @@ def test_a_target_takes_the_stop_away_before_it_sells() -> None:
     assert steps(guard.look(at(4, position=6, price=103, number=1))) == []
 
 
+def test_a_stop_whose_change_is_unresolved_is_left_alone_until_somebody_closes_and_then_makes_way_at_once() -> None:
+    """Seed 168 of the simulation: the square-off waited for the end of the quarantine before it could cancel it."""
+    guard, stop = a_guard(), rests(trigger=98, unknown=True)
+    assert steps(guard.look(at(1, parts=(stop,), number=1))) == [], "whether it was changed is not known: no second PUT"
+    guard.stand_aside(1 * SECOND)
+    assert steps(guard.look(at(1, parts=(stop,), number=1))) == [Withdraw("T1", "it makes way for another exit")]
+
+
 @pytest.mark.parametrize("gtt", [False, True])
 def test_a_refused_protection_is_an_emergency(gtt: bool) -> None:
     guard = a_guard(a_plan(product=Product.CNC if gtt else Product.MIS))
