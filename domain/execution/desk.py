@@ -10,7 +10,7 @@ from domain.execution.errand import Child, Errand, Facts, Finish, Reprice, Send,
 from domain.execution.values import ExecutionRule
 from domain.messages.broker import Change
 from domain.messages.control import TradingState
-from domain.messages.journal import JournalRecord, OrderRecord, OrderState
+from domain.messages.journal import JournalRecord, ModifyState, OrderRecord, OrderState
 from domain.messages.market import PriceChanged
 from domain.messages.orders import CancelIntent, DenyReason, ModifyIntent, OrderIntent
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, KeepPlan
@@ -214,11 +214,13 @@ class ExecutionDesk:
 
 def _child(record: OrderRecord) -> Child:
     filled = max(record.filled_seen, record.booked)
+    unknown = record.modifying is not None and record.modifying.state is ModifyState.UNRESOLVED
     return Child(
         tag=record.tag,
         filled=filled,
         left=0 if record.state.final else max(worst_quantity(record) - filled, 0),
         price=record.order.price,
         rests=record.state is OrderState.ACKNOWLEDGED and not record.seen_status.terminal,
-        changing=record.modifying is not None or bool(record.cancel_why),
+        changing=(record.modifying is not None and not unknown) or bool(record.cancel_why),
+        unknown=unknown,
     )

@@ -23,7 +23,13 @@ _WHOLE: Final = 10_000
 
 
 class Child(Struct, frozen=True):
-    """One order of the errand. left: units that it may still fill, 0 when it is over; rests: it can be changed."""
+    """One order of the errand.
+
+    left      units that it may still fill, 0 when it is over
+    rests     the broker has it
+    changing  a change or its end is under way
+    unknown   what became of a change is not known: it can be taken away, but not changed
+    """
 
     tag: str
     filled: int
@@ -31,6 +37,7 @@ class Child(Struct, frozen=True):
     price: E4 = 0
     rests: bool = False
     changing: bool = False
+    unknown: bool = False
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -210,7 +217,7 @@ class Errand:
         steps: list[Step] = []
         for child in self._idle(facts) if due else ():
             self._priced_at = facts.now
-            if child.price != price:
+            if child.price != price and not child.unknown:
                 self._touched[child.tag] = facts.mono + TOUCHED
                 steps.append(Reprice(child.tag, price))
         return steps
