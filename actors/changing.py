@@ -131,8 +131,13 @@ class Changing:
         due, times = self._asked.get(record.tag, (0, 0))
         if record.state is not OrderState.ACKNOWLEDGED or due > desk.mono():
             return
-        # Where the disk refuses, the order is withdrawn all the same; an alert has been told.
-        desk.commit(cancel_requested(record, why, desk.now()))
+        for _ in range(2):
+            # Where the disk refuses, the order is withdrawn all the same; an alert has been told. Where a worker has
+            # claimed a change meanwhile, which is then not dropped, the second look knows.
+            desk.commit(cancel_requested(record, why, desk.now()))
+            record = desk.journal.record(record.tag) or record
+            if record.cancel_why:
+                break
         self._asked[record.tag] = desk.mono(ASK_AGAIN_SECONDS[min(times, len(ASK_AGAIN_SECONDS) - 1)]), times + 1
         desk.context.log("info", "order.cancelling", tag=record.tag, order_id=record.live_id, why=why)
         parent = desk.journal.record(record.parent) if record.parent else None

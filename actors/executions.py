@@ -6,7 +6,7 @@ The order supervisor, the one writer, holds both against the journal.
 
 from __future__ import annotations
 
-from domain.messages.journal import JournalRecord
+from domain.messages.journal import IntentAccepted, JournalRecord
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, PlanEvent
 from domain.ports import Journal
 
@@ -16,20 +16,35 @@ class Executions:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._orders: dict[str, list[str]] = {}
         self._begun: set[str] = set()
         self._ended: set[str] = set()
         self._seq = 0
 
     def is_news(self, event: PlanEvent) -> bool:
-        """Whether the journal does not have it yet. Plans of exits may be said again: the newest holds."""
+        """Whether it is to be journaled: not what is there already, nor an end that an order has overtaken.
+
+        Plans of exits may be said again: the newest holds.
+        """
         self._catch_up()
         match event:
             case ExecutionStarted(intent=intent):
                 return intent.intent_id not in self._begun
-            case ExecutionEnded(intent_id=intent_id):
-                return intent_id not in self._ended
+            case ExecutionEnded(intent_id=intent_id, filled=filled):
+                return intent_id not in self._ended and self._is_all(intent_id, filled)
             case _:
                 return True
+
+    def _is_all(self, parent: str, filled: int) -> bool:
+        """Whether its orders are over and have filled so many units.
+
+        A former life may have asked for one that arrives when the next has found nothing to wait for.
+        """
+        records = [self._journal.record(tag) for tag in self._orders.get(parent, ())]
+        known = [record for record in records if record is not None]
+        return all(record.state.final for record in known) and filled == sum(
+            max(record.filled_seen, record.booked) for record in known
+        )
 
     def has_ended(self, parent: str) -> bool:
         """Whether that decision is over: no order of it may follow."""
@@ -45,6 +60,8 @@ class Executions:
     def _take(self, record: JournalRecord) -> None:
         self._seq = record.seq
         match record.event:
+            case IntentAccepted(tag=tag, intent=intent) if intent.parent:
+                self._orders.setdefault(intent.parent, []).append(tag)
             case ExecutionStarted(intent=intent):
                 self._begun.add(intent.intent_id)
             case ExecutionEnded(intent_id=intent_id):

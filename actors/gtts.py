@@ -130,7 +130,7 @@ class Gtts:
         if record is None or record.intent.strategy != intent.strategy or record.state.final or record.deleting:
             return
         if record.state is GttState.REQUESTED:
-            desk.commit([GttExpired(record.tag, intent.strategy, intent.why, desk.now())])
+            desk.commit([GttExpired(record.tag, intent.strategy, intent.why, desk.now(), record.state)])
         elif record.state is GttState.PLACED:
             # Where the disk refuses it is deleted all the same: that makes nothing worse.
             desk.commit([GttDeleteRequested(record.tag, intent.strategy, intent.why, desk.now())])
@@ -208,7 +208,7 @@ class Gtts:
             open_ones = open_ones or record.state is GttState.UNRESOLVED or record.deleting or bool(record.wanted)
             if record.state is GttState.REQUESTED and record.intent.valid_until <= desk.now():
                 why = "not sent while the decision was valid"
-                desk.commit([GttExpired(record.tag, record.intent.strategy, why, desk.now())])
+                desk.commit([GttExpired(record.tag, record.intent.strategy, why, desk.now(), record.state)])
             sent = self._sent.get(record.tag)
             if record.state is GttState.SENDING and sent is not None and mono - sent > SEND_DEADLINE_SECONDS * SECOND:
                 self.posted(GttPosted(record.tag, Unresolved("no outcome of the request became known")))

@@ -29,6 +29,8 @@ class Changes:
             raise Refusal(NO_PROTECTION)
         quantity = order.quantity if change.quantity is None else change.quantity
         check_quantity(instrument, quantity, self._engine.relaxed)
+        if order.iceberg is not None and quantity != order.quantity:
+            raise order_refused("Quantity of an iceberg order cannot be modified.")
         if quantity <= order.filled:
             raise Refusal("Invalid `quantity`. It should be more than the quantity already traded.")
         price = 0 if order_type in {"MARKET", "SL-M"} else (change.price or order.price)

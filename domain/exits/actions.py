@@ -27,6 +27,7 @@ class Part(Struct, frozen=True):
     changing  a change or its end is under way
     unknown   what became of a change is not known: it can be taken away, but not changed
     fired     its trigger was reached
+    changes   is another number as soon as one more change of its units is journaled
     """
 
     tag: str
@@ -38,6 +39,7 @@ class Part(Struct, frozen=True):
     changing: bool = False
     unknown: bool = False
     fired: bool = False
+    changes: int = 0
 
 
 class Facts(Struct, frozen=True, kw_only=True):

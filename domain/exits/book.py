@@ -297,6 +297,7 @@ def _part(record: OrderRecord) -> Part:
         changing=(record.modifying is not None and not unknown) or bool(record.cancel_why),
         unknown=unknown,
         fired=from_gtt or (protective and record.seen_status in (BrokerStatus.OPEN, BrokerStatus.COMPLETE)),
+        changes=record.modifications,
     )
 
 
@@ -308,12 +309,14 @@ def _gtt_parts(gtts: list[GttRecord]) -> Iterator[Part]:
         long = legs[0].side.sign < 0
         stops = [leg.trigger for leg in legs if (leg.trigger < each.intent.reference_price) is long]
         targets = [leg.trigger for leg in legs if (leg.trigger < each.intent.reference_price) is not long]
+        left = max(leg.quantity for leg in (*each.gtt.legs, *legs))
         yield Part(
             tag=each.tag,
             kind=PartKind.GTT,
-            left=max(leg.quantity for leg in (*each.gtt.legs, *legs)),
+            left=left,
             trigger=stops[0] if stops else 0,
             target=targets[0] if targets else 0,
             rests=each.state is GttState.PLACED,
             changing=each.wanted is not None or each.deleting,
+            changes=left,  # it fires as a whole, so only a change makes it another
         )

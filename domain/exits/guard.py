@@ -51,6 +51,14 @@ class _Asked(Struct, frozen=True):
     valid_until: Nanos
 
 
+class _Raise(Struct, frozen=True):
+    """More units that a part was asked to cover; not journaled yet while its `changes` are these."""
+
+    units: int
+    changes: int
+    valid_until: Nanos
+
+
 class Guard:
     """See the module. `look` may be called as often as one likes; it answers with what is to be done now."""
 
@@ -64,6 +72,7 @@ class Guard:
         self._best: E4 = plan.best
         self._asked: dict[int, _Asked] = {}
         self._touched: dict[str, Nanos] = {}
+        self._raised: dict[str, _Raise] = {}
         self._changes_refused: dict[str, int] = {}
         self._aside_until: Nanos = 0
         self._denials = 0
@@ -113,6 +122,7 @@ class Guard:
     def change_denied(self, tag: str) -> None:
         """A change of a part was refused, by ourselves or by the broker: the next step is to take it away."""
         self._changes_refused[tag] = self._changes_refused.get(tag, 0) + 1
+        self._raised.pop(tag, None)
 
     def stand_aside(self, mono: Nanos) -> None:
         """Somebody else closes the position."""
@@ -190,7 +200,8 @@ class Guard:
     def _shape(self, facts: Facts, wanted: int) -> list[Action]:
         """Steps that make what rests cover so many units under the plan's trigger: never more."""
         resting = [part for part in facts.parts if part.kind is not PartKind.LEAVE]
-        covered = sum(part.left for part in resting) + self._asked_units(protective=True)
+        raised = sum(each.units for each in self._raised.values())
+        covered = sum(part.left for part in resting) + raised + self._asked_units(protective=True)
         if covered > wanted:
             return self._take(facts, covered - wanted)
         idle = [part for part in self._idle(facts) if not (part.fired or part.unknown)]
@@ -202,6 +213,7 @@ class Guard:
                     actions.append(self._withdraw(part.tag, facts.mono, "it is made anew with other terms"))
                 else:
                     self._touched[part.tag] = facts.mono + TOUCHED
+                    self._raised[part.tag] = _Raise(missing, part.changes, facts.now + self._valid)
                     actions.append(Change(part, part.left + missing))
                 missing = 0
         settled = all(part in idle or part.fired for part in resting) and not self._asked_units(protective=True)
@@ -311,6 +323,12 @@ class Guard:
         }
         open_tags = {*facts.entries, *(part.tag for part in facts.parts)}
         self._touched = {tag: until for tag, until in self._touched.items() if tag in open_tags}
+        changes = {part.tag: part.changes for part in facts.parts}
+        self._raised = {
+            tag: each
+            for tag, each in self._raised.items()
+            if changes.get(tag) == each.changes and each.valid_until > facts.now
+        }
         self._changes_refused = {tag: n for tag, n in self._changes_refused.items() if tag in open_tags}
 
     def _next(self, facts: Facts) -> int:

@@ -253,12 +253,16 @@ class GttUnresolved(Struct, frozen=True, tag=True):
 
 
 class GttExpired(Struct, frozen=True, tag=True):
-    """X: certainly never sent; or, said by a person or proved by the list after the quarantine, not at the broker."""
+    """X: certainly never sent; or, said by a person or proved by the list after the quarantine, not at the broker.
+
+    was  the state that this was concluded from: a claim may come in between, and then it is not so. None: any
+    """
 
     tag: str
     strategy: str
     why: str
     time: Nanos
+    was: GttState | None = None
 
 
 class GttChangeRequested(Struct, frozen=True, tag=True):

@@ -212,13 +212,17 @@ class ModifyUnresolved(Struct, frozen=True, tag=True):
 
 
 class ModifyDropped(Struct, frozen=True, tag=True):
-    """The change was certainly never sent: it came too late, or the order was over first."""
+    """The change was certainly never sent: it came too late, or the order was over first.
+
+    was  how far it had come when this was concluded: a claim may come in between, and then it is not so. None: any
+    """
 
     tag: str
     number: int
     strategy: str
     why: str
     time: Nanos
+    was: ModifyState | None = None
 
 
 class CancelRequested(Struct, frozen=True, tag=True):

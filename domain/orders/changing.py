@@ -101,7 +101,7 @@ def after_modify(record: OrderRecord, number: int, outcome: ModifyOutcome, now: 
         return []
     match outcome:
         case NotSent(text=text):
-            return [ModifyDropped(tag, number, strategy, text, now)]
+            return [ModifyDropped(tag, number, strategy, text, now, under_way.state)]
         case Rejected(text=text):
             return [ModifyRefused(tag, number, strategy, text, now)]
         case Accepted():
@@ -137,7 +137,7 @@ def dropped(record: OrderRecord, why: str, now: Nanos) -> list[JournalEvent]:
     under_way = record.modifying
     if under_way is None or under_way.state is not ModifyState.REQUESTED:
         return []
-    return [ModifyDropped(record.tag, under_way.number, record.intent.strategy, why, now)]
+    return [ModifyDropped(record.tag, under_way.number, record.intent.strategy, why, now, ModifyState.REQUESTED)]
 
 
 def after_restart_modify(record: OrderRecord, now: Nanos) -> list[JournalEvent]:

@@ -91,8 +91,8 @@ def _folded(record: GttRecord, event: GttEvent) -> GttRecord:
             return replace(record, state=_move(record, _R), text=text)
         case GttUnresolved(text=text):
             return replace(record, state=_move(record, _Q), text=text)
-        case GttExpired(why=why):
-            return replace(record, state=_move(record, _X), text=why)
+        case GttExpired(why=why, was=was):
+            return replace(record, state=_expired(record, was), text=why)
         case GttChangeRequested(gtt=gtt):
             _must_rest(record, "another definition was asked for")
             return replace(record, wanted=gtt)
@@ -119,6 +119,12 @@ def _move(record: GttRecord, to: GttState) -> GttState:
     return to
 
 
+def _expired(record: GttRecord, was: GttState | None) -> GttState:
+    if was is not None and was is not record.state:
+        raise IllegalTransition(f"GTT {record.tag} is {record.state.name}: it was to expire as {was.name}")
+    return _move(record, _X)
+
+
 def _must_rest(record: GttRecord, what: str) -> None:
     if record.state is not _A:
         raise IllegalTransition(f"GTT {record.tag}: {what}, but it is {record.state.name} and does not rest")
@@ -134,7 +140,7 @@ def after_gtt_post(record: GttRecord, outcome: PostOutcome, now: Nanos) -> list[
         return []
     match outcome:
         case NotSent(text=text):
-            return [GttExpired(tag, strategy, text, now)]
+            return [GttExpired(tag, strategy, text, now, record.state)]
         case Accepted(order_id=trigger_id) if record.state is not _I:
             return [GttPlaced(tag, trigger_id, strategy, now)]
         case Rejected(text=text) if record.state is not _I:
@@ -161,7 +167,7 @@ def after_gtt_change(record: GttRecord, put: Gtt, outcome: PostOutcome, now: Nan
 def after_restart_gtt(record: GttRecord, now: Nanos) -> list[JournalEvent]:
     """What a new process may conclude: I was certainly not sent, S is ambiguous."""
     if record.state is _I:
-        return [GttExpired(record.tag, record.intent.strategy, "found unsent after a restart", now)]
+        return [GttExpired(record.tag, record.intent.strategy, "found unsent after a restart", now, _I)]
     if record.state is _S:
         why = "the process ended while it was being sent"
         return [GttUnresolved(record.tag, record.intent.strategy, why, now)]
@@ -185,7 +191,7 @@ def after_list(
             if row is None:
                 if now - record.updated > quarantine:
                     why = "the broker's list does not show it"
-                    events.append(GttExpired(record.tag, record.intent.strategy, why, now))
+                    events.append(GttExpired(record.tag, record.intent.strategy, why, now, _Q))
                 continue
             taken.add(row.trigger_id)
             placed = GttPlaced(record.tag, row.trigger_id, record.intent.strategy, now, found_by="list")

@@ -234,7 +234,12 @@ def _modifying(
             under_way = _step(record, number, ModifyState.UNRESOLVED)
             return replace(record, modifying=replace(under_way, state=ModifyState.UNRESOLVED), updated=time)
         case ModifyRefused(number=number, text=text, time=time) | ModifyDropped(number=number, why=text, time=time):
-            _step(record, number, None)
+            under_way, was = _step(record, number, None), getattr(event, "was", None)
+            if was is not None and was is not under_way.state:
+                here = under_way.state.value
+                raise IllegalTransition(
+                    f"order {record.tag}: modification {number} is {here}, not {was.value} any more"
+                )
             return replace(record, modifying=None, text=text, updated=time)
 
 

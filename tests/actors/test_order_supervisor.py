@@ -687,7 +687,8 @@ def test_a_decision_begins_and_ends_once_however_often_that_is_asked_for(stage: 
 def test_no_order_of_a_decision_follows_after_its_end(desk: Desk) -> None:
     """Asked for by a former life of whoever carried it out, it is overtaken by the end on its way through the gate."""
     desk.actor.receive(KeepPlan(began(desk)))
-    desk.approve(desk.intent("ma:1#1", parent="ma:1"))
+    desk.sending("ma:1#1", parent="ma:1")
+    desk.posted("ma:1#1", Rejected(400, "no"))
     desk.actor.receive(KeepPlan(ended(desk)))
     desk.approve(desk.intent("ma:1#2", parent="ma:1"))
     desk.approve(desk.intent("ma:2#1", parent="ma:2"))
@@ -697,3 +698,21 @@ def test_no_order_of_a_decision_follows_after_its_end(desk: Desk) -> None:
     assert desk.journal.record(tag_for("ma:2#1")) is not None
     assert [each.intent_id for each in desk.context.of(IntentVoided)] == ["ma:1#2"]
     assert desk.context.of(Alert) == []
+
+
+def test_an_end_that_an_order_has_overtaken_is_not_taken(stage: Stage, desk: Desk) -> None:
+    """A former life asked for the order; the next found nothing, and said that nothing was filled."""
+    desk.actor.receive(KeepPlan(began(desk)))
+    desk.resting("ma:1#1", parent="ma:1")
+    desk.actor.receive(KeepPlan(ended(desk)))
+    assert "ExecutionEnded" not in kinds(desk.stored()), "an order of it is open"
+
+    row = a_row(desk.record("ma:1#1"), BrokerStatus.COMPLETE, order_id=ORDER_ID, filled=10)
+    desk.updated(row)
+    desk.trades(a_trade(desk.record("ma:1#1"), "1", 10, order_id=ORDER_ID))
+    assert desk.record("ma:1#1").state is OrderState.COMPLETE
+    desk.actor.receive(KeepPlan(ended(desk)))
+    assert "ExecutionEnded" not in kinds(desk.stored()), "it has filled ten, not none"
+
+    desk.actor.receive(KeepPlan(replace(ended(desk), filled=10)))
+    assert kinds(desk.stored())[-1] == "ExecutionEnded"

@@ -14,13 +14,24 @@ from actors.risk import RiskGate, RiskSettings
 from actors.routes import gateway_entry
 from domain.calendar import SessionCalendar
 from domain.errors import IllegalTransition
-from domain.messages.broker import Accepted, Funds, NotSent, PlaceOrder, PostOutcome
+from domain.messages.broker import Accepted, Change, Funds, NotSent, PlaceOrder, PostOutcome
 from domain.messages.control import Alert, Report, SetTradingState, TradingState
-from domain.messages.journal import DayOpened, IntentExpired, OrderState
-from domain.messages.orders import AccountRead, OrderPosted, SubmitOrder
+from domain.messages.gtt import ApprovedGtt, GttClaimed, GttExpired, GttIntent, GttLeg, GttState
+from domain.messages.journal import (
+    DayOpened,
+    IntentExpired,
+    ModifyDropped,
+    ModifyRequested,
+    ModifyState,
+    OrderAcknowledged,
+    OrderRecord,
+    OrderState,
+)
+from domain.messages.orders import AccountRead, CancelIntent, OrderPosted, SubmitOrder
+from domain.orders.gtt import accept
 from domain.orders.tags import tag_for
 from domain.risk import RiskLimits
-from domain.values import SECOND
+from domain.values import MINUTE, RUPEE, SECOND, Product, Side
 from tests.actors.stage import Stage, Told, own
 from tests.support.orders import NOW, an_accepted, an_intent
 
@@ -70,6 +81,43 @@ def test_a_claim_that_comes_between_the_look_and_the_expiry_stands(stage: Stage)
     assert record.state is OrderState.SENDING, "an order on its way was written off as unsent"
     with pytest.raises(IllegalTransition):
         stage.journal.commit((IntentExpired(TAG, "i", "ma", "late", NOW, was=OrderState.INTENT),))
+
+
+def test_a_claim_that_comes_between_the_look_and_the_cancel_is_not_dropped(stage: Stage) -> None:
+    """A worker's claim while the supervisor waits for the disk: the change was put, and journaled as never sent."""
+    actor, _ = supervisor(stage, incarnation=2)
+    accepted = an_accepted()
+    rests = OrderAcknowledged(TAG, "2611200000000000001", "ma", NOW)
+    wanted = ModifyRequested(TAG, 1, "ma", "ma:m1", Change(quantity=60), False, 1, 7, NOW + MINUTE, "closer", NOW)
+    stage.journal.commit((accepted,))
+    stage.journal.claim(TAG, NOW)
+    stage.journal.commit((rests, wanted))
+    looked_at = stage.journal.record
+
+    def claimed_meanwhile(tag: str) -> OrderRecord | None:
+        found = looked_at(tag)
+        stage.journal.claim_change(TAG, 1, NOW)
+        return found
+
+    stage.journal.record = claimed_meanwhile  # type: ignore[method-assign]
+    actor.receive(CancelIntent("ma", TAG, "enough"))
+    stage.journal.record = looked_at  # type: ignore[method-assign]
+    record = stage.journal.record(TAG)
+    assert record is not None and record.modifying is not None, "a change on its way was written off as unsent"
+    assert (record.modifying.state, record.cancel_why) == (ModifyState.CLAIMED, "enough")
+    with pytest.raises(IllegalTransition):
+        stage.journal.commit((ModifyDropped(TAG, 1, "ma", "late", NOW, ModifyState.REQUESTED),))
+
+
+def test_a_gtt_that_is_claimed_meanwhile_does_not_expire(stage: Stage) -> None:
+    leg = GttLeg(1_400 * RUPEE, Side.SELL, 10, 1_390 * RUPEE)
+    intent = GttIntent("ma:g", "ma", 1, "NSE:INFY", Product.CNC, (leg,), 1_500 * RUPEE, NOW + MINUTE, NOW, NOW, "stop")
+    requested = accept(ApprovedGtt(intent, 0, NOW), NOW)
+    stage.journal.commit((requested, GttClaimed(requested.tag, NOW)))
+    with pytest.raises(IllegalTransition):
+        stage.journal.commit((GttExpired(requested.tag, "ma", "late", NOW, GttState.REQUESTED),))
+    found = stage.journal.gtt(requested.tag)
+    assert found is not None and found.state is GttState.SENDING
 
 
 def test_a_day_that_a_full_disk_kept_from_opening_is_opened_later(stage: Stage) -> None:

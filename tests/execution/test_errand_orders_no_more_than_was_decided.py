@@ -137,8 +137,8 @@ class Errands(RuleBasedStateMachine):
     def take(self, step: Step, asked: int) -> None:
         match step:
             case Send(number=number, units=units, price=price, kind=kind):
-                if number in self.children or self.now >= asked + VALID:
-                    return  # the journal has it, or nobody may send it any more
+                if number in self.children or self.now >= asked + VALID or self.finished:
+                    return  # the journal has it, nobody may send it any more, or the decision is over
                 self.children[number] = Child(f"T{number}", 0, units, price)
                 bound = REFERENCE * (10_000 + self.rule_.slippage_bps) // 10_000
                 if self.rule_.slippage_bps and not self.intent.reduce_only:
@@ -150,8 +150,10 @@ class Errands(RuleBasedStateMachine):
                 number = int(tag[1:])
                 if self.children[number].left:
                     self.children[number] = replace(self.children[number], changing=True)
-            case Finish():
-                self.finished.append(step)
+            case Finish(filled=filled):
+                # The journal takes no end that an order of a former life has overtaken.
+                if not self.resting() and filled == sum(child.filled for child in self.children.values()):
+                    self.finished.append(step)
 
     # -- what must be so -----------------------------------------------------------------------------------------------
 

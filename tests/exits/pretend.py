@@ -21,6 +21,8 @@ from domain.exits.guard import Guard
 from domain.exits.values import ExitPlan, ExitRule
 from domain.values import SECOND
 
+VALID = 30 * SECOND
+
 
 class At(Enum):
     """Where an order stands: journaled and on its way, at the broker, or over."""
@@ -44,6 +46,7 @@ class Order:
         self.fired = kind is PartKind.LEAVE
         self.cancelling = False
         self.change: tuple[int, int, int] | None = None
+        self.changes = 0
 
     @property
     def tag(self) -> str:
@@ -70,7 +73,7 @@ class World:
         self.price = 0
         self.now = self.mono = 1_000 * SECOND
         self.orders: dict[int, Order] = {}
-        self.queue: list[Action] = []
+        self.queue: list[tuple[Action, int]] = []
         self.refused = 0
         self.blind = False
         self.ended = 0
@@ -81,7 +84,7 @@ class World:
     def new_guard(self) -> Guard:
         """Another life: it knows what the journal knows."""
         plan = self.kept[-1] if self.kept else self.plan
-        return Guard(plan, self.rule, 30 * SECOND, kept=bool(self.kept))
+        return Guard(plan, self.rule, VALID, kept=bool(self.kept))
 
     # -- between ------------------------------------------------------------------------------------------------------
 
@@ -96,6 +99,7 @@ class World:
                 rests=order.at is At.RESTS,
                 changing=order.cancelling or order.change is not None,
                 fired=order.fired and order.kind is not PartKind.LEAVE,
+                changes=order.changes,
             )
             for order in self.orders.values()
             if order.at is not At.OVER
@@ -115,7 +119,7 @@ class World:
 
     def look(self, facts: Facts | None = None, parked: int = 0) -> list[Action]:
         found = self.guard.look(facts or self.facts(), parked)
-        self.queue += found
+        self.queue += [(action, self.now) for action in found]
         return found
 
     def passes(self, seconds: float) -> None:
@@ -132,14 +136,16 @@ class World:
     @property
     def asked(self) -> int:
         """Units that are asked for and have not arrived."""
-        return sum(action.units for action in self.queue if isinstance(action, Protect | Leave)) + sum(
-            max(action.left - action.part.left, 0) for action in self.queue if isinstance(action, Change)
+        return sum(action.units for action, _ in self.queue if isinstance(action, Protect | Leave)) + sum(
+            max(action.left - action.part.left, 0) for action, _ in self.queue if isinstance(action, Change)
         )
 
     def take(self) -> None:
         """The oldest request arrives."""
-        action = self.queue.pop(0)
+        action, asked = self.queue.pop(0)
         match action:
+            case Protect() | Leave() | Change() if self.now >= asked + VALID:
+                pass  # nobody may send it any more
             case Protect(number=number, units=units, gtt=gtt):
                 kind = PartKind.GTT if gtt else PartKind.STOP
                 self._place(number, kind, units)
@@ -183,6 +189,7 @@ class World:
         if (self.gate and total - order.filled - order.left > self.room) or total <= order.filled:
             self.guard.change_denied(part.tag)
             return
+        order.changes += 1
         order.change = (total, self.guard.plan.stop, self.plan.levels.target if order.kind is PartKind.GTT else 0)
 
     # -- the broker -----------------------------------------------------------------------------------------------------

@@ -99,6 +99,20 @@ def test_a_stop_whose_change_is_unresolved_is_left_alone_until_somebody_closes_a
     assert steps(guard.look(at(1, parts=(stop,), number=1))) == [Withdraw("T1", "it makes way for another exit")]
 
 
+def test_units_that_a_stop_was_asked_to_cover_are_not_asked_for_twice_when_it_fires_meanwhile() -> None:
+    guard = a_guard()
+    assert steps(guard.look(at(1, position=11, parts=(rests(10),), number=1))) == [Change(rests(10), 11)]
+    fired = rests(9, fired=True)
+    assert steps(guard.look(at(9, position=10, price=99, parts=(fired,), number=1))) == [], "the change may still come"
+    # It came: the stop covers all. Or it was refused: the rest is asked for.
+    again = replace(fired, left=10, changes=1)
+    assert steps(guard.look(at(10, position=10, price=99, parts=(again,), number=1))) == []
+    late = a_guard()
+    late.look(at(1, position=11, parts=(rests(10),), number=1))
+    late.change_denied("T1")
+    assert steps(late.look(at(9, position=10, price=100, parts=(fired,), number=1))) == [Protect(2, 1, gtt=False)]
+
+
 @pytest.mark.parametrize("gtt", [False, True])
 def test_a_refused_protection_is_an_emergency(gtt: bool) -> None:
     guard = a_guard(a_plan(product=Product.CNC if gtt else Product.MIS))

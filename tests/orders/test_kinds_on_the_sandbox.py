@@ -115,7 +115,7 @@ class Hand:
         self.until(record, lambda r: r.booked > 0, "filled in part")
         over = self.cancelled(record)
         assert over.state is (OrderState.COMPLETE if over.booked == over.order.quantity else OrderState.CANCELLED)
-        assert self.parts(over) > 1, "it was filled in parts"
+        assert over.booked < over.order.quantity or self.parts(over) > 1, "it was filled in parts"
         return over
 
     def leaves(self, units: int) -> None:

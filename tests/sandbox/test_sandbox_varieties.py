@@ -194,6 +194,17 @@ def test_cancelling_a_leg_ends_the_iceberg(desk: Desk) -> None:
     assert [desk.row(one)["status"] for one in desk.engine.orders] == ["CANCELLED"]
 
 
+def test_a_leg_may_have_another_price_but_not_another_quantity(desk: Desk) -> None:
+    first = desk.do("iceberg", **LIMIT, price=desk.rupees(percent=-3), quantity=20, iceberg_legs=2, iceberg_quantity=10)
+    with pytest.raises(Refusal, match="iceberg"):
+        desk.modify(first, quantity=30)
+    desk.modify(first, price=desk.rupees(percent=-2))
+    desk.settle()
+
+    assert desk.row(first)["price"] == float(desk.rupees(percent=-2))
+    assert desk.row(first)["quantity"] == 10
+
+
 @pytest.mark.parametrize(("legs", "size"), [(1, 25), (51, 1), (3, 13), (3, 8), (None, 10), (3, None)])
 def test_icebergs_refuse_odd_legs(desk: Desk, legs: int | None, size: int | None) -> None:
     with pytest.raises(Refusal):
