@@ -1,17 +1,25 @@
-"""What every test shares: the option that picks one long suite, and no deadline for a single example.
+"""What every test shares: the option that picks one long suite, and how hypothesis draws its examples.
 
-A busy machine stretches an example by any factor; what a test may take is bounded by pytest-timeout.
+No deadline for a single example: a busy machine stretches it by any factor, and pytest-timeout bounds a whole test. The
+normal run draws the same examples each time, so that it says the same of the same code; a long suite, and `--explore`,
+draw new ones.
 """
 
 import pytest
 from hypothesis import settings
 
-settings.register_profile("patang", deadline=None)
-settings.load_profile("patang")
+settings.register_profile("explore", deadline=None)
+settings.register_profile("steady", deadline=None, derandomize=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", default=None, metavar="NAME", help="only tests marked long(NAME)")
+    parser.addoption("--explore", action="store_true", help="hypothesis draws other examples than the last time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    explores = config.getoption("--explore") or config.getoption("--long") is not None
+    settings.load_profile("explore" if explores else "steady")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
