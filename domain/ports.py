@@ -226,9 +226,9 @@ class Journal(Protocol):
     def commit(self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
         """Make the events durable in one transaction and number them.
 
-        DuplicateIntent where an IntentAccepted repeats an intent_id or a tag, whatever its epoch. With `risk_epoch`,
-        refuses (StaleApproval) where a newer epoch has been raised. Raises JournalUnavailable for a full or
-        read-only disk.
+        DuplicateIntent where an IntentAccepted repeats an intent_id or a tag, whatever its epoch, or a decision that is
+        carried out in parts would begin or end again. With `risk_epoch`, refuses (StaleApproval) where a newer epoch
+        has been raised. Raises JournalUnavailable for a full or read-only disk.
         """
         ...
 

@@ -29,6 +29,7 @@ from domain.messages.journal import (
     SendingClaimed,
     TradeBooked,
 )
+from domain.messages.plans import ExecutionEnded, ExecutionStarted
 from domain.orders.gtt import fold_gtt
 from domain.orders.transitions import fold, strategy_of, tag_of
 from domain.values import Nanos
@@ -47,7 +48,10 @@ CREATE TABLE flags (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 INSERT INTO flags VALUES ('risk_epoch', '0');
 """
 _ADDED: Final = "CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY) STRICT"
-"""Claims of modifications and GTTs. Of this version's journals, older ones have no such table yet."""
+"""What may happen once: claims of modifications and GTTs, beginning and end of a decision in parts.
+
+Of this version's journals, older ones have no such table yet.
+"""
 
 _DISK_ERRORS: Final = (
     apsw.FullError,
@@ -330,6 +334,8 @@ class SqliteJournal:
                     self._insert_order(event)
                 elif isinstance(event, TradeBooked):
                     self._insert_trade(event, seq)
+                elif isinstance(event, ExecutionStarted | ExecutionEnded):
+                    self._insert_once(event)
             for tag, record in folded.items():
                 self._db.execute("UPDATE orders SET state = ? WHERE tag = ?", (record.state.value, tag))
         return records
@@ -377,6 +383,13 @@ class SqliteJournal:
             self._db.execute("INSERT INTO trades VALUES (?, ?)", (trade_key(event), seq))
         except apsw.ConstraintError:
             raise DuplicateIntent(f"trade {event.trade_id} of order {event.order_id} is booked already") from None
+
+    def _insert_once(self, event: ExecutionStarted | ExecutionEnded) -> None:
+        """A decision begins and ends once, also where a former life of the writer wakes up within a commit."""
+        intent_id = event.intent.intent_id if isinstance(event, ExecutionStarted) else event.intent_id
+        self._db.execute("INSERT OR IGNORE INTO claims VALUES (?)", (f"{intent_id}/{type(event).__name__}",))
+        if self._db.changes() != 1:
+            raise DuplicateIntent(f"{type(event).__name__} of {intent_id} is journaled already")
 
     def _set_flag(self, name: str, value: str) -> None:
         self._execute("INSERT OR REPLACE INTO flags VALUES (?, ?)", (name, value))

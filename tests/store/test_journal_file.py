@@ -20,7 +20,9 @@ from domain.errors import (
     JournalUnavailable,
     StaleApproval,
 )
+from domain.execution.values import ExecutionRule
 from domain.messages.journal import IntentExpired, OrderAcknowledged, OrderState, SendingClaimed
+from domain.messages.plans import ExecutionEnded, ExecutionStarted
 from domain.orders.updates import after_trades
 from tests.support.orders import NOW, a_trade, an_accepted, an_intent
 
@@ -139,6 +141,23 @@ def test_the_same_intent_twice_is_refused(journal: SqliteJournal) -> None:
         journal.commit([an_accepted()])
 
     assert journal.last_seq() == 1
+
+
+def test_a_decision_in_parts_begins_and_ends_once_even_by_a_careless_caller(tmp_path: Path) -> None:
+    """Seed 814: the supervisor hung in the commit of an end, was replaced, and woke up when its successor had made it."""
+    begun = ExecutionStarted(an_intent(), ExecutionRule(), NOW)
+    ended = ExecutionEnded(an_intent().intent_id, "ma", 1, 0, "its time is over", NOW)
+    journal = open_journal(tmp_path / "j.db")
+    journal.commit([begun])
+    journal.commit([ended])
+    journal.close()
+
+    again = open_journal(tmp_path / "j.db")
+    for event in (begun, ended):
+        with pytest.raises(DuplicateIntent):
+            again.commit([event])
+    assert again.last_seq() == 2
+    again.close()
 
 
 def test_a_commit_with_one_bad_event_leaves_nothing_behind(journal: SqliteJournal) -> None:
