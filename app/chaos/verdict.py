@@ -131,12 +131,10 @@ def check_risk(checker: Checker, book: RiskBook, now: int, lines: Iterable[tuple
 
 
 def unresolved_lines(journal: Journal) -> set[tuple[str, int]]:
-    """Lines with an order of which nothing is proved: they wait for a person."""
-    return {
-        (record.intent.strategy, record.intent.token)
-        for record in journal.open_records()
-        if record.state is OrderState.QUARANTINED
-    }
+    """Lines with an order of which nothing is proved: they wait for a person. With a GTT: until its quarantine ends."""
+    orders = [record.intent for record in journal.open_records() if record.state is OrderState.QUARANTINED]
+    triggers = [record.intent for record in journal.gtts() if record.state is GttState.UNRESOLVED]
+    return {(each.strategy, each.token) for each in orders} | {(each.strategy, each.token) for each in triggers}
 
 
 def _executed(orders: Iterable[Order]) -> list[ExecutedOrder]:
