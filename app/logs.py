@@ -8,11 +8,10 @@ import logging
 import os
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
@@ -20,13 +19,14 @@ from typing import TYPE_CHECKING, Final, TextIO
 import msgspec
 from loguru import logger
 
+from app.log_files import IST, LogFile, Retention
 from config.sections.output import LogSettings
 from config.types import MASK
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")
+MEGABYTE: Final = 1_000_000
 LEVELS: Final[Mapping[str, int]] = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 SECRET_KEYS: Final = frozenset(
     {
@@ -127,6 +127,9 @@ class _State:
         self.file: Path | None = None
         self.sink: _FileSink | None = None
 
+    def failed(self) -> None:
+        self.failures += 1
+
 
 _state = _State()
 
@@ -161,7 +164,10 @@ def setup(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / name
-        sink = _FileSink(path, settings.file_max_megabytes * 1_000_000, settings.file_keep)
+        retention = Retention(
+            settings.file_max_megabytes * MEGABYTE, settings.file_keep_megabytes * MEGABYTE, settings.file_keep_days
+        )
+        sink = _FileSink(LogFile(path, retention, _state.failed))
         logger.add(sink, level=LEVELS[settings.file_level], format="{message}", catch=True)
         levels.append(LEVELS[settings.file_level])
         _state.file, _state.sink = path, sink
@@ -286,44 +292,15 @@ def _shown(value: object) -> str:
 
 
 class _FileSink:
-    """One JSON object per line, flushed per record, rotated by size: `patang.jsonl`, `patang.1.jsonl` (newest) …"""
+    """One JSON object per line into the log's file."""
 
-    def __init__(self, path: Path, size_max: int, keep: int) -> None:
-        self._path = path
-        self._size_max = size_max
-        self._keep = keep
-        self._lock = threading.Lock()
-        self._open()
-
-    def _open(self) -> None:
-        self._file = self._path.open("ab", buffering=0)
-        self._size = self._file.tell()
+    def __init__(self, file: LogFile) -> None:
+        self._file = file
+        self.rotate = file.rotate
+        self.stop = file.stop
 
     def write(self, message: "Message") -> None:
-        line = _ENCODER.encode(_fields(message.record)) + b"\n"
-        with self._lock:
-            if self._size and self._size + len(line) > self._size_max:
-                self._rotate()
-            self._file.write(line)
-            self._size += len(line)
-
-    def _rotate(self) -> None:
-        self._file.close()
-        for number in range(self._keep, 0, -1):
-            older = self._path.with_suffix(f".{number}.jsonl")
-            newer = self._path if number == 1 else self._path.with_suffix(f".{number - 1}.jsonl")
-            if newer.exists():
-                newer.replace(older)
-        self._open()
-
-    def rotate(self) -> None:
-        """Begin a new file, unless this one is new."""
-        with self._lock:
-            if self._size:
-                self._rotate()
-
-    def stop(self) -> None:
-        self._file.close()
+        self._file.write(_ENCODER.encode(_fields(message.record)) + b"\n")
 
 
 class _Intercept(logging.Handler):

@@ -12,7 +12,13 @@ from benchmarks._side_by_side import Goal, figure, in_turns
 from config.sections.output import LogSettings
 
 SETTINGS = LogSettings(
-    level="INFO", file_level="DEBUG", console=False, colour="never", file_max_megabytes=4_096, file_keep=1
+    level="INFO",
+    file_level="DEBUG",
+    console=False,
+    colour="never",
+    file_max_megabytes=4_096,
+    file_keep_megabytes=1,
+    file_keep_days=1,
 )
 
 

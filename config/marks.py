@@ -100,7 +100,7 @@ MARKS: Final[Mapping[type[Struct], Mapping[Mark, str]]] = {
     },
     trading.DrillSettings: {NEXT_SESSION: "drop_feed_at crash_strategy_at"},
     output.LogSettings: {
-        RESTART: "level file_level console colour file_max_megabytes file_keep",
+        RESTART: "level file_level console colour file_max_megabytes file_keep_megabytes file_keep_days",
     },
     output.ReportSettings: {NEXT_SESSION: "equity_interval_seconds"},
     output.RecorderSettings: {NEXT_SESSION: "enabled max_megabytes keep_days"},

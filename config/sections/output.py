@@ -16,7 +16,8 @@ class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     console: bool
     colour: Literal["auto", "always", "never"]
     file_max_megabytes: Annotated[int, Meta(ge=1, le=4096)]
-    file_keep: AtLeastOne
+    file_keep_megabytes: Annotated[int, Meta(ge=1, le=1_048_576)]
+    file_keep_days: AtLeastOne
 
 
 class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):

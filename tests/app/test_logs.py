@@ -1,13 +1,17 @@
 """The log: the shape of its lines, what it hides, and that it never stands in the way."""
 
+import gzip
 import io
 import json
 import logging
 import math
+import os
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +20,15 @@ from app import logs
 from config.sections.output import LogSettings
 from config.types import Secret
 
-SETTINGS = LogSettings(level="INFO", file_level="DEBUG", console=True, colour="auto", file_max_megabytes=1, file_keep=3)
+SETTINGS = LogSettings(
+    level="INFO",
+    file_level="DEBUG",
+    console=True,
+    colour="auto",
+    file_max_megabytes=1,
+    file_keep_megabytes=3,
+    file_keep_days=9,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -186,22 +198,86 @@ def test_the_libraries_own_logging_arrives_from_warning_up(tmp_path: Path) -> No
     assert "old thing" in str(second["message"])
 
 
-def test_the_file_rotates_by_size_and_keeps_so_many(tmp_path: Path) -> None:
-    log, _ = started(tmp_path, msgspec.structs.replace(SETTINGS, console=False))
+QUIET = msgspec.structs.replace(SETTINGS, console=False)
+
+
+def packed(folder: Path) -> list[Path]:
+    return sorted(folder.glob("patang-*.jsonl.gz"))
+
+
+def numbers(folder: Path) -> list[object]:
+    """Every line that is kept, oldest first."""
+    older = b"".join(gzip.decompress(path.read_bytes()) for path in packed(folder))
+    return [json.loads(line)["number"] for line in (older + (folder / "patang.jsonl").read_bytes()).splitlines()]
+
+
+def test_a_file_that_is_large_is_packed_and_no_line_is_lost_or_torn(tmp_path: Path) -> None:
+    log, _ = started(tmp_path, QUIET)
     filler = "x" * 300_000
 
     for number in range(20):
         log("INFO", "big", number=number, filler=filler)
+    logs.stop()
 
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["patang.1.jsonl", "patang.2.jsonl", "patang.3.jsonl", "patang.jsonl"]
-    assert all(path.stat().st_size <= 1_000_000 for path in tmp_path.iterdir())
-    numbers = [
-        line["number"]
-        for name in ("patang.3.jsonl", "patang.2.jsonl", "patang.1.jsonl", "patang.jsonl")
-        for line in lines(tmp_path, name)
-    ]
-    assert numbers == list(range(9, 20))  # the newest, in order, none torn
+    assert numbers(tmp_path) == list(range(20))
+    assert len(packed(tmp_path)) == 6
+    assert sorted(tmp_path.iterdir()) == sorted([*packed(tmp_path), tmp_path / "patang.jsonl"]), "nothing unpacked"
+    assert all(len(gzip.decompress(path.read_bytes())) <= 1_000_000 for path in packed(tmp_path))
+
+
+def test_of_the_packed_ones_so_many_bytes_are_kept_the_newest(tmp_path: Path) -> None:
+    log, _ = started(tmp_path, msgspec.structs.replace(QUIET, file_keep_megabytes=1))
+
+    for number in range(20):
+        log("INFO", "big", number=number, filler=os.urandom(150_000).hex())  # packs to half, no smaller
+    logs.stop()
+
+    assert sum(path.stat().st_size for path in packed(tmp_path)) <= 1_000_000
+    assert 1 <= len(packed(tmp_path)) < 6
+    assert numbers(tmp_path) == list(range(20))[-len(numbers(tmp_path)) :]
+
+
+def test_a_packed_one_goes_with_age_and_what_a_death_left_unpacked_is_packed_at_the_next_start(tmp_path: Path) -> None:
+    left = tmp_path / "patang-20261120-153000-000001.jsonl"
+    left.write_text('{"number": 1}\n')
+    old = tmp_path / "patang-20261101-153000-000001.jsonl.gz"
+    old.write_bytes(gzip.compress(b'{"number": 0}\n'))
+    os.utime(old, (time.time() - 10 * 86_400,) * 2)
+
+    log, _ = started(tmp_path, QUIET)
+    log("INFO", "one", number=2)
+    logs.stop()
+
+    assert [path.name for path in packed(tmp_path)] == [left.name + ".gz"]
+    assert numbers(tmp_path) == [1, 2]
+
+
+def test_the_timetable_begins_a_new_file_unless_it_is_empty(tmp_path: Path) -> None:
+    log, _ = started(tmp_path, QUIET)
+
+    assert logs.rotate()
+    log("INFO", "one", number=1)
+    assert logs.rotate()
+    assert logs.rotate()
+    logs.stop()
+
+    assert numbers(tmp_path) == [1]
+    assert len(packed(tmp_path)) == 1
+
+
+def test_a_file_that_cannot_be_turned_over_grows_on_and_that_is_counted(tmp_path: Path, monkeypatch: Any) -> None:
+    log, _ = started(tmp_path, QUIET)
+    failed = logs.failures()
+
+    def refuse(*_: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    for number in range(5):
+        log("INFO", "big", number=number, filler="x" * 300_000)
+
+    assert numbers(tmp_path) == list(range(5))
+    assert logs.failures() > failed
 
 
 def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
