@@ -37,7 +37,7 @@ from domain.messages.gtt import (
 from domain.messages.journal import JournalEvent, OrderAdopted
 from domain.messages.orders import OrderIntent
 from domain.orders.tags import tag_for
-from domain.values import SECOND, Nanos, OrderKind
+from domain.values import MINUTE, SECOND, Nanos, OrderKind
 
 _I, _S, _A, _Q = GttState.REQUESTED, GttState.SENDING, GttState.PLACED, GttState.UNRESOLVED
 _R, _X, _T, _K = GttState.REFUSED, GttState.EXPIRED, GttState.TRIGGERED, GttState.CLOSED
@@ -55,6 +55,9 @@ GTT_TRANSITIONS: Final[Mapping[GttState, frozenset[GttState]]] = {
 
 CREATED_SLACK: Final[Nanos] = 5 * SECOND
 """The broker stamps in whole seconds by a clock of its own: a GTT made this much before our claim may be ours."""
+
+CLOCK_AHEAD_MAX: Final[Nanos] = 15 * MINUTE
+"""So far our clock may be ahead at worst; one that is more than ten seconds off fails the morning's checklist."""
 
 
 def gtt_tag(intent_id: str) -> str:
@@ -205,18 +208,26 @@ def after_list(
 
 
 def _unresolved_row(record: GttRecord, rows: Iterable[BrokerGtt], taken: set[str]) -> BrokerGtt | None:
-    """The oldest row that it could be: the same definition, made since it was asked for, and nobody's yet.
+    """The row that it could be: the same definition, nobody's yet, and the oldest that was made since it was asked for.
 
-    The price that the triggers were seen from is left out: the broker may show its own.
+    Where there is none, the newest that was made before: our clock may be ahead of the broker's, and to believe that
+    ours is not there would sell its units a second time. The price that the triggers were seen from is left out: the
+    broker may show its own.
     """
     same = [
         row
         for row in rows
-        if row.trigger_id not in taken
-        and replace(row.gtt, last_price=record.gtt.last_price) == record.gtt
-        and row.created >= record.created - CREATED_SLACK
+        if row.trigger_id not in taken and replace(row.gtt, last_price=record.gtt.last_price) == record.gtt
     ]
-    return min(same, key=lambda row: (row.created, row.trigger_id), default=None)
+    since = [row for row in same if row.created >= record.created - CREATED_SLACK]
+    if since:
+        return min(since, key=_age)
+    before = [row for row in same if row.created >= record.created - CLOCK_AHEAD_MAX]
+    return max(before, key=_age, default=None)
+
+
+def _age(row: BrokerGtt) -> tuple[Nanos, str]:
+    return row.created, row.trigger_id
 
 
 def _of_row(record: GttRecord, row: BrokerGtt, now: Nanos) -> list[JournalEvent]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from msgspec.structs import replace
 
 from domain.errors import IllegalTransition
 from domain.messages.broker import Accepted, NotSent, PostOutcome, Rejected, Unresolved
 from domain.messages.gtt import (
     ApprovedGtt,
+    BrokerGtt,
     GttChanged,
     GttChangeRefused,
     GttChangeRequested,
@@ -28,8 +30,8 @@ from domain.messages.gtt import (
     GttTriggered,
     GttUnresolved,
 )
-from domain.orders.gtt import GTT_TRANSITIONS, accept, after_gtt_post, after_restart_gtt, fold_gtt
-from domain.values import MINUTE, Product, Side, e4
+from domain.orders.gtt import GTT_TRANSITIONS, accept, after_gtt_post, after_list, after_restart_gtt, fold_gtt
+from domain.values import MINUTE, SECOND, Product, Side, e4
 from tests.support.orders import NOW
 
 INTENT = GttIntent(
@@ -156,3 +158,29 @@ def test_after_a_restart_what_was_not_claimed_is_over_and_what_was_is_looked_for
             assert isinstance(event, GttEvent)
             record = fold_gtt(record, event)
         assert record.state.value == into.get(state.value, state.value)
+
+
+def row(created: int, trigger_id: str, **changes: object) -> BrokerGtt:
+    gtt = replace(FIRST.gtt, last_price=1, **changes)
+    return BrokerGtt(trigger_id, GttStatus.ACTIVE, gtt, (None, None), created, created)
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([], None),
+        ([row(NOW, "1")], "1"),
+        ([row(NOW + SECOND, "2"), row(NOW, "1")], "1"),
+        ([row(NOW - 60 * SECOND, "1"), row(NOW - 5 * SECOND, "2")], "2"),
+        # Seed 1431: our clock was 15 s ahead, the GTT was believed absent, and its units were sold a second time.
+        ([row(NOW - 15 * SECOND, "1")], "1"),
+        ([row(NOW - 60 * SECOND, "1"), row(NOW - 15 * SECOND, "2")], "2"),
+        ([row(NOW - 16 * MINUTE, "1")], None),
+        ([row(NOW, "1", symbol="OTHER")], None),
+    ],
+)
+def test_an_unresolved_one_is_found_by_what_it_is_and_when_it_was_made(
+    rows: list[BrokerGtt], found: str | None
+) -> None:
+    events = after_list([in_state(GttState.UNRESOLVED)], rows, frozenset(), 180 * SECOND, NOW + SECOND)
+    assert [event.trigger_id for event in events if isinstance(event, GttPlaced)] == ([found] if found else [])
