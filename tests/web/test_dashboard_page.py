@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from adapters.store.journal import SqliteJournal
 from adapters.store.live import LiveFile
 from adapters.store.operator import OperatorDesk
+from app.reloading import CONFIGURATION_FLAG, comparable
 from app.status import FILE_NAME, process_identity
-from domain.messages.operator import Cancel, Flatten, Halt, OperatorAnswered, OperatorCommand
+from config.loader import load
+from domain.messages.operator import Cancel, Flatten, Halt, OperatorAnswered, OperatorCommand, Reload
 from tests.support.orders import NOW
 from tests.support.waiting import eventually
-from tests.web.served import FILLED, LOST, Served, a_server, a_status, books
+from tests.web.served import FILLED, LOST, ROOT, Served, a_server, a_status, books
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -183,6 +187,29 @@ def test_a_halt_shows_and_can_be_resumed(browser: Browser, served: Served) -> No
     expect(page.locator("button.halt")).to_be_disabled()
     page.click("text=Resume…")
     expect(page.locator("#confirm-title")).to_have_text("Resume trading?")
+
+
+def test_a_reload_shows_what_would_change_and_asks_for_a_reason(browser: Browser, served: Served) -> None:
+    from playwright.sync_api import expect
+
+    page, wrong = opened(browser, served)
+    page.click("text=Reload…")
+    expect(page.locator(".toast")).to_contain_text("Nothing in the files is different.")
+    journal = SqliteJournal(served.where.journal, threading.Lock)
+    loaded = load("sandbox", None, (f"data_dir={served.where.data.parent}",), {}, ROOT)
+    kept: Any = comparable(loaded)
+    now, kept["risk"]["max_quantity_per_order"] = kept["risk"]["max_quantity_per_order"], 7
+    journal.set_flag(CONFIGURATION_FLAG, msgspec.json.encode({"version": 3, "seq": 0, "settings": kept}).decode())
+    journal.close()
+    with Locked(served):
+        page.click("text=Reload…")
+        expect(page.locator("#confirm-title")).to_have_text("Take the configuration over?")
+        expect(page.locator("#confirm")).to_contain_text(f"risk.max_quantity_per_order: 7 → {now} (live)")
+        page.fill("#why", "more of it")
+        page.click("#confirm .danger")
+        assert answer(served, Reload, "version 4 is in force") == Reload("more of it")
+        expect(page.locator(".toast")).to_contain_text("version 4 is in force")
+    assert wrong == []
 
 
 def test_it_comes_back_with_the_server(browser: Browser, tmp_path: Path) -> None:
