@@ -29,6 +29,7 @@ from domain.messages.journal import (
     FillSeen,
     JournalAdvanced,
     JournalRecord,
+    OrderRecord,
 )
 from domain.messages.operator import OperatorRequest
 from domain.messages.orders import (
@@ -201,7 +202,7 @@ class Reconciler(Actor):
             self.context.after(0.25, request)
             return
         open_records = self._journal.open_records()
-        moving = moving_instruments(self._rows, open_records, self._journal, needs_trades)
+        moving = self._on_the_move(open_records)
         traders, by_key = self._settings.traders, self._instruments
         at = Standing(self._books, traders, by_key, moving, self._journal.record_of)
         events = self._accepting.judge(request, at, self._clock.now_ns(), self._told_number + 1)
@@ -304,6 +305,9 @@ class Reconciler(Actor):
         events += [lapse(record, now) for record in lapsed]
         self._tell(events)
 
+    def _on_the_move(self, open_records: Sequence[OrderRecord]) -> set[str]:
+        return moving_instruments(self._rows, open_records, self._journal, needs_trades, self._journal.gtts())
+
     def _perhaps_fired(self, rows: tuple[BrokerOrder, ...]) -> list[str]:
         """Orders in an instrument where a GTT of ours rests: the order supervisor looks whether it made them."""
         resting = {(each.gtt.exchange, each.gtt.symbol) for each in self._journal.gtts() if not each.state.final}
@@ -316,7 +320,7 @@ class Reconciler(Actor):
     def _judge_account(self, read: AccountRead) -> None:
         now, tolerances = self._clock.now_ns(), self._settings.tolerances
         open_records = self._journal.open_records()
-        moving = moving_instruments(self._rows, open_records, self._journal, needs_trades)
+        moving = self._on_the_move(open_records)
         moving |= {
             instrument
             for instrument, count in self._books.activity.items()

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from domain.costs.kinds import UnknownInstrument, charge_kind, charge_kind_of_symbol
 from domain.messages.broker import BrokerOrder, BrokerTrade
+from domain.messages.gtt import GttRecord, GttState
 from domain.messages.journal import OrderClosed, OrderRecord, OrderState, TradeBooked
 from domain.orders.tags import is_ours
 from domain.reconcile.books import EXTERNAL, Books, Line
@@ -188,14 +189,22 @@ def external_shorts(books: Books) -> list[Finding]:
 
 
 def moving_instruments(
-    rows: Iterable[BrokerOrder], open_records: Iterable[OrderRecord], own: Own, needs: Callable[[OrderRecord], bool]
+    rows: Iterable[BrokerOrder],
+    open_records: Iterable[OrderRecord],
+    own: Own,
+    needs: Callable[[OrderRecord], bool],
+    gtts: Iterable[GttRecord] = (),
 ) -> set[str]:
-    """Instruments of which something is on its way: a request, or fills that are not booked yet."""
+    """Instruments of which something is on its way: a request, or fills that are not booked yet.
+
+    A GTT of which nothing is known yet may have been placed, and may have fired.
+    """
     moving = {
         record.intent.instrument
         for record in open_records
         if record.state is not OrderState.ACKNOWLEDGED or needs(record)
     }
+    moving |= {each.intent.instrument for each in gtts if each.state in (GttState.SENDING, GttState.UNRESOLVED)}
     for row in rows:
         record = record_of(row, own)
         if record is not None and row.order_id == record.order_id and row.filled > record.booked:

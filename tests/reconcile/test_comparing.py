@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain.messages.broker import BrokerHolding, BrokerOrder, BrokerPosition, BrokerStatus, BrokerTrade, Funds
+from domain.messages.gtt import Gtt, GttIntent, GttLeg, GttRecord, GttState
 from domain.messages.journal import (
     DayOpened,
     DifferenceCleared,
@@ -378,6 +379,17 @@ def test_what_moves_is_not_compared() -> None:
     assert moving_instruments([quiet], [MINE], own, lambda _record: True) == {"NSE:INFY"}
     sending = replace(MINE, state=OrderState.SENDING)
     assert moving_instruments([], [sending], own, lambda _record: False) == {"NSE:INFY"}
+
+
+@pytest.mark.parametrize("state", GttState)
+def test_a_gtt_of_which_nothing_is_known_may_have_fired(state: GttState) -> None:
+    """Seed 3384: its worker died with the request out, it fired at once, and its fill was told as a difference."""
+    leg = GttLeg(e4("1400"), Side.SELL, 10, e4("1395"))
+    intent = GttIntent("g", "ma", 1, "NSE:INFY", Product.CNC, (leg,), e4("1500"), NOW, NOW, NOW)
+    record = GttRecord("T", state, intent, Gtt("NSE", "INFY", Product.CNC, e4("1500"), (leg,)))
+
+    moving = moving_instruments([], [], Own(), lambda _record: False, [record])
+    assert moving == ({"NSE:INFY"} if state in (GttState.SENDING, GttState.UNRESOLVED) else set())
 
 
 # -- shares ----------------------------------------------------------------------------------------------------------------
