@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -92,47 +93,52 @@ class Asked(Struct, frozen=True, kw_only=True):
     load_seconds: float
 
 
-def ask(
-    *,
-    strategy: str,
-    sets: tuple[str, ...],
-    data: Path,
-    start: str | None,
-    end: str | None,
-    interval: str | None,
-    fill: str,
-    product: Literal["MIS", "CNC", "NRML"],
-    quantity: int | None,
-    value: str | None,
-    capital: str | None,
-    cash: str,
-    charges: str,
-    tariff: str | None,
-    tick: str,
-    lot: int,
-    multiplier: int,
-    session: str | None,
-    adjust: Path | None,
-    without_limits: bool,
-    env: Env,
-    config: ConfigFile,
-) -> Asked:
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """The options themselves, as a person wrote them; a command takes them all as one parameter (`Asking`)."""
+
+    strategy: StrategyPath
+    data: DataPath
+    sets: Fields = ()
+    start: From = None
+    end: To = None
+    interval: IntervalWord = None
+    fill: Fill = "next-open"
+    product: ProductWord = "MIS"
+    quantity: Quantity = None
+    value: Value = None
+    capital: Capital = None
+    cash: Cash = "1000000"
+    charges: ChargesWord = "india"
+    tariff: Tariff = None
+    tick: Tick = "0.05"
+    lot: Lot = 1
+    multiplier: Multiplier = 1
+    session: Hours = None
+    adjust: Adjust = None
+    without_limits: NoLimits = False
+
+
+Asking = Annotated[Question, Parameter(name="*")]
+
+
+def ask(question: Question, env: Env, config: ConfigFile) -> Asked:
     """Raises UsageError, ConfigError or DataError with one line."""
-    found = strategy_of(strategy, sets)
-    first, last = _day("--from", start), _day("--to", end)
+    found = strategy_of(question.strategy, question.sets)
+    first, last = _day("--from", question.start), _day("--to", question.end)
     if first and last and first > last:
         raise UsageError(f"--from: found {first}, after --to {last}; allowed: a day up to it")
     settings = load_settings(env, config)
     rules = settings.settings
     run = RunSettings(
-        cash=_rupees("--cash", cash),
-        product=Product(product),
-        sizing=_sizing(quantity, value),
-        capital=0 if capital is None else _rupees("--capital", capital),
-        limits=no_limits() if without_limits else risk_limits(rules.risk),
-        charges=_charges(charges, tariff),
-        fill=_fill(fill),
-        sessions=session != NO_SESSION,
+        cash=_rupees("--cash", question.cash),
+        product=Product(question.product),
+        sizing=_sizing(question.quantity, question.value),
+        capital=0 if question.capital is None else _rupees("--capital", question.capital),
+        limits=no_limits() if question.without_limits else risk_limits(rules.risk),
+        charges=_charges(question.charges, question.tariff),
+        fill=_fill(question.fill),
+        sessions=question.session != NO_SESSION,
         intent_valid_seconds=rules.orders.intent_valid_seconds,
         mis_cutoff=_times(rules.risk.mis_cutoff),
         square_off=_times(rules.schedule.square_off),
@@ -140,17 +146,17 @@ def ask(
     calendar = SessionCalendar(fallback_weekdays=True)
     began = time.perf_counter()
     loaded = load(
-        data,
+        question.data,
         calendar=calendar if run.sessions else None,
-        facts=Facts(_rupees("--tick", tick), lot, multiplier, _session(session)),
-        interval_seconds=_interval(interval),
+        facts=Facts(_rupees("--tick", question.tick), question.lot, question.multiplier, _session(question.session)),
+        interval_seconds=_interval(question.interval),
         days=(None, last),
-        actions={} if adjust is None else read_actions(adjust),
+        actions={} if question.adjust is None else read_actions(question.adjust),
     )
     series = tuple(_from(each.candles, first, found) for each in loaded)
     return Asked(
         strategy=found,
-        path=strategy,
+        path=question.strategy,
         loaded=loaded,
         series=series,
         settings=run,

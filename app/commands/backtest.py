@@ -10,30 +10,7 @@ from cyclopts import Parameter
 
 from app.options import ConfigFile, Env, Json, load_settings
 from app.output import DONE, UsageError, complain, print_json, print_table
-from app.research_run import (
-    Adjust,
-    Asked,
-    Capital,
-    Cash,
-    ChargesWord,
-    DataPath,
-    Fields,
-    Fill,
-    From,
-    Hours,
-    IntervalWord,
-    Lot,
-    Multiplier,
-    NoLimits,
-    ProductWord,
-    Quantity,
-    StrategyPath,
-    Tariff,
-    Tick,
-    To,
-    Value,
-    ask,
-)
+from app.research_run import Asked, Asking, ask
 from domain.errors import RatesUnknown
 from domain.values import ist, rupees
 from research.backtest import Backtest, EngineName, backtest, figures
@@ -47,27 +24,8 @@ Engine = Annotated[EngineName, Parameter(name="--engine", help="auto: compiled w
 
 def run(
     *,
-    strategy: StrategyPath,
-    data: DataPath,
-    sets: Fields = (),
-    start: From = None,
-    end: To = None,
-    interval: IntervalWord = None,
-    fill: Fill = "next-open",
+    question: Asking,
     engine: Engine = "auto",
-    product: ProductWord = "MIS",
-    quantity: Quantity = None,
-    value: Value = None,
-    capital: Capital = None,
-    cash: Cash = "1000000",
-    charges: ChargesWord = "india",
-    tariff: Tariff = None,
-    tick: Tick = "0.05",
-    lot: Lot = 1,
-    multiplier: Multiplier = 1,
-    session: Hours = None,
-    adjust: Adjust = None,
-    without_limits: NoLimits = False,
     out: Out = None,
     no_page: NoPage = False,
     env: Env = "sandbox",
@@ -75,30 +33,7 @@ def run(
     as_json: Json = False,
 ) -> int:
     """Run a strategy over candles and say what would have come of it."""
-    asked = ask(
-        strategy=strategy,
-        sets=sets,
-        data=data,
-        start=start,
-        end=end,
-        interval=interval,
-        fill=fill,
-        product=product,
-        quantity=quantity,
-        value=value,
-        capital=capital,
-        cash=cash,
-        charges=charges,
-        tariff=tariff,
-        tick=tick,
-        lot=lot,
-        multiplier=multiplier,
-        session=session,
-        adjust=adjust,
-        without_limits=without_limits,
-        env=env,
-        config=config,
-    )
+    asked = ask(question, env, config)
     for each in asked.loaded:
         _warn(each.candles.instrument.key, each.report.bad, each.report.duplicates, each.report.outside)
     try:
@@ -110,7 +45,7 @@ def run(
             engine=engine,
             first_day=asked.first_day,
             load_seconds=asked.load_seconds,
-            name=strategy,
+            name=asked.path,
         )
     except RatesUnknown as error:
         raise UsageError(f"--charges: {error}; --tariff YYYY-MM-DD charges that day's on every day") from None

@@ -9,29 +9,7 @@ from cyclopts import Parameter
 from app.checks_kept import keep
 from app.options import ConfigFile, Env, Json
 from app.output import DONE, FAILED, UsageError, complain, print_json, print_table
-from app.research_run import (
-    Adjust,
-    Capital,
-    Cash,
-    ChargesWord,
-    DataPath,
-    Fields,
-    Fill,
-    From,
-    Hours,
-    IntervalWord,
-    Lot,
-    Multiplier,
-    NoLimits,
-    ProductWord,
-    Quantity,
-    StrategyPath,
-    Tariff,
-    Tick,
-    To,
-    Value,
-    ask,
-)
+from app.research_run import Asking, ask
 from domain.values import rupees
 from research.backtest import backtest
 from research.bias import hidden_state, lookahead, recursive
@@ -53,26 +31,7 @@ NOTES = (
 
 def run(
     *,
-    strategy: StrategyPath,
-    data: DataPath,
-    sets: Fields = (),
-    start: From = None,
-    end: To = None,
-    interval: IntervalWord = None,
-    fill: Fill = "next-open",
-    product: ProductWord = "MIS",
-    quantity: Quantity = None,
-    value: Value = None,
-    capital: Capital = None,
-    cash: Cash = "1000000",
-    charges: ChargesWord = "india",
-    tariff: Tariff = None,
-    tick: Tick = "0.05",
-    lot: Lot = 1,
-    multiplier: Multiplier = 1,
-    session: Hours = None,
-    adjust: Adjust = None,
-    without_limits: NoLimits = False,
+    question: Asking,
     trials: Trials = 40,
     cuts: Cuts = 12,
     quick: Quick = False,
@@ -81,30 +40,7 @@ def run(
     as_json: Json = False,
 ) -> int:
     """Look for what makes a backtest lie. Exit status 1 where something is found."""
-    asked = ask(
-        strategy=strategy,
-        sets=sets,
-        data=data,
-        start=start,
-        end=end,
-        interval=interval,
-        fill=fill,
-        product=product,
-        quantity=quantity,
-        value=value,
-        capital=capital,
-        cash=cash,
-        charges=charges,
-        tariff=tariff,
-        tick=tick,
-        lot=lot,
-        multiplier=multiplier,
-        session=session,
-        adjust=adjust,
-        without_limits=without_limits,
-        env=env,
-        config=config,
-    )
+    asked = ask(question, env, config)
     made, series, settings, calendar = asked.strategy, asked.series, asked.settings, asked.calendar
     word = "day" if series[0].interval_seconds >= 86_400 else "minute"
     try:
@@ -116,18 +52,18 @@ def run(
         ]
         luck = overfit(made, series, settings, calendar, trials=trials)
         found.append(luck.finding)
-        done = backtest(made, series, settings, calendar, name=strategy)
+        done = backtest(made, series, settings, calendar, name=asked.path)
         stressed = [] if quick else stress(made, series, settings, calendar)
     except ValueError as error:
         raise UsageError(str(error)) from None
     by_trades = monte_carlo([trip.gross / done.opening_cash for trip in done.trips])
     by_days = monte_carlo(done.returns, block=5)
     good = all(each.ok for each in found)
-    kept = keep(env, config, made, strategy, done.fingerprint, found)
+    kept = keep(env, config, made, asked.path, done.fingerprint, found)
     if as_json:
         print_json(
             {
-                "strategy": strategy,
+                "strategy": asked.path,
                 "parameters": done.parameters,
                 "fingerprint": done.fingerprint,
                 "ok": good,
@@ -141,7 +77,7 @@ def run(
         )
         return DONE if good else FAILED
     print_table(
-        f"{strategy} {done.parameters}",
+        f"{asked.path} {done.parameters}",
         ("question", "answer", "what"),
         [(each.name, "ok" if each.ok else "FOUND", each.text) for each in found],
     )

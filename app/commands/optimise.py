@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from app.options import ConfigFile, Env, Json
 from app.output import DONE, FAILED, UsageError, complain, print_json, print_table
-from app.research_run import (
-    Adjust,
-    Asked,
-    Capital,
-    Cash,
-    ChargesWord,
-    DataPath,
-    Fields,
-    Fill,
-    From,
-    Hours,
-    IntervalWord,
-    Lot,
-    Multiplier,
-    NoLimits,
-    ProductWord,
-    Quantity,
-    StrategyPath,
-    Tariff,
-    Tick,
-    To,
-    Value,
-    ask,
-)
+from app.research_run import Asked, Asking, ask
 from domain.errors import RatesUnknown
 from domain.values import rupees
 from research.heatmap import write_heat_map
@@ -67,8 +44,7 @@ HeatMap = Annotated[str | None, Parameter(name="--heat-map", help="Write an HTML
 
 def run(
     *,
-    strategy: StrategyPath,
-    data: DataPath,
+    question: Asking,
     objective: For = "sharpe",
     method: By = "tpe",
     trials: Trials = 100,
@@ -80,34 +56,12 @@ def run(
     workers: Workers = 1,
     storage: Storage = None,
     heat_map: HeatMap = None,
-    sets: Fields = (),
-    start: From = None,
-    end: To = None,
-    interval: IntervalWord = None,
-    fill: Fill = "next-open",
-    product: ProductWord = "MIS",
-    quantity: Quantity = None,
-    value: Value = None,
-    capital: Capital = None,
-    cash: Cash = "1000000",
-    charges: ChargesWord = "india",
-    tariff: Tariff = None,
-    tick: Tick = "0.05",
-    lot: Lot = 1,
-    multiplier: Multiplier = 1,
-    session: Hours = None,
-    adjust: Adjust = None,
-    without_limits: NoLimits = False,
     env: Env = "sandbox",
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> int:
     """Search the strategy's bounds for what was best in these data. `bias` and `walk-forward` say what it is worth."""
-    asked = ask(
-        strategy=strategy, sets=sets, data=data, start=start, end=end, interval=interval, fill=fill, product=product,
-        quantity=quantity, value=value, capital=capital, cash=cash, charges=charges, tariff=tariff, tick=tick, lot=lot,
-        multiplier=multiplier, session=session, adjust=adjust, without_limits=without_limits, env=env, config=config,
-    )  # fmt: skip
+    asked = ask(question, env, config)
     how = SearchSettings(
         method=method, trials=trials, seed=seed, steps=steps, prune=prune, storage=storage, workers=max(workers, 1)
     )
@@ -127,8 +81,7 @@ def run(
 
 def walk(
     *,
-    strategy: StrategyPath,
-    data: DataPath,
+    question: Asking,
     train: Annotated[int, Parameter(name="--train", help="Trading days that are searched.")] = 60,
     test: Annotated[int, Parameter(name="--test", help="Trading days after them that are traded.")] = 20,
     kind: Annotated[Kind, Parameter(name="--kind", help="anchored: training grows; rolling: it moves.")] = "rolling",
@@ -141,36 +94,12 @@ def walk(
     constraints: Constraints = (),
     seed: Seed = 1,
     workers: Workers = 1,
-    sets: Fields = (),
-    start: From = None,
-    end: To = None,
-    interval: IntervalWord = None,
-    fill: Fill = "next-open",
-    product: Annotated[
-        Literal["MIS", "CNC", "NRML"], Parameter(name="--product", help="How positions are held.")
-    ] = "MIS",
-    quantity: Quantity = None,
-    value: Value = None,
-    capital: Capital = None,
-    cash: Cash = "1000000",
-    charges: ChargesWord = "india",
-    tariff: Tariff = None,
-    tick: Tick = "0.05",
-    lot: Lot = 1,
-    multiplier: Multiplier = 1,
-    session: Hours = None,
-    adjust: Adjust = None,
-    without_limits: NoLimits = False,
     env: Env = "sandbox",
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> int:
     """Choose on some days, trade the next ones, go on: what the search would have earned on days it had not seen."""
-    asked = ask(
-        strategy=strategy, sets=sets, data=data, start=start, end=end, interval=interval, fill=fill, product=product,
-        quantity=quantity, value=value, capital=capital, cash=cash, charges=charges, tariff=tariff, tick=tick, lot=lot,
-        multiplier=multiplier, session=session, adjust=adjust, without_limits=without_limits, env=env, config=config,
-    )  # fmt: skip
+    asked = ask(question, env, config)
     how = SearchSettings(method=method, trials=trials, seed=seed, workers=max(workers, 1))
     if "," in objective:
         raise UsageError(f"--objective: found {objective!r}; allowed: one figure, since one choice is traded")

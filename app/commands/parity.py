@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from app.options import ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, FAILED, UsageError, print_json, print_table
-from app.research_run import ask
+from app.research_run import Question, ask
 from app.stores import stored_journal
 from domain.market.buckets import INTERVAL_SECONDS
 from domain.messages.journal import JournalEvent
@@ -49,13 +49,20 @@ def run(
         raise UsageError(f"--day: found {day!r}; allowed: a day YYYY-MM-DD") from None
     parameters = msgspec.structs.asdict(loaded.parameters(strategy, find_strategy(each.kind)))
     words = tuple(f"{name}={msgspec.json.encode(value).decode()}" for name, value in parameters.items())
-    asked = ask(
-        strategy=each.kind, sets=words,
-        data=data, start=day, end=day, interval=each.interval, fill=fill, product=each.product, quantity=each.quantity,
-        value=None, capital=rupees(each.capital) if each.capital else None, cash="10000000", charges="india",
-        tariff=None, tick="0.05", lot=1, multiplier=1, session=None, adjust=None, without_limits=False, env=env,
-        config=config,
-    )  # fmt: skip
+    question = Question(
+        strategy=each.kind,
+        data=data,
+        sets=words,
+        start=day,
+        end=day,
+        interval=each.interval,
+        fill=fill,
+        product=each.product,
+        quantity=each.quantity,
+        capital=rupees(each.capital) if each.capital else None,
+        cash="10000000",
+    )
+    asked = ask(question, env, config)
     wanted = set(each.instruments)
     series = tuple(one for one in asked.series if one.instrument.key in wanted)
     if {one.instrument.key for one in series} != wanted:
