@@ -62,7 +62,7 @@ from domain.messages.orders import (
 )
 from domain.messages.plans import KeepPlan
 from domain.messages.reconcile import DifferencesTaken, JournalDifferences, UpdateHeard
-from domain.orders.account import day_opening
+from domain.orders.account import day_open, day_opening
 from domain.orders.changing import after_restart_modify, with_replacement
 from domain.orders.placing import PlacingSettings, adopted_stop
 from domain.orders.telling import EVENT_NAMES, log_keys
@@ -154,7 +154,7 @@ class OrderSupervisor(Actor):
             self._tell,
             self._executions.has_ended,
         )
-        self._trades = Trades(desk, settings.trades_retry_seconds, self._conclude)
+        self._trades = Trades(desk, settings.trades_retry_seconds, self._conclude, self._is_day_open)
         self._changing = Changing(desk, quarantine, settings.send_deadline_seconds)
         self._gtts = Gtts(desk, quarantine, self._tell)
         hands = Hands(self._commit, self._changing.cancel, self._placing.expire, self._read_book_at_once, self._updated)
@@ -163,6 +163,7 @@ class OrderSupervisor(Actor):
     def started(self) -> None:
         """Conclude what a restart allows, tell the readers how far the journal reaches, and read the order book."""
         now, mono = self._clock.now_ns(), self.context.runtime.monotonic.now_ns()
+        self._day = day_open(self._journal.read(0))
         for record in self._journal.open_records():
             if self.context.incarnation == 1:
                 if not self._commit([*after_restart(record, now), *after_restart_modify(record, now)]):
@@ -341,6 +342,9 @@ class OrderSupervisor(Actor):
         self._account_request = self._request
         self._routes.publish(self.context, ReadAccount(request=self._request, positions=False))
 
+    def _is_day_open(self) -> bool:
+        return self._day in ("", ist(self._clock.now_ns()).date().isoformat())
+
     def _account(self, read: AccountRead) -> None:
         """Whoever asked: the first funds of a day open it."""
         if read.funds is None:
@@ -356,6 +360,7 @@ class OrderSupervisor(Actor):
                 self.context.after(1.0, _AccountAgain())
                 return
             self._day = day
+            self._trades.day_opened()
         if not self._account_read:
             self._account_read = True
             self.context.log(

@@ -19,15 +19,23 @@ ANSWER_PATIENCE_SECONDS: Final = 100.0
 class Trades:
     """retry_seconds  trades that do not yet cover the fills seen are read again after this (wall)
 
-    conclude  commit what a trade proves of its order
+    conclude       commit what a trade proves of its order
+    is_day_open    False while the journal's last day is over and the new one not opened: a trade that is journaled then
+                   would be one of the former day
     """
 
     def __init__(
-        self, desk: Desk, retry_seconds: float, conclude: Callable[[OrderRecord, Sequence[JournalEvent]], None]
+        self,
+        desk: Desk,
+        retry_seconds: float,
+        conclude: Callable[[OrderRecord, Sequence[JournalEvent]], None],
+        is_day_open: Callable[[], bool],
     ) -> None:
         self._desk = desk
         self._retry_seconds = retry_seconds
         self._conclude = conclude
+        self._is_day_open = is_day_open
+        self._held: dict[tuple[str, str], BrokerTrade] = {}
         self._due: dict[str, Nanos] = {}
 
     def read(self, read: TradesRead) -> None:
@@ -44,7 +52,10 @@ class Trades:
                 self._due.pop(order_id, None)
 
     def book(self, trades: Sequence[BrokerTrade]) -> None:
-        """Book those of orders of ours that are not booked yet."""
+        """Book those of orders of ours that are not booked yet; before the day is open, keep them until it is."""
+        if not self._is_day_open():
+            self._held.update({(trade.order_id, trade.trade_id): trade for trade in trades})
+            return
         by_order: dict[str, list[BrokerTrade]] = {}
         for trade in trades:
             by_order.setdefault(trade.order_id, []).append(trade)
@@ -53,6 +64,11 @@ class Trades:
             record = journal.record_of(order_id)
             if record is not None:
                 self._conclude(record, after_trades(record, of_order, journal.trade_ids(record.tag), now))
+
+    def day_opened(self) -> None:
+        """Book what was kept."""
+        held, self._held = tuple(self._held.values()), {}
+        self.book(held)
 
     def want(self, records: Sequence[OrderRecord]) -> None:
         """Have the trades of these orders read, unless that was asked for already."""

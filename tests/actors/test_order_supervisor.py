@@ -532,6 +532,24 @@ def test_the_day_is_opened_once_whatever_restarts(stage: Stage, desk: Desk) -> N
     assert kinds(list(Desk(stage).stored())) == ["DayOpened"]
 
 
+def test_what_was_filled_before_the_day_was_open_is_booked_in_it(stage: Stage, desk: Desk) -> None:
+    """An after-market order trades at the open, before anybody looks: its money is not of the day before."""
+    desk.reconciled()
+    record = desk.resting()
+    stage.restart_process()
+    stage.clock.now += 24 * 60 * MINUTE
+    again = Desk(stage)
+    row, trade = a_row(record, BrokerStatus.COMPLETE, filled=10), a_trade(record, "T1", 10)
+    again.book(row, trades=(trade,))
+    again.trades(trade)
+    assert "TradeBooked" not in kinds(again.stored())
+
+    again.account()
+    again.trades(trade)
+
+    assert kinds(again.stored())[-3:] == ["DayOpened", "TradeBooked", "OrderClosed"]
+
+
 def test_a_feed_that_reconnects_makes_it_read_the_book(desk: Desk) -> None:
     desk.reconciled()
 
