@@ -21,6 +21,8 @@ from domain.messages.operator import Cancel, Flatten, Halt, OperatorCommand, Rel
 
 Why = Annotated[str, Meta(min_length=1, max_length=500, description="The reason; it is kept with the command.")]
 Name = Annotated[str, Meta(max_length=100)]
+NUMBER_MAX: Final = 1 << 62
+"""The store's integers have 64 bits."""
 Limit = Annotated[int, QueryParameter(ge=1, le=2_000, description="At most so many.")]
 
 WHO: Final = "dashboard"
@@ -168,7 +170,7 @@ class Reading(Controller):
         self,
         state: State,
         strategy: FromQuery[str] = "",
-        after_ns: Annotated[int, QueryParameter(ge=0)] = 0,
+        after_ns: Annotated[int, QueryParameter(ge=0, le=NUMBER_MAX)] = 0,
         limit: Limit = 1_000,
     ) -> list[Document]:
         """The result over time, in rupees; without a strategy, of the account."""
@@ -298,7 +300,7 @@ class Acting(Controller):
         return await _command(state, Reload(data.why, dry_run=data.dry_run))
 
     @post("/alerts/{alert:int}/acknowledge", status_code=200)
-    async def acknowledge(self, state: State, alert: Annotated[int, PathParameter(ge=0, le=(1 << 62))]) -> Seen:
+    async def acknowledge(self, state: State, alert: Annotated[int, PathParameter(ge=0, le=NUMBER_MAX)]) -> Seen:
         """A person has seen it."""
         return Seen(await _read(lambda: _behind(state).acknowledge(alert, WHO)))
 

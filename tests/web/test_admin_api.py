@@ -190,6 +190,7 @@ def test_what_is_drawn(served: Served) -> None:
     assert [(fill["side"], fill["price"], fill["tag"]) for fill in drawn["fills"]] == [("BUY", 1501.0, FILLED.tag)]
     assert served.call("GET", "/api/bars?instrument=NSE:NOSUCH")[1]["bars"] == []
     assert served.call("GET", "/api/curve")[1][-1]["net"] == 24.0
+    assert served.call("GET", f"/api/curve?after_ns={1 << 96}")[0] == 400, "more than the store can compare"
     (position,) = served.call("GET", "/api/positions")[1]
     assert (position["quantity"], position["average"], position["net"]) == (10, 1500.0, 5.0)
 
