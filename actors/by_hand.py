@@ -15,7 +15,7 @@ from domain.messages.journal import JournalEvent, OrderRecord, OrderState
 from domain.messages.operator import Cancel, OperatorAnswered, OperatorRequest, Resolve
 from domain.messages.orders import OrderBookRead
 from domain.orders.cancelling import BY_HAND, cancellable, left_alone, why_none
-from domain.orders.resolving import CannotResolve, must_be_unresolved, resolution
+from domain.orders.resolving import CannotResolve, booked_by_hand, must_be_unresolved, resolution
 from domain.ports import Clock, Journal
 from domain.values import Nanos
 
@@ -114,7 +114,8 @@ class ByHand:
             raise CannotResolve(f"the broker's order book cannot be read now: {read.error}")
         owner = self._journal.record_of(finding.order_id) if finding.order_id else None
         record, now = self._journal.record(finding.tag), self._clock.now_ns()
-        events = resolution(finding, request.who, record, owner, read.orders, self._quarantine, now)
+        by_hand = booked_by_hand(read.trades, self._journal.trade_ids(""))
+        events = resolution(finding, request.who, record, owner, read.orders, self._quarantine, now, by_hand)
         if not self._hands.commit(events):
             raise CannotResolve("nothing can be made durable now")
         for row in read.orders:

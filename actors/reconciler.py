@@ -65,6 +65,7 @@ from domain.reconcile.orders import (
     missed_fill,
     missing_orders,
     moving_instruments,
+    perhaps_placed,
 )
 from domain.reconcile.policies import LEVELS
 from domain.values import SECOND, Instrument, Nanos, Product, rupees
@@ -283,6 +284,7 @@ class Reconciler(Actor):
 
     def _judge_orders(self, read: OrderBookRead) -> None:
         now, policies = self._clock.now_ns(), self._settings.policies
+        open_records = self._journal.open_records()
         foreign = foreign_orders(
             self._books,
             read.orders,
@@ -291,7 +293,7 @@ class Reconciler(Actor):
             self._user_id,
             self._instruments,
             now,
-            self._perhaps_fired(read.orders),
+            (*self._perhaps_fired(read.orders), *perhaps_placed(read.orders, open_records)),
         )
         events: list[ReconcileEvent] = [each.journaled(policies[each.name], now) for each in foreign.findings]
         events += foreign.trades
@@ -299,7 +301,6 @@ class Reconciler(Actor):
             DifferenceCleared(name=name, subject=subject, why="the order is over", time=now)
             for name, subject in foreign.gone
         ]
-        open_records = self._journal.open_records()
         missing, lapsed = missing_orders(self._books, read.orders, open_records, now)
         events += self._weigh(ORDERS_AREA, missing, MISSING_NAMES, now).events
         events += [lapse(record, now) for record in lapsed]

@@ -47,7 +47,7 @@ from domain.messages.operator import (
     outlives_its_asker,
 )
 from domain.messages.versions import ConfigChange
-from domain.orders.resolving import must_be_unresolved, resolution
+from domain.orders.resolving import booked_by_hand, must_be_unresolved, resolution
 from domain.portfolio import Book
 from domain.portfolio.adjusting import adjustments
 from domain.ports import Clock, Journal
@@ -229,12 +229,13 @@ def _resolve(world: World, finding: Resolve, request: OperatorRequest) -> Operat
     must_be_unresolved(finding.tag, journal.record(finding.tag))
     world.open_session()
     with closing(world.broker()) as broker:
-        rows = broker.orders()
+        rows, trades = broker.orders(), broker.trades()
     record = journal.record(finding.tag)
     owner = journal.record_of(finding.order_id) if finding.order_id else None
     quarantine = int(world.settings.orders.quarantine_seconds * SECOND)
     now = world.clock.now_ns()
-    journal.commit(resolution(finding, request.who, record, owner, rows, quarantine, now))
+    by_hand = booked_by_hand(trades, journal.trade_ids(""))
+    journal.commit(resolution(finding, request.who, record, owner, rows, quarantine, now, by_hand))
     found = f"order {finding.order_id}" if finding.order_id else "absent"
     return OperatorAnswered(request.id, done=True, text=f"{finding.tag} is resolved: {found}", tags=(finding.tag,))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from domain.errors import PatangError
-from domain.messages.broker import BrokerOrder
+from domain.messages.broker import BrokerOrder, BrokerTrade
 from domain.messages.journal import (
     IntentExpired,
     JournalEvent,
@@ -16,6 +16,7 @@ from domain.messages.journal import (
     OrderState,
 )
 from domain.messages.operator import Resolve
+from domain.reconcile.pro_rata import base_trade_id
 from domain.values import SECOND, Nanos, Product, Side
 
 FOUND_BY: Final = "operator"
@@ -45,12 +46,14 @@ def resolution(
     rows: Iterable[BrokerOrder],
     quarantine: Nanos,
     now: Nanos,
+    by_hand: Collection[str] = (),
 ) -> list[JournalEvent]:
     """The events that make the finding so. Raises CannotResolve where the broker's book says otherwise.
 
     record      the order of that tag
     owner       the order of ours that has the broker's id already, if one has
     rows        the broker's order book of today
+    by_hand     ids of orders whose trades are booked as made by hand
     quarantine  so long an order may still turn up at the broker: before that, nobody may call it absent
     """
     tag = finding.tag
@@ -64,6 +67,11 @@ def resolution(
         if row is None:
             raise CannotResolve(f"the broker knows no order {finding.order_id} today")
         _must_fit(row, unresolved, owner, tagged)
+        if row.order_id in by_hand:
+            raise CannotResolve(
+                f"order {row.order_id} is in the books as made by hand, since before {tag} was unresolved: call {tag} "
+                f"absent, then say whose the units are (`run.py accept --help`)"
+            )
         found = OrderAcknowledged(tag=tag, order_id=row.order_id, strategy=strategy, time=now, found_by=FOUND_BY)
         return [resolved, found]
     if tagged:
@@ -81,6 +89,12 @@ def resolution(
         time=now,
     )
     return [resolved, expired]
+
+
+def booked_by_hand(trades: Iterable[BrokerTrade], external: Collection[str]) -> set[str]:
+    """Ids of the orders whose trades are among these. external: trade ids in the ledger of what no strategy made."""
+    booked = set(map(base_trade_id, external))
+    return {trade.order_id for trade in trades if base_trade_id(trade.trade_id) in booked}
 
 
 def _must_fit(row: BrokerOrder, record: OrderRecord, owner: OrderRecord | None, tagged: str) -> None:

@@ -76,7 +76,7 @@ def foreign_orders(
 ) -> Foreign:
     """Everything in the book that no order of ours made.
 
-    spared   ids of orders that may still turn out to be ours (a GTT's)
+    spared   ids of orders that may still turn out to be ours (a GTT's; one that a person placed in the stead of ours)
     user_id  the account's: an order that somebody else placed and that closes what is held is the broker's square-off
     """
     ours = {row.order_id for row in rows if record_of(row, own) is not None} | set(spared)
@@ -109,6 +109,23 @@ def foreign_orders(
         if (names[row.order_id].value, _subject(row.order_id)) not in books.named
     )
     return Foreign(findings, _gone(books, {row.order_id: row for row in foreign}, booked), tuple(booked))
+
+
+def perhaps_placed(rows: Iterable[BrokerOrder], open_records: Iterable[OrderRecord]) -> list[str]:
+    """Ids of orders without a tag of ours that are what an unresolved order of ours would be.
+
+    A person may have placed it in its stead, and is about to say so: booked as made by hand, it could not be ours.
+    """
+    unresolved = {
+        (order.exchange, order.symbol, order.side, order.product, order.quantity)
+        for order in (record.order for record in open_records if record.state is OrderState.QUARANTINED)
+    }
+    return [
+        row.order_id
+        for row in rows
+        if not any(map(is_ours, row.tags))
+        and (row.exchange, row.symbol, row.side, row.product, row.quantity) in unresolved
+    ]
 
 
 def missing_orders(

@@ -37,6 +37,15 @@ def test_placed_is_not_believed_where_the_tag_stands_on_another_order(record: Or
         resolution(Resolve("why", record.tag, "9"), "asha", record, None, [ours, other], QUARANTINE, NOW)
 
 
+def test_placed_is_not_believed_of_an_order_whose_trades_are_booked_as_made_by_hand(record: OrderRecord) -> None:
+    other = replace(a_row(record, BrokerStatus.COMPLETE, 10), order_id="9", tags=())
+    said = Resolve("why", record.tag, "9")
+
+    with pytest.raises(CannotResolve, match="as made by hand"):
+        resolution(said, "asha", record, None, [other], QUARANTINE, NOW, {"9"})
+    assert resolution(said, "asha", record, None, [other], QUARANTINE, NOW)
+
+
 @pytest.mark.parametrize(("order_id", "state"), [(ORDER_ID, OrderState.ACKNOWLEDGED), ("", OrderState.EXPIRED)])
 def test_what_is_believed_folds(record: OrderRecord, order_id: str, state: OrderState) -> None:
     rows = [a_row(record, BrokerStatus.OPEN)] if order_id else []

@@ -41,6 +41,7 @@ from domain.reconcile.orders import (
     lapse,
     missing_orders,
     moving_instruments,
+    perhaps_placed,
     record_of,
 )
 from domain.reconcile.policies import ADOPTABLE, DEFAULT_POLICIES, LEVELS
@@ -379,6 +380,18 @@ def test_what_moves_is_not_compared() -> None:
     assert moving_instruments([quiet], [MINE], own, lambda _record: True) == {"NSE:INFY"}
     sending = replace(MINE, state=OrderState.SENDING)
     assert moving_instruments([], [sending], own, lambda _record: False) == {"NSE:INFY"}
+
+
+def test_an_order_that_is_what_an_unresolved_one_would_be_may_have_been_placed_in_its_stead() -> None:
+    """Booked as made by hand it could not be ours when the person says so; its strategy waited for its trades for ever."""
+    row = replace(a_row(MINE, BrokerStatus.COMPLETE, 10, order_id="9"), tags=("mktp",))
+    lost = replace(MINE, state=OrderState.QUARANTINED)
+
+    assert perhaps_placed([row], [lost]) == ["9"]
+    assert perhaps_placed([row], [MINE]) == []
+    assert perhaps_placed([replace(row, quantity=9)], [lost]) == []
+    assert perhaps_placed([replace(row, side=Side.SELL)], [lost]) == []
+    assert perhaps_placed([replace(row, tags=(MINE.tag,))], [lost]) == []
 
 
 @pytest.mark.parametrize("state", GttState)
