@@ -307,7 +307,11 @@ class Reconciler(Actor):
         self._tell(events)
 
     def _on_the_move(self, open_records: Sequence[OrderRecord]) -> set[str]:
-        return moving_instruments(self._rows, open_records, self._journal, needs_trades, self._journal.gtts())
+        moving = moving_instruments(self._rows, open_records, self._journal, needs_trades, self._journal.gtts())
+        mono = self._mono()
+        # What a GTT of ours may have fired has moved the position before it is known whose it is.
+        fired = (row for row in self._rows if self._spared.get(row.order_id, 0) > mono)
+        return moving | {f"{row.exchange}:{row.symbol}" for row in fired}
 
     def _perhaps_fired(self, rows: tuple[BrokerOrder, ...]) -> list[str]:
         """Orders in an instrument where a GTT of ours rests: the order supervisor looks whether it made them."""

@@ -57,6 +57,9 @@ _REPLIES: Final[dict[str, tuple[int, bytes]]] = {
 }
 _NEVER_PLACED: Final = frozenset({"rate_limited", "dead_token"})
 _TIMEOUT_SECONDS: Final = 7.0
+A_GTT: Final = "a GTT"
+GTT_LATE_MAX: Final = 20.0
+"""Virtual seconds: with the fastest market less than the quarantine."""
 
 MARGIN_SHARE: Final = 5
 """One rupee of margin carries so many of an order's value."""
@@ -126,7 +129,7 @@ class SimBroker:
         if self._weather.strikes("unreachable"):
             return NotSent("no connection")
         self._latency()
-        return self._sent(lambda: self._exchange.place_gtt(gtt), "a GTT", on_sent)
+        return self._sent(lambda: self._exchange.place_gtt(gtt), A_GTT, on_sent)
 
     def modify_gtt(self, trigger_id: str, gtt: Gtt, on_sent: Callable[[], None] | None = None) -> PostOutcome:
         """See Broker.modify_gtt."""
@@ -222,8 +225,10 @@ class SimBroker:
     def _lose(self, place: Callable[[], str], tag: str, fault: str) -> None:
         random = self._weather.random.random
         if fault == "late_order":
-            # Later than anybody would wait: 83 s has been seen (kite-facts), quarantine is 120 s of market time.
-            self._arrive(place, 5.0, 60.0 if random() < 0.5 else 20.0, [])
+            # Later than anybody would wait: 83 s has been seen (kite-facts), quarantine is 120 s of market time. A GTT
+            # does not leave the broker and is believed absent after the quarantine: it may be late, but not that late.
+            latest = 60.0 if random() < 0.5 else 20.0
+            self._arrive(place, 5.0, min(latest, GTT_LATE_MAX) if tag == A_GTT else latest, [])
         elif fault == "reply_lost" or (fault not in _NEVER_PLACED and fault != "request_lost" and random() < 0.5):
             self._arrive(place, 0.003, 2.0, [])
         else:

@@ -9,9 +9,10 @@ from typing import ClassVar
 import pytest
 from msgspec.structs import replace
 
-from actors.reconciler import Reconciler, ReconcilerSettings
+from actors.reconciler import GTT_PATIENCE_SECONDS, Reconciler, ReconcilerSettings
 from domain.messages.broker import BrokerOrder, BrokerPosition, BrokerStatus, BrokerTrade, Funds
 from domain.messages.control import Alert, Report, SetTradingState, TradingState
+from domain.messages.gtt import ApprovedGtt, GttClaimed, GttIntent, GttLeg, GttPlaced
 from domain.messages.journal import (
     DayOpened,
     DifferenceCleared,
@@ -24,12 +25,13 @@ from domain.messages.journal import (
 )
 from domain.messages.orders import AccountRead, CancelOpenOrders, OrderBookRead, ReadAccount, ReadOrderBook
 from domain.messages.reconcile import DifferencesTaken, JournalDifferences, UpdateHeard
+from domain.orders.gtt import accept
 from domain.reconcile.account import Tolerances
 from domain.reconcile.books import Line
 from domain.reconcile.expiry import UNKNOWN_CONTRACTS, Contracts
 from domain.reconcile.names import Difference, Policy
 from domain.reconcile.policies import DEFAULT_POLICIES
-from domain.values import Instrument, Product, Side, e4
+from domain.values import MINUTE, Instrument, Product, Side, e4
 from tests.actors.stage import Stage, own
 from tests.support.orders import NOW, a_row, a_trade, an_accepted, an_intent, folded
 
@@ -191,6 +193,25 @@ def test_a_drift_is_looked_at_again_then_named_once_and_cleared(stage: Stage, de
     again.answer()
     again.passes(2.1)
     assert len(again.found()) == 1, "a restart neither forgets nor names it again"
+
+
+def test_what_a_gtt_may_have_fired_is_no_drift_until_it_is_known_whose_it_is(stage: Stage, desk: Desk) -> None:
+    """Seed 9846: the broker's list of GTTs was read late, and the position without the GTT's fill was told."""
+    leg = GttLeg(e4("1400"), Side.BUY, 10, e4("1395"))
+    intent = GttIntent("g", "ma", 1, "NSE:INFY", Product.MIS, (leg,), e4("1500"), NOW + MINUTE, NOW, NOW)
+    requested = accept(ApprovedGtt(intent, 0, NOW), NOW)
+    desk.journal(requested, GttClaimed(requested.tag, NOW), GttPlaced(requested.tag, "900001", "ma", NOW))
+    desk.orders = (replace(a_row(folded(an_accepted()), BrokerStatus.COMPLETE, 10, order_id="9"), tags=()),)
+    desk.positions = (LONG,)
+    desk.answer()
+    for _ in range(3):
+        desk.passes(2.1)
+    assert desk.found() == []
+
+    desk.passes(GTT_PATIENCE_SECONDS)
+    for _ in range(3):
+        desk.passes(2.1)
+    assert "external order" in [each.name for each in desk.found()], "nobody claimed it"
 
 
 def test_a_difference_that_is_gone_at_the_second_look_was_none(desk: Desk) -> None:
