@@ -53,7 +53,8 @@ class Changing:
         self._deadline = int(send_deadline_seconds * SECOND)
         self._claimed: dict[tuple[str, int], Nanos] = {}  # (tag, number) -> when it was first seen as claimed
         self._asked: dict[str, tuple[Nanos, int]] = {}  # tag -> when a cancel is asked for again, how often it was
-        self._taken: dict[str, tuple[int, Nanos]] = {}  # tag -> last read asked for before the reply, time of the reply
+        # (tag, number) -> the last read asked for before the change was taken, when it was taken
+        self._taken: dict[tuple[str, int], tuple[int, Nanos]] = {}
 
     def take(self, message: ApprovedModify | ModifyPosted | CancelPosted, last_request: int) -> None:
         """What the supervisor is told of changes. last_request: the newest read of the order book asked for so far."""
@@ -99,7 +100,8 @@ class Changing:
             desk.context.after(1.0, posted)
             return
         if isinstance(posted.outcome, Accepted):
-            self._taken[posted.tag] = last_request, desk.mono()
+            # Of this change alone: a row may have concluded it before, and says nothing of the next one.
+            self._taken[posted.tag, posted.number] = last_request, desk.mono()
         if isinstance(posted.outcome, Accepted | Unresolved):
             desk.read_book_soon(ROW_PATIENCE_SECONDS)
 
@@ -109,7 +111,6 @@ class Changing:
         conclusive = bool(request) and self._is_conclusive(record, request)
         events = after_row(record, row, desk.now(), found_by, conclusive=conclusive)
         if events and desk.commit(events):
-            self._taken.pop(record.tag, None)
             return desk.journal.record(record.tag) or record
         return record
 
@@ -169,12 +170,14 @@ class Changing:
     def look(self, open_records: Iterable[OrderRecord]) -> None:
         """Ask again for cancels without effect; drop changes that came too late, name those that are lost."""
         desk, now = self._desk, self._desk.now()
-        resting, claimed = set(), set()
+        resting, claimed, under_ways = set(), set(), set()
         for record in open_records:
             resting.add(record.tag)
             if record.cancel_why and not record.seen_status.terminal:
                 self.cancel(record, record.cancel_why)
             under_way = record.modifying
+            if under_way is not None:
+                under_ways.add((record.tag, under_way.number))
             late = under_way is not None and not under_way.replacing and under_way.valid_until <= now
             if late and under_way is not None and under_way.state is ModifyState.REQUESTED:
                 desk.commit(dropped(record, "not sent while the decision was valid", now))
@@ -182,9 +185,8 @@ class Changing:
                 claimed.add((record.tag, under_way.number))
                 self._look_for(record, under_way.number)
         self._claimed = {key: since for key, since in self._claimed.items() if key in claimed}
-        for kept in (self._asked, self._taken):
-            for tag in [tag for tag in kept if tag not in resting]:
-                del kept[tag]
+        self._asked = {tag: asked for tag, asked in self._asked.items() if tag in resting}
+        self._taken = {key: taken for key, taken in self._taken.items() if key in under_ways}
 
     def _look_for(self, record: OrderRecord, number: int) -> None:
         """The worker may have died with it: then nobody will say what came of it."""
@@ -199,7 +201,7 @@ class Changing:
         under_way = record.modifying
         if under_way is None:
             return False
-        asked_before, replied = self._taken.get(record.tag, (1 << 62, 0))
+        asked_before, replied = self._taken.get((record.tag, under_way.number), (1 << 62, 0))
         if request > asked_before and self._desk.mono() - replied >= int(ROW_PATIENCE_SECONDS * SECOND):
             return True
         return self._desk.now() - under_way.since > self._quarantine

@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 from msgspec.structs import replace
 
-from domain.messages.broker import BrokerStatus, Change, Rejected, Unresolved
+from domain.messages.broker import Accepted, BrokerStatus, Change, Rejected, Unresolved
 from domain.messages.control import SetTradingState, TradingState
 from domain.messages.gtt import Gtt, GttExpired, GttIntent, GttLeg, GttRecord, GttState, ModifyGttIntent
 from domain.messages.journal import (
@@ -106,6 +106,26 @@ def test_a_change_whose_reply_was_lost_is_found_in_the_row_and_never_put_again(f
     assert (the(floor).order.quantity, the(floor).modifying) == (6, None)
     assert calls(floor, "modify") == 1
     assert counted(floor) == 6
+
+
+def test_a_reply_that_comes_after_its_row_says_nothing_of_the_next_change(floor: Floor) -> None:
+    """Seed 11428: the next change was on its way, a row showed the order as it was, and it was believed refused."""
+    record = resting(floor)
+    floor.deaf = {ModifyPosted}
+    change(floor, price=995 * RUPEE)
+    floor.tell("orders", OrderUpdateReceived(floor.broker._orders[record.order_id]))
+    assert the(floor).modifying is None, "the row concludes it"
+    floor.tell("orders", ModifyPosted(record.tag, 1, Accepted(record.order_id), claimed=True))
+    floor.stage.passes(4.0)
+    before = floor.broker._orders[record.order_id]
+
+    change(floor, number=2, quantity=12)
+    floor.broker._orders[record.order_id] = before
+    floor.poll(3.1)
+
+    under_way = the(floor).modifying
+    assert under_way is not None and under_way.state is ModifyState.CLAIMED
+    assert events(floor, ModifyRefused) == []
 
 
 def test_a_change_that_never_arrived_is_given_up_only_after_the_quarantine(floor: Floor) -> None:
