@@ -26,6 +26,7 @@ from domain.listing import by_key
 from domain.messages.configuration import Known, PrepareConfiguration, SettleConfiguration
 from domain.messages.control import (
     Alert,
+    AskSession,
     FreezeInstrument,
     FreezeStrategy,
     JobDue,
@@ -84,6 +85,8 @@ _STATES: Final = {
 
 STATE_FLAG: Final = "trading_state"
 OWN_LOSS: Final = "own loss"
+ASK_SESSION_AGAIN: Final[Nanos] = 10 * SECOND
+"""Monotonic, between questions for a session while there is none."""
 """By whom a strategy is frozen that has lost too much."""
 
 
@@ -127,6 +130,7 @@ class RiskGate(Actor):
         self._world = World(instruments, calendar, settings.mis_cutoff)
         self._flags = Flags(journal, settings.run, self._alarm)
         self._epoch = 0
+        self._session_asked_again: Nanos = 0
         self._standing = starting(settings.run)
         self._freezing = Freezing(context, routes, self._flags, lambda: self._book)
         means = Means(
@@ -217,8 +221,16 @@ class RiskGate(Actor):
                 }
         return None
 
+    def _ask_session(self) -> None:
+        """While there is none as far as is known here: that one was opened may have been lost with a crash."""
+        mono = self.context.runtime.monotonic.now_ns()
+        if self._standing.lasts(Condition.SESSION) and mono >= self._session_asked_again:
+            self._session_asked_again = mono + ASK_SESSION_AGAIN
+            self._routes.publish(self.context, AskSession())
+
     def _look(self) -> None:
         self._flags.again()
+        self._ask_session()
         self._look_around()
         self._closing.look()
         self._figures.look(connected=bool(self._book.day) and not self._standing.lasts(Condition.SESSION))

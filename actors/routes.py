@@ -316,6 +316,7 @@ ROUTES: Final[Mapping[type, Route]] = {
     control.StrategyFrozen: Route(_to(RISK, ALERTS, REPORTER)),
     # The risk gate first: the session's answer to it, SessionOpened, must come after it there.
     control.SessionLost: Route(_to(RISK, SESSION), Lane.CONTROL),
+    control.AskSession: Route(_to(SESSION), Lane.CONTROL),
     control.SessionOpened: Route(_to(RISK, FEED, RECONCILER), Lane.CONTROL),
     # a change of the configuration: first those whom intents come to, then those whom they come from
     configuration.ReloadAsked: Route(_to(CONFIGURATION)),

@@ -11,7 +11,7 @@ from actors.routes import Routes
 from actors.runtime import Actor, Backoff, Context
 from domain.errors import BrokerError, LoginNeeded
 from domain.messages.broker import SessionFacts
-from domain.messages.control import Alert, JobDue, Report, SessionLost, SessionOpened
+from domain.messages.control import Alert, AskSession, JobDue, Report, SessionLost, SessionOpened
 from domain.ports import Clock, SessionPort
 from domain.values import Nanos
 
@@ -66,7 +66,7 @@ class Session(Actor):
         match message:
             case _Open() if self._facts is None:
                 self._open()
-            case _Doubted() if self._facts is not None:
+            case _Doubted() | AskSession() if self._facts is not None:
                 self._check()
             case SessionLost(why=why) if self._facts is not None:
                 self.context.log("error", "session.lost", why=why)

@@ -98,6 +98,7 @@ DERIVED: Final = frozenset(
         journal.JournalAdvanced,
         control.TradingStateChanged,
         control.PortfolioSnapshot,
+        control.AskSession,
         control.SessionLost,
         control.SessionOpened,
     }

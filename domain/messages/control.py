@@ -54,6 +54,10 @@ class SessionOpened(Struct, frozen=True, tag=True):
     opened: Nanos = 0
 
 
+class AskSession(Struct, frozen=True, tag=True):
+    """Command, risk gate to session: say again that there is a login. That may have been lost with a crash."""
+
+
 class FreezeStrategy(Struct, frozen=True, tag=True):
     """Command, to the risk gate: this strategy's entries are denied from here on.
 

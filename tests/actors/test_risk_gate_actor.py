@@ -14,6 +14,7 @@ from domain.calendar import SessionCalendar
 from domain.errors import StaleApproval
 from domain.messages.control import (
     Alert,
+    AskSession,
     FreezeInstrument,
     FreezeStrategy,
     JobDue,
@@ -441,6 +442,23 @@ def test_a_session_lost_while_entries_are_held_back_holds_them_longer(desk: Desk
     restarted.actor.receive(SessionOpened("SB0001", 0, 0))
 
     assert (restarted.state(), restarted.entry_leaves()) == (TradingState.ACTIVE, True)
+
+
+def test_while_there_is_no_session_it_is_asked_for_as_its_news_may_be_lost(stage: Stage, desk: Desk) -> None:
+    desk.active().look()
+    assert desk.context.of(AskSession) == []
+    desk.actor.receive(SessionLost("token refused", 0))
+    restarted = desk.again()
+    restarted.look()
+    restarted.look()
+    assert len(restarted.context.of(AskSession)) == 1
+    stage.passes(10.0)
+    restarted.look()
+    assert len(restarted.context.of(AskSession)) == 2
+    restarted.actor.receive(SessionOpened("SB0001", 0, 0))
+    stage.passes(10.0)
+    restarted.look()
+    assert len(restarted.context.of(AskSession)) == 2
 
 
 def test_an_opened_session_resumes_nothing_that_a_person_reduced(desk: Desk) -> None:

@@ -296,6 +296,7 @@ def test_lanes() -> None:
         control.FreezeInstrument,
         control.ThawInstrument,
         control.TradingStateChanged,
+        control.AskSession,
         control.SessionLost,
         control.SessionOpened,
         operator.OperatorRequest,

@@ -12,7 +12,7 @@ from actors.session import Session
 from domain.bars import Bar
 from domain.errors import BrokerError, BrokerRefusal, BrokerUnavailable, LoginNeeded, NotPermitted, SlowDown
 from domain.messages.broker import SessionFacts
-from domain.messages.control import Alert, JobDue, JobKind, Report, SessionLost, SessionOpened
+from domain.messages.control import Alert, AskSession, JobDue, JobKind, Report, SessionLost, SessionOpened
 from domain.messages.market import HistoryLoaded, LoadHistory
 from domain.values import Instrument, Nanos
 from tests.actors.stage import Stage, own
@@ -148,6 +148,20 @@ def test_who_hears_of_an_opened_session_hears_of_which_login(desk: Desk) -> None
         "feed.0",
         "reconciler",
     }
+
+
+def test_who_asks_is_told_again_of_a_session_that_is_open(desk: Desk) -> None:
+    """Seed 11868: the risk gate failed twice at the news of it, which was given up, and no entry went any more."""
+    desk.start()
+    desk.context.afresh()
+    desk.actor.receive(AskSession())
+    assert [each.opened for each in desk.context.of(SessionOpened)] == [FACTS.opened]
+
+    desk.login.failing = LoginNeeded("log in")
+    desk.actor.receive(SessionLost("refused", 0))
+    desk.context.afresh()
+    desk.actor.receive(AskSession())
+    assert desk.context.of(SessionOpened) == []
 
 
 @pytest.mark.parametrize("message", [SessionLost("token refused", 0), EXPIRY])
