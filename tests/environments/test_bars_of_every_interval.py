@@ -23,7 +23,7 @@ from tests.system.plant import Exchange, Trader, an_exchange
 
 SPEED: Final = 1500
 TODAY: Final = "2026-11-20"
-NIGHT_SPEED: Final = 4000
+NIGHT_SPEED: Final = 2000
 """From 17:00 on, when commodities alone trade."""
 LATE_SPEED: Final = 1000
 KEYS: Final = (

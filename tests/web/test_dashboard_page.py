@@ -228,6 +228,19 @@ def test_it_comes_back_with_the_server(browser: Browser, tmp_path: Path) -> None
         expect(page.locator(".banner")).to_be_hidden()
 
 
+def test_a_server_that_went_before_its_first_beat_is_told_of_as_well(browser: Browser, served: Served) -> None:
+    from playwright.sync_api import expect
+
+    page, _ = opened(browser, served)
+    page.route("**/api/events", lambda route: route.abort())
+    page.reload()
+    expect(page.locator(".banner")).to_contain_text("does not answer", timeout=WAIT_MS)
+    page.unroute("**/api/events")
+    page.reload()
+    page.wait_for_selector("text=NSE:S0")
+    expect(page.locator(".banner")).to_have_text("")
+
+
 def test_three_thousand_lines_never_hold_the_page_up(browser: Browser, tmp_path: Path) -> None:
     with a_server(tmp_path, positions=3_000) as served:
         trader(served)

@@ -50,7 +50,7 @@ function increasing(points) {
 
 document.addEventListener("alpine:init", () => Alpine.data("dashboard", () => ({
   status: { env: "", running: false, state: "", versions: {}, money: null, feed: null, orders: 0 },
-  connected: false, everConnected: false, strategies: [], positions: [], orders: [], limits: [], barsMax: 12, alerts: [], actors: [], logs: [], reports: [], charts: [],
+  connected: false, lost: false, strategies: [], positions: [], orders: [], limits: [], barsMax: 12, alerts: [], actors: [], logs: [], reports: [], charts: [],
   curveOf: "", chartOf: "", orderState: "", logLevel: "INFO", logText: "", showFlat: false, said: "", theme: "", lastNet: null, barCount: 0,
   confirming: { title: "", says: "", verb: "", why: "", error: "", busy: false, action: "", body: {} },
   life: { tag: "", steps: [] }, busy: new Set(), curveEnd: 0,
@@ -61,9 +61,9 @@ document.addEventListener("alpine:init", () => Alpine.data("dashboard", () => ({
     this.$watch("logText", () => this.loadLogs());
     const source = new EventSource("/api/events");
     source.addEventListener("beat", (event) => this.beat(JSON.parse(event.data)));
-    source.onopen = () => { if (this.everConnected) this.refresh(); this.connected = this.everConnected = true; };
+    source.onopen = () => { if (this.lost) this.refresh(); this.connected = true; this.lost = false; };
     source.onerror = () => {
-      this.connected = false;
+      this.connected = false; this.lost = true;
       if (source.readyState === EventSource.CLOSED) this.knock();
     };
     this.refresh();
@@ -158,14 +158,14 @@ document.addEventListener("alpine:init", () => Alpine.data("dashboard", () => ({
   },
 
   // What is shown of what is known.
-  get stateText() { return !this.connected && this.everConnected ? "no connection" : this.status.state + (this.status.state === "ACTIVE" || !this.status.why ? "" : ": " + this.status.why); },
+  get stateText() { return this.lost ? "no connection" : this.status.state + (this.status.state === "ACTIVE" || !this.status.why ? "" : ": " + this.status.why); },
   get stateClass() { return !this.connected ? "wait" : { ACTIVE: "good", STARTING: "wait", REDUCING: "wait" }[this.status.state] || "bad"; },
   get envClass() { return this.status.env === "live" ? "live" : ""; },
   get marketTime() { return this.status.market_time ? "Market " + this.status.market_time.slice(11, 19) + " IST" : ""; },
   get feedText() { const feed = this.status.feed; return !feed ? "" : !feed.connected ? "feed down" : "feed " + (feed.age_seconds === null ? "silent" : feed.age_seconds.toFixed(0) + " s old"); },
   get feedClass() { const feed = this.status.feed; return feed && (!feed.connected || feed.age_seconds > 10) ? "loss" : ""; },
   get banner() {
-    if (this.everConnected && !this.connected) return "The dashboard's server does not answer. What you see is old; it is tried again by itself.";
+    if (this.lost) return "The dashboard's server does not answer. What you see is old; it is tried again by itself.";
     if (this.connected && this.status.running && this.status.age_seconds > 10) return "The trader has told nothing of itself for " + Math.round(this.status.age_seconds) + " s.";
     return "";
   },
