@@ -85,7 +85,9 @@ def run(
     log = logs.setup(loaded.settings.logs, where.logs)
     logs.redactor.add(*loaded.secrets())
     from app.day import StopRequest
+    from app.nights import keep_memory_together
 
+    keep_memory_together()
     stop = StopRequest(interrupting=True)
     try:
         with stop:
