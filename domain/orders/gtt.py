@@ -241,6 +241,10 @@ def _of_row(record: GttRecord, row: BrokerGtt, now: Nanos) -> list[JournalEvent]
     if row.status is not GttStatus.TRIGGERED:
         text = next((result.text for result in row.results if result is not None and result.text), "")
         return [*events, GttClosed(tag, row.trigger_id, strategy, row.status, text, now)]
+    if replace(row.gtt, last_price=record.gtt.last_price) != record.gtt:
+        # It fired as it was then: a change of it had come, though its reply, or that to its repetition, said otherwise.
+        events.append(GttChanged(tag, strategy, row.gtt, now, found_by="list"))
+        record = replace(record, gtt=row.gtt)
     for leg, result in enumerate(row.results):
         if result is not None:
             fired = GttTriggered(tag, row.trigger_id, strategy, leg, result.order_id, result.text, now)

@@ -25,11 +25,13 @@ from domain.messages.gtt import (
     GttPlaced,
     GttRecord,
     GttRefused,
+    GttResult,
     GttState,
     GttStatus,
     GttTriggered,
     GttUnresolved,
 )
+from domain.messages.journal import OrderAdopted
 from domain.orders.gtt import GTT_TRANSITIONS, accept, after_gtt_post, after_list, after_restart_gtt, fold_gtt
 from domain.values import MINUTE, SECOND, Product, Side, e4
 from tests.support.orders import NOW
@@ -184,3 +186,21 @@ def test_an_unresolved_one_is_found_by_what_it_is_and_when_it_was_made(
 ) -> None:
     events = after_list([in_state(GttState.UNRESOLVED)], rows, frozenset(), 180 * SECOND, NOW + SECOND)
     assert [event.trigger_id for event in events if isinstance(event, GttPlaced)] == ([found] if found else [])
+
+
+def test_one_that_fired_is_what_the_list_shows_whatever_was_said_of_its_change() -> None:
+    """Seed 18255: the process died with a change out; put again it was refused, for the GTT had fired as changed."""
+    legs = (replace(FIRST.gtt.legs[0], quantity=6, price=e4("1390")), FIRST.gtt.legs[1])
+    shown = BrokerGtt(
+        ID, GttStatus.TRIGGERED, replace(FIRST.gtt, legs=legs), (GttResult("9", ""), None), NOW, NOW + SECOND
+    )
+    record: GttRecord | None = in_state(GttState.PLACED)
+    events = after_list([in_state(GttState.PLACED)], [shown], frozenset({ID}), 180 * SECOND, NOW + SECOND)
+
+    assert [type(event) for event in events] == [GttChanged, OrderAdopted, GttTriggered]
+    (adopted,) = [event for event in events if isinstance(event, OrderAdopted)]
+    assert (adopted.order.quantity, adopted.order.price, adopted.order_id) == (6, e4("1390"), "9")
+    for event in events:
+        if isinstance(event, GttEvent):
+            record = fold_gtt(record, event)
+    assert record is not None and record.gtt.legs == legs
