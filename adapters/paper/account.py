@@ -216,6 +216,7 @@ def _charges(day: Day, trades: Sequence[Kept]) -> E4:
                 strategy="",
                 multiplier=kept.multiplier,
                 trade_id=kept.trade.trade_id,
+                time=kept.trade.event_time,
             )
             for kept in trades
         ),

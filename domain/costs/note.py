@@ -13,7 +13,9 @@ Sums are kept as integers of 1/10,000 rupee times RATE_UNIT, so nothing is lost 
 from __future__ import annotations
 
 import datetime as dt
+from bisect import insort
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct
@@ -22,7 +24,7 @@ from domain.costs.kinds import ChargeKind
 from domain.costs.order import brokerage_scaled, stamp_rate, tax_rate
 from domain.costs.rates import RATE_UNIT, exercise_rate_on, fees_on, rates_on
 from domain.costs.tables.fees import ROUNDING
-from domain.values import E4, Product, Side
+from domain.values import E4, Nanos, Product, Side
 
 Line = tuple[str, str, Product]
 """(strategy, instrument key, product): who bears a charge. The strategy is empty for trades made outside."""
@@ -43,6 +45,8 @@ class ChargeableTrade(Struct, frozen=True):
     strategy               who bears the charge; empty for a trade made outside
     squared_off_by_broker  the broker closed the position itself, and charges for it
     value                  what it was worth, 1/10,000 rupee, where the price is a rounded average; 0: by the price
+    time                   of the execution at the exchange; 0: after all that were counted before
+    time                   of the execution at the exchange; 0: after those that were counted before
     """
 
     order_id: str
@@ -59,6 +63,7 @@ class ChargeableTrade(Struct, frozen=True):
     squared_off_by_broker: bool = False
     trade_id: str = ""
     value: E4 = 0
+    time: Nanos = 0
 
     @property
     def turnover(self) -> E4:
@@ -133,12 +138,17 @@ class NoteEntry(Struct, frozen=True, array_like=True):
 
 
 class NoteState(Struct, frozen=True):
-    """A note in progress, for a snapshot. `holdings_sold` are instruments that bear the depository charge."""
+    """A note in progress, for a snapshot.
+
+    holdings_sold  instruments that bear the depository charge
+    deliveries     (instrument, time, signed units) of each delivery trade, in the order of execution
+    """
 
     day: dt.date
     entries: tuple[NoteEntry, ...]
     holdings_sold: tuple[str, ...]
     exercises: tuple[Exercise, ...] = ()
+    deliveries: tuple[tuple[str, Nanos, int], ...] = ()
 
 
 class _Group(Struct):
@@ -160,7 +170,7 @@ class _Order(Struct):
 
 
 class NoteBuilder:
-    """A day's contract note in the making. Adding a trade costs the same however many came before."""
+    """A day's contract note in the making. Adding a trade costs the same however many came before, but for delivery."""
 
     def __init__(self, day: dt.date) -> None:
         """Raises RatesUnknown for a day before the tables."""
@@ -169,7 +179,7 @@ class NoteBuilder:
         self._groups: dict[str, _Group] = {}
         self._orders: dict[tuple[str, str], _Order] = {}
         self._square_offs: set[tuple[str, str]] = set()
-        self._bought: dict[str, int] = {}
+        self._deliveries: dict[str, list[tuple[Nanos, int]]] = {}
         self._sold: dict[str, dict[Line, int]] = {}
         self._holdings_sold: set[str] = set()
         self._weights: dict[Line, int] = {}
@@ -196,7 +206,8 @@ class NoteBuilder:
             squared_off=trade.squared_off_by_broker,
         )
         self._count(entry)
-        self._note_delivery(entry)
+        if entry.kind is ChargeKind.EQUITY_DELIVERY:
+            self._note_delivery(entry.instrument, trade.time, trade.side.sign * trade.quantity)
 
     def exercise(self, exercised: Exercise) -> None:
         """Count an exercise, once. Raises ValueError for another day's, RatesUnknown for what bears no such tax."""
@@ -268,7 +279,9 @@ class NoteBuilder:
         exercises = sorted(
             self._exercises, key=lambda e: (e.instrument, e.strategy, e.product.value, e.intrinsic_value)
         )
-        return NoteState(self.day, tuple(entries), tuple(sorted(self._holdings_sold)), tuple(exercises))
+        deliveries = [(name, *each) for name in sorted(self._deliveries) for each in self._deliveries[name]]
+        sold = tuple(sorted(self._holdings_sold))
+        return NoteState(self.day, tuple(entries), sold, tuple(exercises), tuple(deliveries))
 
     @classmethod
     def restore(cls, state: NoteState) -> NoteBuilder:
@@ -278,7 +291,9 @@ class NoteBuilder:
             builder._count(entry)
         for exercised in state.exercises:
             builder.exercise(exercised)
-        builder._holdings_sold = set(state.holdings_sold)
+        for instrument, time, signed in state.deliveries:
+            builder._note_delivery(instrument, time, signed)
+        builder._holdings_sold |= set(state.holdings_sold)  # of a snapshot that did not have the deliveries
         return builder
 
     def _count(self, entry: NoteEntry) -> None:
@@ -309,12 +324,9 @@ class NoteBuilder:
 
         if entry.squared_off:
             self._square_offs.add((entry.exchange, entry.order_id))
-        if entry.kind is ChargeKind.EQUITY_DELIVERY:
-            if entry.side is Side.BUY:
-                self._bought[entry.instrument] = self._bought.get(entry.instrument, 0) + entry.quantity
-            else:
-                sellers = self._sold.setdefault(entry.instrument, {})
-                sellers[line] = sellers.get(line, 0) + entry.quantity
+        if entry.kind is ChargeKind.EQUITY_DELIVERY and entry.side is Side.SELL:
+            sellers = self._sold.setdefault(entry.instrument, {})
+            sellers[line] = sellers.get(line, 0) + entry.quantity
         self._keep(entry, line)
 
     def _bear_tax(self, taxed: _Taxed, line: Line, tax: int) -> None:
@@ -327,12 +339,22 @@ class NoteBuilder:
             share = (100 + self._fees.gst_percent) * order.brokerage * value // order.turnover
             self._weights[line] = self._weights.get(line, 0) + sign * share
 
-    def _note_delivery(self, entry: NoteEntry) -> None:
-        """A delivery sale beyond what was bought the same day comes out of holdings, and stays so for the day."""
-        if entry.kind is ChargeKind.EQUITY_DELIVERY and entry.side is Side.SELL:
-            sold = sum(self._sold[entry.instrument].values())
-            if sold > self._bought.get(entry.instrument, 0):
-                self._holdings_sold.add(entry.instrument)
+    def _note_delivery(self, instrument: str, time: Nanos, signed: int) -> None:
+        """A delivery sale beyond what was bought before it on the day comes out of holdings, and stays so for the day.
+
+        By the time of the executions: a trade may be told of before an earlier one.
+        """
+        of_day = self._deliveries.setdefault(instrument, [])
+        time = time or (of_day[-1][0] if of_day else 0)
+        insort(of_day, (time, signed), key=itemgetter(0))
+        held, least = 0, 0
+        for _, units in of_day:
+            held += units
+            least = min(least, held)
+        if least < 0:
+            self._holdings_sold.add(instrument)
+        else:
+            self._holdings_sold.discard(instrument)
 
     def _keep(self, entry: NoteEntry, line: Line) -> None:
         key = (entry.exchange, entry.order_id, line, entry.side)

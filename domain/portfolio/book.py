@@ -287,6 +287,7 @@ class Book:
                 strategy=trade.strategy,
                 multiplier=ledger.multiplier,
                 squared_off_by_broker=trade.squared_off_by_broker,
+                time=trade.event_time,
             )
         )
         self._ledgers[line], trip = traded(ledger, trade)

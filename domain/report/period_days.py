@@ -216,6 +216,7 @@ class _Days:
                 price=trade.price,
                 strategy=trade.strategy,
                 multiplier=multiplier,
+                time=trade.event_time,
             )
         )
 

@@ -1,6 +1,7 @@
-"""Tax on exercise in the note, and who bears the note's tax."""
+"""Tax on exercise in the note, what comes out of holdings, and who bears the note's charges."""
 
 import datetime as dt
+import itertools
 import random
 
 import pytest
@@ -112,3 +113,23 @@ def test_who_only_buys_intraday_bears_no_tax() -> None:
 
     seller: Line = ("seller", "NSE:INFY", Product.MIS)
     assert builder.tax_by_line() == {seller: 25 * RUPEE}
+
+
+@pytest.mark.parametrize("told", list(itertools.permutations(range(4))))
+def test_what_comes_out_of_holdings_goes_by_the_time_of_the_executions(told: tuple[int, ...]) -> None:
+    """Seed 20597: a sale was told of before the purchase that it closed, and the depository charge stayed for the day."""
+    delivery = {"kind": ChargeKind.EQUITY_DELIVERY, "product": Product.CNC}
+    made = [
+        a_chargeable(**delivery, time=1, trade_id="1"),
+        a_chargeable(**delivery, time=2, trade_id="2", side=Side.SELL, order_id="o2"),
+        a_chargeable(**delivery, time=3, trade_id="3", order_id="o3"),
+        a_chargeable(**delivery, time=4, trade_id="4", side=Side.SELL, order_id="o4"),
+    ]
+    builder = NoteBuilder(DAY)
+    for number in told:
+        builder = NoteBuilder.restore(builder.state())
+        builder.add(made[number])
+    assert builder.note().dp == 0
+    builder.add(a_chargeable(**delivery, time=5, trade_id="5", side=Side.SELL, order_id="o5"))
+    builder.add(a_chargeable(**delivery, time=6, trade_id="6", order_id="o6"))
+    assert builder.note().dp > 0, "sold out of holdings, and bought back later: it stays"
