@@ -102,6 +102,15 @@ class Hand:
         ids = {record.order_id, *(order_id for order_id, _ in self.now(record).legs)}
         return sum(trade.order_id in ids for trade in self.exchange.trades())
 
+    def stop_close_by(self, quantity: int, percent: float, **fields: Any) -> OrderRecord:
+        """A stop to buy above the price: one that the price has passed meanwhile is refused, and placed farther off."""
+        unanswered = (OrderState.INTENT, OrderState.SENDING)
+        for number in range(1, 11):
+            record = self.order(Side.BUY, quantity, trigger=percent * number, **fields)
+            if self.until(record, lambda r: r.state not in unanswered, "answered").state is not OrderState.REJECTED:
+                return record
+        raise AssertionError(f"the price runs away from {percent} %")
+
     def followed(self, record: OrderRecord) -> OrderRecord:
         """A stop whose trigger follows the price until it is reached: a market that goes the other way is no matter."""
         for _ in range(20):
@@ -259,7 +268,7 @@ def test_an_order_for_a_minute_ends_by_itself_with_what_it_has(mis: Hand) -> Non
 def test_stops_wait_are_moved_and_fire(mis: Hand) -> None:
     far = mis.resting(mis.order(Side.BUY, 10, kind=OrderKind.STOP_MARKET, trigger=2.0))
     moved = mis.modified(far, percent=1.5)
-    near = mis.order(Side.BUY, 40_000, kind=OrderKind.STOP_MARKET, trigger=0.02)
+    near = mis.stop_close_by(40_000, 0.02, kind=OrderKind.STOP_MARKET)
 
     assert moved.order.trigger_price != far.order.trigger_price
     assert mis.now(far).modifying is None
@@ -274,7 +283,7 @@ def test_stops_with_a_limit_wait_are_moved_and_fill_in_part(mis: Hand) -> None:
     sl: dict[str, Any] = {"kind": OrderKind.STOP_LIMIT}
     far = mis.resting(mis.order(Side.BUY, 10, away=2.5, trigger=2.0, **sl))
     moved = mis.modified(far, percent=1.5)
-    rest = mis.partly(mis.followed(mis.order(Side.BUY, MANY, away=0.5, trigger=0.01, **sl)))
+    rest = mis.partly(mis.followed(mis.stop_close_by(MANY, 0.01, away=0.5, **sl)))
 
     assert (moved.order.kind, moved.order.price) == (OrderKind.STOP_LIMIT, far.order.price)
     assert moved.order.trigger_price < far.order.trigger_price
