@@ -6,6 +6,7 @@ The order supervisor, the one writer, holds both against the journal.
 
 from __future__ import annotations
 
+from domain.execution.desk import have_ended
 from domain.messages.journal import IntentAccepted, JournalRecord
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, PlanEvent
 from domain.ports import Journal
@@ -35,16 +36,9 @@ class Executions:
             case _:
                 return True
 
-    def _is_all(self, parent: str, filled: int) -> bool:
-        """Whether its orders are over and have filled so many units.
-
-        A former life may have asked for one that arrives when the next has found nothing to wait for.
-        """
-        records = [self._journal.record(tag) for tag in self._orders.get(parent, ())]
-        known = [record for record in records if record is not None]
-        return all(record.state.final for record in known) and filled == sum(
-            max(record.filled_seen, record.booked) for record in known
-        )
+    def _is_all(self, parent: str, units: int) -> bool:
+        records = (self._journal.record(tag) for tag in self._orders.get(parent, ()))
+        return have_ended((record for record in records if record is not None), units)
 
     def has_ended(self, parent: str) -> bool:
         """Whether that decision is over: no order of it may follow."""

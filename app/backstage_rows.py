@@ -8,6 +8,7 @@ from domain.messages.control import PositionView
 from domain.messages.journal import JournalRecord, OrderRecord
 from domain.messages.limits import LimitUse, Unit
 from domain.orders.telling import EVENT_NAMES, log_keys
+from domain.orders.transitions import filled
 from domain.values import E4, Nanos, ist
 
 
@@ -40,7 +41,7 @@ def order_row(record: OrderRecord) -> dict[str, Any]:
         "kind": intent.kind.value,
         "product": intent.product.value,
         "quantity": intent.quantity,
-        "filled": max(record.filled_seen, record.booked),
+        "filled": filled(record),
         "price": money(intent.price) if intent.price else None,
         "reference_price": money(intent.reference_price),
         "state": word(record),

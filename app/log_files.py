@@ -10,12 +10,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")
+from domain.values import IST
+
 PACKED: Final = ".gz"
 UNFINISHED: Final = ".part"
 STOP_SECONDS: Final = 5.0

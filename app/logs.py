@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Final, TextIO
 import msgspec
 from loguru import logger
 
-from app.log_files import IST, LogFile, Retention
+from app.log_files import LogFile, Retention
 from config.sections.output import LogSettings
 from config.types import MASK
+from domain.values import IST
 
 if TYPE_CHECKING:
     from loguru import Message, Record

@@ -7,6 +7,7 @@ from app.output import DONE, print_json, print_table
 from app.stores import stored_journal
 from domain.messages.journal import OrderRecord
 from domain.orders.telling import change_words
+from domain.orders.transitions import filled
 from domain.values import ist, rupees
 
 
@@ -47,7 +48,7 @@ def intent_row(record: OrderRecord) -> dict[str, object]:
         "parent": record.parent or None,
         "slice_of": intent.slice_of or None,
         "reduce_only": intent.reduce_only,
-        "filled": max(record.filled_seen, record.booked),  # trades may be read before the update that shows them
+        "filled": filled(record),
         "booked": record.booked,
         "text": record.text,
         "updated": ist(record.updated).isoformat(timespec="seconds"),

@@ -46,7 +46,6 @@ class ChargeableTrade(Struct, frozen=True):
     squared_off_by_broker  the broker closed the position itself, and charges for it
     value                  what it was worth, 1/10,000 rupee, where the price is a rounded average; 0: by the price
     time                   of the execution at the exchange; 0: after all that were counted before
-    time                   of the execution at the exchange; 0: after those that were counted before
     """
 
     order_id: str

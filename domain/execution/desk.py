@@ -10,11 +10,11 @@ from domain.execution.errand import Child, Errand, Facts, Finish, Reprice, Send,
 from domain.execution.values import ExecutionRule
 from domain.messages.broker import Change
 from domain.messages.control import TradingState
-from domain.messages.journal import JournalRecord, ModifyState, OrderRecord, OrderState
+from domain.messages.journal import JournalRecord, OrderRecord, OrderState
 from domain.messages.market import PriceChanged
 from domain.messages.orders import CancelIntent, DenyReason, ModifyIntent, OrderIntent
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, KeepPlan
-from domain.orders.transitions import fold, tag_of, worst_quantity
+from domain.orders.transitions import filled, fold, is_change_unknown, tag_of, worst_quantity
 from domain.values import SECOND, Instrument, Nanos, OrderKind
 
 Message = OrderIntent | ModifyIntent | CancelIntent | KeepPlan
@@ -213,14 +213,22 @@ class ExecutionDesk:
 
 
 def _child(record: OrderRecord) -> Child:
-    filled = max(record.filled_seen, record.booked)
-    unknown = record.modifying is not None and record.modifying.state is ModifyState.UNRESOLVED
+    done, unknown = filled(record), is_change_unknown(record)
     return Child(
         tag=record.tag,
-        filled=filled,
-        left=0 if record.state.final else max(worst_quantity(record) - filled, 0),
+        filled=done,
+        left=0 if record.state.final else max(worst_quantity(record) - done, 0),
         price=record.order.price,
         rests=record.state is OrderState.ACKNOWLEDGED and not record.seen_status.terminal,
         changing=(record.modifying is not None and not unknown) or bool(record.cancel_why),
         unknown=unknown,
     )
+
+
+def have_ended(records: Iterable[OrderRecord], units: int) -> bool:
+    """Whether a decision's orders are over and have filled so many units: then its end is true.
+
+    A former life may have asked for one that arrives when the next has found nothing to wait for.
+    """
+    found = tuple(records)
+    return all(record.state.final for record in found) and units == sum(map(filled, found))

@@ -12,12 +12,12 @@ from domain.exits.values import ExitLevels, ExitPlan, ExitRule
 from domain.messages.adjustments import PositionAdjusted
 from domain.messages.broker import BrokerStatus
 from domain.messages.gtt import GttEvent, GttRecord, GttState, GttStatus
-from domain.messages.journal import IntentAccepted, JournalEvent, JournalRecord, ModifyState, OrderRecord, OrderState
+from domain.messages.journal import IntentAccepted, JournalEvent, JournalRecord, OrderRecord, OrderState
 from domain.messages.orders import OrderIntent
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
 from domain.orders.cancelling import BY_HAND
 from domain.orders.gtt import fold_gtt
-from domain.orders.transitions import fold, strategy_of, tag_of, worst_quantity
+from domain.orders.transitions import filled, fold, is_change_unknown, strategy_of, tag_of, worst_quantity
 from domain.strategy.ledger import StrategyLedger
 from domain.values import E4, MINUTE, Instrument, Nanos, Product
 
@@ -217,7 +217,7 @@ class ExitBook:
             if not intent.reduce_only or self._is_of(intent.intent_id, plan):
                 continue
             if intent.parent in rest:
-                rest[intent.parent] -= _filled(record)
+                rest[intent.parent] -= filled(record)
             elif not record.state.final:
                 single += _left(record)
         return single + sum(max(each, 0) for each in rest.values())
@@ -275,19 +275,15 @@ def _by_others(record: OrderRecord) -> bool:
     return not record.cancel_why or record.cancel_why.startswith(BY_HAND)
 
 
-def _filled(record: OrderRecord) -> int:
-    return max(record.filled_seen, record.booked)
-
-
 def _left(record: OrderRecord) -> int:
-    return max(worst_quantity(record) - _filled(record), 0)
+    return max(worst_quantity(record) - filled(record), 0)
 
 
 def _part(record: OrderRecord) -> Part:
     acknowledged = record.state is OrderState.ACKNOWLEDGED
     from_gtt = bool(record.parent)
     protective = record.intent.protective or from_gtt
-    unknown = record.modifying is not None and record.modifying.state is ModifyState.UNRESOLVED
+    unknown = is_change_unknown(record)
     return Part(
         tag=record.tag,
         kind=PartKind.STOP if protective else PartKind.LEAVE,

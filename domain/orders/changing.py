@@ -39,7 +39,7 @@ from domain.messages.journal import (
 )
 from domain.messages.orders import ApprovedModify
 from domain.orders.tags import tag_for
-from domain.orders.transitions import changed
+from domain.orders.transitions import changed, filled
 from domain.values import Nanos, OrderKind, Variety
 
 MODIFICATIONS_MAX: Final = 25
@@ -69,7 +69,7 @@ def must_be_changeable(record: OrderRecord, change: Change) -> None:
         raise CannotChange(f"order {record.tag} is being cancelled")
     if changed(record.order, change) == record.order:
         raise CannotChange(f"order {record.tag}: nothing would change")
-    if change.quantity and change.quantity <= max(record.filled_seen, record.booked):
+    if change.quantity and change.quantity <= filled(record):
         raise CannotChange(f"order {record.tag}: {record.filled_seen} of it are filled, {change.quantity} are wanted")
 
 

@@ -283,6 +283,16 @@ def changed(order: PlaceOrder, change: Change) -> PlaceOrder:
     )
 
 
+def filled(record: OrderRecord) -> int:
+    """Units filled as far as is known: trades may be read before the update that shows them, or after it."""
+    return max(record.filled_seen, record.booked)
+
+
+def is_change_unknown(record: OrderRecord) -> bool:
+    """Whether nobody knows what became of a change of it: until that is known it may have either shape."""
+    return record.modifying is not None and record.modifying.state is ModifyState.UNRESOLVED
+
+
 def worst_quantity(record: OrderRecord) -> int:
     """The most that may fill of it: of a change under way, the larger of both quantities."""
     under_way = record.modifying
