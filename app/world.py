@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -307,6 +307,9 @@ class World:
         archive = path.parent / "former" / f"journal-{path.stat().st_mtime_ns}.db"
         archive.parent.mkdir(exist_ok=True)
         path.replace(archive)
+        for beside in ("-wal", "-shm"):  # there while a dashboard reads: what is in them belongs to the former journal
+            with suppress(FileNotFoundError):
+                Path(f"{path}{beside}").replace(f"{archive}{beside}")
         for beside in ("", "-wal", "-shm"):  # a picture of that market
             Path(f"{self.folders.live}{beside}").unlink(missing_ok=True)
         self.log("info", "journal.set_aside", path=str(archive), why="the sandbox was started anew")

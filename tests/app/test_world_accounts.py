@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,6 +115,40 @@ def test_a_sandbox_started_anew_has_the_former_journal_set_aside(
     assert [keys["path"] for _, event, keys in places.logged if event == "journal.set_aside"] == [str(aside)]
     places.world("sandbox", at=another).close()
     assert len(list(aside.parent.iterdir())) == 1
+
+
+def test_a_journal_that_a_dashboard_reads_is_set_aside_whole(
+    places: Places, sandbox: LocalSandbox, another: LocalSandbox
+) -> None:
+    """What the former journal had not merged yet stayed behind, and the new one could not be opened over it."""
+    places.world("sandbox", at=sandbox).close()
+    reads = f"""
+import sys, threading
+from pathlib import Path
+from adapters.store.journal import SqliteJournal
+journal = SqliteJournal(Path({str(places.journal("sandbox"))!r}), threading.Lock, read_only=True)
+print(journal.last_seq(), flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", reads], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "0\n"
+        world = places.world("sandbox", at=sandbox)
+        world.journal.commit([an_accepted()])
+        world.close()
+
+        world = places.world("sandbox", at=another)
+        assert world.journal.records() == []
+        world.journal.commit([an_accepted()])
+        world.close()
+        reader.communicate("")
+
+    (aside,) = places.journal("sandbox").parent.glob("former/*.db")
+    former = SqliteJournal(aside, threading.Lock)
+    assert [record.tag for record in former.records()] == [an_accepted().tag]
+    former.close()
 
 
 def foreign_journal(path: Path, account: str) -> bytes:
