@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -406,9 +407,18 @@ def test_a_gtt_is_placed_changed_deleted_and_fires(cnc: Hand) -> None:
             GttLeg(cnc.near(last, high), Side.SELL, half, cnc.near(last, high - 0.5)),
         )
 
+    def closer(record: GttRecord, leg: str, view: View, price: PriceChanged) -> ModifyGttDraft:
+        near = legs(price, -0.03, 4.0)[: len(record.gtt.legs)]
+        return ModifyGttDraft(price.token, record.tag, near, view.now // SECOND, price.last_price, leg=leg)
+
     def fires(number: int) -> OrderRecord:
-        """The order that the GTT of that number has placed, adopted and over."""
-        eventually(lambda: len(gtts()) > number and gtts()[number].state is GttState.TRIGGERED, what=f"{number} fired")
+        """The order that the GTT of that number has placed, adopted and over. It follows a price that goes away."""
+        eventually(lambda: len(gtts()) > number and gtts()[number].trigger_id, what=f"{number} placed")
+        for again in range(12):
+            if wait_until(lambda: gtts()[number].state is GttState.TRIGGERED, 5.0):
+                break
+            cnc.wish(partial(closer, gtts()[number], f"closer{number}.{again}"))
+        assert gtts()[number].state is GttState.TRIGGERED, f"{number} fired"
         adopted = [r.event for r in cnc.trader.world.journal.read(0) if isinstance(r.event, OrderAdopted)]
         (event,) = [each for each in adopted if each.parent == gtts()[number].tag]
         record = cnc.trader.world.journal.record(event.tag)
