@@ -28,7 +28,7 @@ KINDS = {
     "sliced": ("NSE:TCS", 3000, WAVES, 50, "{style: twap, minutes: 3, slices: 6}", LEAVES),
     "given_up": (
         "NSE:ITC", 400, LEAVES_FOR_GOOD, 1_000,
-        "{style: limit, reprice_seconds: 5, patience_seconds: 60, slippage_percent: 0.5}", "{minute: 1}",
+        "{style: limit, reprice_seconds: 3, patience_seconds: 60, slippage_percent: 2}", "{minute: 1}",
     ),
 }  # fmt: skip
 
@@ -51,7 +51,7 @@ def test_every_style_carries_its_decision_out_and_the_books_agree(tmp_path: Path
         Trader(tmp_path, *exchange.sets, config=config) as trader,
     ):
         trader.trading_from_the_start(exchange)
-        trader.crawling(exchange, "09:15:45", 20, lambda: tries(trader), "an order in front of the price", at=4)
+        trader.crawling(exchange, "09:15:45", SPEED, lambda: under_way(trader), "all are under way", at=2)
         eventually(lambda: over(trader) >= 7, 120, "every decision is carried out")
         trader.square_off(exchange)
         events = [record.event for record in trader.world.journal.read(0)]
@@ -90,14 +90,29 @@ def test_every_style_carries_its_decision_out_and_the_books_agree(tmp_path: Path
     assert {each.kind for each in orders[given_up]} == {OrderKind.LIMIT}
     prices = [event.price for event in events if isinstance(event, OrderModified) and event.strategy == "given_up"]
     assert prices, "it went after the touch"
-    bound = started[given_up].reference_price * 1_005 // 1_000
+    bound = bound_of(started[given_up])
     assert bound - RUPEE < max(prices) <= bound, "as far as the bound, and no further"
 
 
-def tries(trader: Trader) -> bool:
-    """The order that is to be left behind rests at the exchange."""
-    records = trader.world.journal.records()
-    return any(each.intent.strategy == "given_up" and each.order_id for each in records)
+def under_way(trader: Trader) -> bool:
+    """One order has followed its price to the bound, one has followed it at all, and one has its first slice out."""
+    events = [record.event for record in trader.world.journal.read(0)]
+    moved: dict[str, int] = defaultdict(int)
+    for event in events:
+        if isinstance(event, OrderModified):
+            moved[event.strategy] = max(moved[event.strategy], event.price)
+    bounds = [
+        bound_of(event.intent)
+        for event in events
+        if isinstance(event, ExecutionStarted) and event.intent.strategy == "given_up"
+    ]
+    sliced = any(isinstance(event, IntentAccepted) and event.intent.strategy == "sliced" for event in events)
+    return sliced and "chased" in moved and any(bound - RUPEE < moved["given_up"] for bound in bounds)
+
+
+def bound_of(intent: OrderIntent) -> int:
+    """The highest price `given_up` may pay."""
+    return intent.reference_price * 102 // 100
 
 
 def over(trader: Trader) -> int:

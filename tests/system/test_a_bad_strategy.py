@@ -20,7 +20,9 @@ from tests.system.judging import assert_books_equal, assert_effectively_once, jo
 from tests.system.plant import Trader, an_exchange
 
 SPEED = 80
-"""After each crash it decides nothing for 30 market seconds: less than half a wall second at this speed."""
+CRAWL = 5
+"""After each crash it decides nothing for 5 market seconds, and six crashes count together within 80 of them: a wall
+second, and sixteen, at this speed. At the other, one restart on a busy machine would outlast the period."""
 if TYPE_CHECKING:
     from app.ports import Ports
 
@@ -32,15 +34,17 @@ BAD = (
 
 def test_it_is_frozen_alone_and_flattened(tmp_path: Path) -> None:
     with an_exchange(speed=SPEED) as exchange:
-        sets = (*exchange.sets, BAD, "sandbox.instruments=13")
+        sets = (*exchange.sets, BAD, "sandbox.instruments=13", "orders.intent_valid_seconds=5")
         with Trader(tmp_path, *sets) as trader:
             trader.trading()
+            trader.market(exchange, rate=CRAWL)
             eventually(lambda: trader.node(f"{STRATEGY_SUPERVISOR}bad").state == "gave_up", what="it is given up")
             assert trader.trades("bad") == 1
             eventually(lambda: trader.events("alert.strategy.frozen"), what="the alert line")
             [alert] = trader.events("alert.strategy.frozen")
             assert "bad" in str(alert["text"])
 
+            trader.market(exchange, rate=SPEED)
             others = [each.id for each in trader.cast.strategies if each.id != "bad"]
             for each in others:
                 trader.trade_on(1, strategy=each)
