@@ -10,6 +10,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from benchmarks._figures import Figure, Goal, Spread
+
+__all__ = ["Goal", "Measured", "figure", "in_turns"]
+
 ROUNDS: Final = 15
 AT_LEAST_SECONDS: Final = 0.02
 """One measurement takes at least so long: the clock's own grain is far below."""
@@ -21,21 +25,6 @@ class Measured(Struct, frozen=True):
     seconds: float
     low: float
     high: float
-
-
-class Goal(Struct, frozen=True):
-    """A ratio that is wanted: at least (faster by), or at most (of the time)."""
-
-    at_least: float | None = None
-    at_most: float | None = None
-
-    def is_met(self, ratio: float) -> bool:
-        """Whether the ratio is within it."""
-        return (self.at_least is None or ratio >= self.at_least) and (self.at_most is None or ratio <= self.at_most)
-
-    def text(self) -> str:
-        """For a table."""
-        return f"≥ {self.at_least:g}×" if self.at_least is not None else f"≤ {self.at_most:g}×"
 
 
 def in_turns(
@@ -50,20 +39,26 @@ def in_turns(
     return {name: _measured(found) for name, found in samples.items()}
 
 
-def figure(ours: Measured, peer: Measured, goal: Goal, *, unit: float = 1.0, faster: bool = True) -> dict[str, object]:
+def figure(
+    ours: Measured, peer: Measured, goal: Goal, *, unit: float = 1.0, faster: bool = True, floor: bool = False
+) -> Figure:
     """Ours beside a peer. faster: the ratio says how many times faster ours is; else what share of its time ours takes.
 
-    unit  how many things one call handles: the times are for one of them
+    unit   how many things one call handles: the times are for one of them
+    floor  the other is no peer but the least that a machine takes
     """
     ratio = peer.seconds / ours.seconds if faster else ours.seconds / peer.seconds
-    return {
-        "ours_us": round(ours.seconds / unit * 1e6, 3),
-        "peer_us": round(peer.seconds / unit * 1e6, 3),
-        "spread": f"{ours.low / ours.seconds:.2f}–{ours.high / ours.seconds:.2f}",
-        "ratio": round(ratio, 2),
-        "goal": goal.text(),
-        "met": goal.is_met(ratio),
-    }
+    beside = round(peer.seconds / unit * 1e6, 4)
+    return Figure(
+        ours=round(ours.seconds / unit * 1e6, 4),
+        unit="µs",
+        peer=None if floor else beside,
+        floor=beside if floor else None,
+        ratio=round(ratio, 3),
+        spread=Spread(round(ours.low / unit * 1e6, 4), round(ours.high / unit * 1e6, 4)),
+        goal=goal.text(),
+        met=goal.is_met(ratio),
+    )
 
 
 def _calls(way: Callable[[], object]) -> int:

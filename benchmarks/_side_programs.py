@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from msgspec import Struct
 
+from benchmarks import _figures as figures
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -88,8 +90,8 @@ def programs(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Programs | None]:
 def missing(found: Programs | None) -> dict[str, object]:
     """Which are not measured, and why."""
     if found is None:
-        return {"other programs": "not measured: PATANG_PEERS=install makes an environment with them"}
-    return {each: "not installed" for each in PACKAGES if each not in found.packages}
+        return {"other programs": figures.missing("PATANG_PEERS=install makes an environment with them")}
+    return {each: figures.missing("not installed") for each in PACKAGES if each not in found.packages}
 
 
 def _python() -> str | None:

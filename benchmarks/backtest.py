@@ -13,6 +13,7 @@ from typing import Final
 
 from benchmarks._bars import CASH, COMMISSION, FAST, SLOW, bare_loop, bars, exact_floor, flat, floor_on, in_india
 from benchmarks._crossing import Crossing
+from benchmarks._figures import Figure, plain
 from benchmarks._side_by_side import Goal, Measured, figure, in_turns
 from benchmarks._side_programs import ROUNDS, Answer, Programs, missing, programs
 from domain.calendar import SessionCalendar
@@ -36,7 +37,7 @@ def run(quick: bool) -> dict[str, object]:
     prepared = prepare(rule, [candles], flat(), CALENDAR, 0)
     figures: dict[str, object] = {
         "bars": count,
-        "seconds until compiled and laid out": round(time.perf_counter() - began, 3),
+        "until compiled and laid out": plain(time.perf_counter() - began, "s"),
     }
     india = prepare(rule, [candles], in_india(), CALENDAR, 0)
     desk = Desk(count, len(prepared.market.number))
@@ -61,14 +62,16 @@ def run(quick: bool) -> dict[str, object]:
         quick=quick,
         rounds=3,
     )
-    figures.update({f"{name}, M bars/s": _rate(count, each) for name, each in fast.items()})
-    figures.update({f"{name}, M bars/s": _rate(event_count, each) for name, each in slow.items()})
-    figures["kernel / floor"] = figure(fast["kernel"], fast["floor"], Goal(at_most=1.5), unit=count, faster=False)
+    figures.update({name: _rate(count, each) for name, each in fast.items()})
+    figures.update({name: _rate(event_count, each) for name, each in slow.items()})
+    figures["kernel / floor"] = figure(
+        fast["kernel"], fast["floor"], Goal(at_most=1.5), unit=count, faster=False, floor=True
+    )
     figures["kernel with all / floor"] = figure(
         fast["kernel, layout and indicators"], fast["floor"], Goal(at_most=1.5), unit=count, faster=False
     )
     figures["event engine x bare loop"] = figure(
-        slow["event engine"], slow["bare event loop"], Goal(at_least=0.4), unit=event_count
+        slow["event engine"], slow["bare event loop"], Goal(at_least=0.4), unit=event_count, floor=True
     )
     _, _, fills, days = prepared.on(desk)
     figures["same fills and profit as the floor on the same averages"] = (
@@ -106,7 +109,7 @@ def _beside(
     seconds = statistics.median(each.seconds for each in answers) / last.bars
     theirs = Measured(seconds, seconds, seconds)
     figures: dict[str, object] = {
-        f"{package}, M bars/s": round(1 / seconds / 1e6, 4),
+        package: plain(1 / seconds / 1e6, "M bars/s"),
         f"{package}, turns": _same_turns(last, candles, whole),
         f"{package}, final equity": _same_equity(package, last, candles, whole),
     }
@@ -146,5 +149,5 @@ def _each(measured: Measured, count: int) -> Measured:
     return Measured(measured.seconds / count, measured.low / count, measured.high / count)
 
 
-def _rate(count: int, measured: Measured) -> float:
-    return round(count / measured.seconds / 1e6, 3)
+def _rate(count: int, measured: Measured) -> Figure:
+    return plain(count / measured.seconds / 1e6, "M bars/s")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import threading
 import time
@@ -22,6 +21,7 @@ from actors.runtime import (
     TradingLevel,
 )
 from adapters.clock import MonotonicClock
+from benchmarks._figures import Goal, judged, percentile, plain
 
 QUEUED: Final = 100_000
 LATCHES_PER_ROUND: Final = 10
@@ -68,20 +68,14 @@ def run(quick: bool = False) -> dict[str, object]:
         drains.append(_measure(queued, latches))
     if not latches:
         raise TimeoutError("the queue was always empty before the halt was told")
-    latches.sort()
     return {
         "queued": queued,
         "latches": len(latches),
-        "latch_ms_p50": round(_percentile(latches, 50), 3),
-        "latch_ms_p99": round(_percentile(latches, 99), 3),
-        "latch_ms_max": round(latches[-1], 3),
-        "drain_ms_p50": round(statistics.median(drains), 1),
+        "told to halted, p50": plain(percentile(latches, 50), "ms"),
+        "told to halted, p99": judged(percentile(latches, 99), "ms", Goal(at_most=5)),
+        "told to halted, worst": plain(max(latches), "ms"),
+        "draining the queue, p50": plain(statistics.median(drains), "ms"),
     }
-
-
-def _percentile(ordered: list[float], percent: int) -> float:
-    """By nearest rank."""
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def _measure(queued: int, latches: list[float]) -> float:

@@ -25,8 +25,10 @@ from actors.runtime import (
     TradingLevel,
 )
 from adapters.clock import MonotonicClock
+from benchmarks._figures import Figure, Goal, quartiles
 
 PRODUCERS: Final = (1, 2)
+GOAL: Final = Goal(at_least=4)
 DEADLINE_SECONDS: Final = 120.0
 
 
@@ -74,12 +76,13 @@ def run(quick: bool = False) -> dict[str, object]:
             data.append(_rate_ours(messages, producers, Lane.DATA))
             keyed.append(_rate_keyed(messages, producers))
         base = statistics.median(stock)
-        names = {"stock": stock, "event": event, "data": data, "keyed": keyed}
-        for name, rates in names.items():
-            median = statistics.median(rates)
-            figures[f"{name}_per_second_{producers}_telling"] = round(median)
-            if name != "stock":
-                figures[f"{name}_times_stock_{producers}_telling"] = round(median / base, 2)
+        for name, rates in {"event": event, "data": data, "keyed": keyed}.items():
+            median, spread = quartiles(rates)
+            ratio = median / base
+            figures[f"{name}, {producers} telling"] = Figure(
+                round(median), "messages/s", peer=round(base), ratio=round(ratio, 2), spread=spread,
+                goal=GOAL.text(), met=GOAL.is_met(ratio), note="the peer is stock Pykka",
+            )  # fmt: skip
     return figures
 
 

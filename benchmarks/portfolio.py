@@ -11,6 +11,7 @@ from numba import njit
 
 from benchmarks._bars import CASH, COMMISSION, FAST, SLOW, UNITS, bars, flat
 from benchmarks._crossing import Crossing
+from benchmarks._figures import plain
 from benchmarks._side_by_side import Goal, Measured, figure, in_turns
 from benchmarks._side_programs import ROUNDS, missing, programs
 from domain.calendar import SessionCalendar
@@ -45,14 +46,14 @@ def run(quick: bool) -> dict[str, object]:
         "instruments": instruments,
         "bars of each": count,
         "fills": fills,
-        "final equity, rupees": equity / 10_000,
+        "final equity": plain(equity / 10_000, "rupees"),
         "same fills and equity as the floor": (fills, equity - CASH) == floor(),
         "both engines agree (4 instruments, 2,000 bars)": prepare_many(rule, short, flat(), CALENDAR, 0).run()
         == EventEngine(rule, short, flat(), CALENDAR).run(),
     }
-    figures.update({f"{name}, M bars/s": round(total / each.seconds / 1e6, 2) for name, each in measured.items()})
+    figures.update({name: plain(total / each.seconds / 1e6, "M bars/s") for name, each in measured.items()})
     kernel, by_hand = measured["kernel"], measured["floor"]
-    figures["kernel / floor"] = figure(kernel, by_hand, Goal(at_most=1.5), unit=total, faster=False)
+    figures["kernel / floor"] = figure(kernel, by_hand, Goal(at_most=1.5), unit=total, faster=False, floor=True)
     with programs({"opens": opens, "closes": closes}) as found:
         figures.update(missing(found))
         if found is not None and "vectorbt" in found.packages:
@@ -63,7 +64,7 @@ def run(quick: bool) -> dict[str, object]:
                 return {**figures, "vectorbt": last.failed}
             seconds = statistics.median(each.seconds for each in answers) / total
             turns = fills - len(last.fills)
-            figures["vectorbt, M bars/s"] = round(1 / seconds / 1e6, 2)
+            figures["vectorbt"] = plain(1 / seconds / 1e6, "M bars/s")
             figures["vectorbt, orders (a turn is one)"] = len(last.fills)
             figures["vectorbt, equity less ours, its commissions counted twice a turn"] = round(
                 last.equity - turns * COMMISSION / 10_000 - equity / 10_000, 2

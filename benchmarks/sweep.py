@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks._bars import CASH, bars, flat, floor_on
 from benchmarks._crossing import Crossing
+from benchmarks._figures import judged, plain
 from benchmarks._side_by_side import Goal, Measured, figure, in_turns
 from benchmarks._side_programs import missing, programs
 from domain.calendar import SessionCalendar
@@ -51,11 +52,15 @@ def run(quick: bool) -> dict[str, object]:
         rounds=5,
     )
     figures: dict[str, object] = {"bars": count, "pairs": len(pairs), "every pair agrees with the floor": agree}
-    figures.update({f"{name}, pairs/s": round(len(pairs) / each.seconds) for name, each in measured.items()})
-    figures["MB more while sweeping"] = {"value": round(grown, 1), "goal": "≤ 300", "met": grown <= 300}
+    figures.update({name: plain(round(len(pairs) / each.seconds), "pairs/s") for name, each in measured.items()})
+    figures["memory grown while sweeping"] = judged(grown, "MB", Goal(at_most=300))
     for cores in ("1 core", "2 cores"):
         figures[f"sweep x floor, {cores}"] = figure(
-            measured[f"sweep, {cores}"], measured[f"floor, {cores}"], Goal(at_least=0.5), unit=len(pairs)
+            measured[f"sweep, {cores}"],
+            measured[f"floor, {cores}"],
+            Goal(at_least=0.5),
+            unit=len(pairs),
+            floor=True,
         )
     figures["2 cores x 1 core"] = figure(
         measured["sweep, 2 cores"], measured["sweep, 1 core"], Goal(at_least=1.7), unit=len(pairs)
@@ -71,7 +76,7 @@ def run(quick: bool) -> dict[str, object]:
             else:
                 each = Measured(*(answer.seconds / len(few),) * 3)
                 ours = Measured(*(measured["sweep, 2 cores"].seconds / len(pairs),) * 3)
-                figures["vectorbt, pairs/s"] = round(1 / each.seconds, 1)
+                figures["vectorbt alone"] = plain(1 / each.seconds, "pairs/s")
                 figures["sweep x vectorbt"] = figure(ours, each, Goal(at_least=1.0))
     return figures
 

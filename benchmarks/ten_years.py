@@ -16,6 +16,7 @@ from typing import Final
 
 from benchmarks._bars import FAST, SLOW, bars, flat
 from benchmarks._crossing import Crossing
+from benchmarks._figures import Figure, Goal, judged, plain
 from benchmarks._side_by_side import in_turns
 from domain.calendar import SessionCalendar
 from research.backtest import Backtest, backtest
@@ -62,7 +63,7 @@ def run(quick: bool) -> dict[str, object]:
         "engine": done.engine,
         "fills": len(done.run.fills),
         "same equity in a new process": equity == done.run.final_equity,
-        "of which loading, seconds": round(done.seconds.load, 3),
+        "of which loading": plain(done.seconds.load, "s"),
         "loaded and backtested, warm": _judged(warm, 0.3),
         "first run after an installation: compiling": _judged(compiling, 3.0),
         "first run after an installation: to the result": _judged(first, 3.0),
@@ -81,5 +82,5 @@ def once(path: Path) -> Backtest:
     return backtest(rule, [loaded.candles], flat(), CALENDAR, load_seconds=seconds)
 
 
-def _judged(seconds: float, at_most: float) -> dict[str, object]:
-    return {"seconds": round(seconds, 3), "goal": f"≤ {at_most:g} s", "met": seconds <= at_most}
+def _judged(seconds: float, at_most: float) -> Figure:
+    return judged(seconds, "s", Goal(at_most=at_most))
