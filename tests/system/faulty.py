@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from domain.bars import Bar
 from domain.messages.market import PriceChanged
 from domain.strategy.event import EventStrategy, IntentDraft, Needs, View
-from domain.values import Side
+from domain.values import SECOND, Side
 
 SEEN: dict[tuple[int, int], list[Bar]] = {}
 """What `Watcher` was told: (token, start of the bar) -> every version of it, in order."""
 
 
 class AlwaysRaises(EventStrategy, frozen=True):
-    """Buys once, and from then on fails at everything it is told, after every restart too."""
+    """Buys, again where that comes to nothing, and once it holds fails at everything it is told, after a restart too."""
 
     def needs(self) -> Needs:
         """Prices and time."""
@@ -34,7 +34,8 @@ class AlwaysRaises(EventStrategy, frozen=True):
         price = view.price(token)
         if price is None or view.busy(token):
             return ()
-        return [IntentDraft(token, Side.BUY, 2, event=1, reference_price=price.last_price, leg="only", reason="a test")]
+        second = view.now // SECOND
+        return [IntentDraft(token, Side.BUY, 2, second, reference_price=price.last_price, leg="only", reason="a test")]
 
 
 class Watcher(EventStrategy, frozen=True):

@@ -21,8 +21,8 @@ from tests.system.plant import Trader, an_exchange
 
 SPEED = 80
 CRAWL = 5
-"""After each crash it decides nothing for 5 market seconds, and six crashes count together within 80 of them: a wall
-second, and sixteen, at this speed. At the other, one restart on a busy machine would outlast the period."""
+"""After each crash it decides nothing for 10 market seconds, and six crashes count together within 130 of them: 2 and
+26 wall seconds at this speed. At the other, one restart on a busy machine would outlast the period."""
 if TYPE_CHECKING:
     from app.ports import Ports
 
@@ -34,7 +34,7 @@ BAD = (
 
 def test_it_is_frozen_alone_and_flattened(tmp_path: Path) -> None:
     with an_exchange(speed=SPEED) as exchange:
-        sets = (*exchange.sets, BAD, "sandbox.instruments=13", "orders.intent_valid_seconds=5")
+        sets = (*exchange.sets, BAD, "sandbox.instruments=13", "orders.intent_valid_seconds=10")
         with Trader(tmp_path, *sets) as trader:
             trader.trading()
             trader.market(exchange, rate=CRAWL)
@@ -44,12 +44,12 @@ def test_it_is_frozen_alone_and_flattened(tmp_path: Path) -> None:
             [alert] = trader.events("alert.strategy.frozen")
             assert "bad" in str(alert["text"])
 
-            trader.market(exchange, rate=SPEED)
             others = [each.id for each in trader.cast.strategies if each.id != "bad"]
             for each in others:
                 trader.trade_on(1, strategy=each)
             assert {trader.node(strategy_name(each)).restarts for each in others} == {0}
 
+            trader.market(exchange, rate=SPEED)
             trader.square_off(exchange)
             report = trader.finish()
             assert sold(trader) == 2, "what it had bought was sold without it"
