@@ -83,8 +83,8 @@ def _of_machine(document: Document) -> list[str]:
         lines += [
             "",
             (
-                "**The machine was shared with other work: these figures are noise in part, and are to be taken again on "
-                "an idle one.**"
+                "**The machine was shared with other work: these figures are noise in part, and are to be taken again "
+                "on an idle one.**"
             ),
         ]
     return lines
