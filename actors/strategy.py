@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.folding import JournalReader
 from actors.routes import Routes
@@ -25,7 +26,8 @@ from domain.messages.operator import OperatorAnswered, OperatorRequest, Switch
 from domain.messages.orders import Denied, IntentVoided, OrderIntent
 from domain.ports import Calendar, Clock, Journal
 from domain.strategy.messages import WarmUpRequested
-from domain.strategy.runner import RunnerSettings, Strategy, StrategyRunner
+from domain.strategy.runner import RunnerSettings, Strategy
+from domain.strategy.running import MakeRunner, in_thread
 from domain.values import SECOND, Instrument, Nanos, ist
 
 
@@ -36,12 +38,14 @@ class StrategyActorSettings(Struct, frozen=True):
     wait_for_active  in the first life of the process: decide nothing before trading is ACTIVE, since it would only be
                      denied, and some decisions (the first of a period, say) are not made twice
     enabled          whether its configuration lets it enter positions; a person may still have switched it off
+    isolated         it runs in a process of its own
     """
 
     runner: RunnerSettings
     poll_seconds: float = 0.05
     wait_for_active: bool = False
     enabled: bool = True
+    isolated: bool = False
 
 
 OFF_FLAG: Final = "strategy.off."
@@ -54,10 +58,19 @@ class _TimerDue(Struct, frozen=True, tag=True):
     """Own timer."""
 
 
+class _LookDue(Struct, frozen=True, tag=True):
+    """Own timer: is the process of its own still there? Nobody else would say before the next bar."""
+
+
+_LOOK_SECONDS: Final = 0.5
+"""Wall seconds between looks at the process."""
+
+
 class StrategyActor(Actor):
     """Runs one strategy on its instruments.
 
-    clock  market time
+    clock        market time
+    make_runner  makes what it thinks with, here or in a process of its own; what that raises is raised here
     """
 
     def __init__(
@@ -71,6 +84,7 @@ class StrategyActor(Actor):
         calendar: Calendar,
         clock: Clock,
         settings: StrategyActorSettings,
+        make_runner: MakeRunner = in_thread,
     ) -> None:
         super().__init__(context)
         self._routes = routes
@@ -79,15 +93,20 @@ class StrategyActor(Actor):
         self._calendar = calendar
         self._id = strategy_id
         self._journal = journal
-        self._terms = StrategyTerms(strategy, tuple(instruments), settings.runner, enabled=settings.enabled)
+        self._make_runner = make_runner
+        self._terms = StrategyTerms(
+            strategy, tuple(instruments), settings.runner, enabled=settings.enabled, isolated=settings.isolated
+        )
         self._switched_off = False
-        self._timed = False
+        self._timed = self._looking = False
         self._cast(self._terms)
 
     def _cast(self, terms: StrategyTerms) -> None:
         """Begin anew with this strategy: nothing is known yet."""
         self._instruments = {each.token: each for each in terms.instruments}
-        self._runner = StrategyRunner(self._id, terms.strategy, terms.instruments, terms.runner, self._today)
+        self._runner = self._make_runner(self._id, terms, self._today)
+        if self._runner.process is not None:
+            self.context.at_end(self._runner.close)
         self._live = False
         self._reader = JournalReader(self._journal, self._apply)
 
@@ -112,10 +131,15 @@ class StrategyActor(Actor):
             self.context.log("warning", "strategy.is_off")
         for token, interval_seconds in self._runner.series:
             self._routes.publish(self.context, WarmUpRequested(self._id, token, interval_seconds))
-        if self._runner.needs.timer and not self._timed:
+        if self._runner.timed and not self._timed:
             self._timed = True
             self.context.every(self._settings.poll_seconds, _TimerDue())
-        held = {token: self._runner.ledger.quantity(token) for token in self._runner.ledger.tokens()}
+        if self._runner.process is not None:
+            self.context.log("info", "strategy.process", pid=self._runner.process)
+            if not self._looking:
+                self._looking = True
+                self.context.every(_LOOK_SECONDS, _LookDue())
+        held = dict(self._runner.standing().held)
         self.context.log("info", "strategy.started", seq=self._reader.last_seq, held=held)
 
     def receive(self, message: object) -> object:  # noqa: C901, PLR0912 - one line per message: the table of what it handles
@@ -129,8 +153,10 @@ class StrategyActor(Actor):
             case BarsBackfilled():
                 self._send(self._runner.backfilled(message, now))
             case _TimerDue():
-                if self._runner.needs.timer:
+                if self._runner.timed:
                     self._send(self._runner.timer(now))
+            case _LookDue():
+                self._runner.check()
             case JournalRecord():
                 self._reader.feed(message)
             case JournalAdvanced(seq=seq):
@@ -172,6 +198,7 @@ class StrategyActor(Actor):
             return
         quiet_until = self._runner.quiet_until
         doubt = now + int(max(former.runner.intent_valid_seconds, terms.runner.intent_valid_seconds) * SECOND)
+        self._runner.close()
         self._cast(terms)
         self._runner.quiet_until = max(quiet_until, doubt)
         self._set_out()
@@ -181,7 +208,7 @@ class StrategyActor(Actor):
 
     def _apply(self, record: JournalRecord) -> None:
         if not self._live:
-            self._runner.ledger.apply(record.event)
+            self._runner.fold(record.event)
             return
         self._send(self._runner.journaled(record.event, self._clock.now_ns()))
 
@@ -205,7 +232,7 @@ class StrategyActor(Actor):
             self._routes.publish(self.context, asked)
 
     def _switch(self, request: int, who: str, switch: Switch) -> None:
-        name = self._runner.strategy_id
+        name = self._id
         try:
             self._journal.set_flag(OFF_FLAG + name, "" if switch.on else f"{switch.why} ({who})")
         except JournalUnavailable as error:
@@ -230,17 +257,18 @@ class StrategyActor(Actor):
         self._routes.publish(self.context, OperatorAnswered(request, done=True, text=text))
 
     def _report(self) -> dict[str, object]:
-        ledger = self._runner.ledger
+        stands = self._runner.standing()
         return {
             "seq": self._reader.last_seq,
-            "held": {token: ledger.quantity(token) for token in self._instruments},
-            "confirmed": {token: ledger.confirmed(token) for token in self._instruments},
-            "pending": {token: ledger.pending(token) for token in self._instruments},
+            "held": {token: stands.held.get(token, 0) for token in self._instruments},
+            "confirmed": {token: stands.confirmed.get(token, 0) for token in self._instruments},
+            "pending": {token: stands.pending.get(token, 0) for token in self._instruments},
             "enabled": self._runner.enabled,
             "config_version": self._terms.runner.config_version,
             "warming": self._runner.warming,
             "decided": self._runner.decided,
             "lapsed": self._runner.lapsed,
+            "process": self._runner.process,
         }
 
     def _today(self, token: int, instant: Nanos) -> Hours:
@@ -249,5 +277,5 @@ class StrategyActor(Actor):
 
 def begins_anew(former: StrategyTerms, terms: StrategyTerms) -> bool:
     """Whether what was made of bars and instruments so far is of no use any more."""
-    same = StrategyTerms(former.strategy, former.instruments, terms.runner, enabled=terms.enabled)
+    same = replace(former, runner=terms.runner, enabled=terms.enabled)
     return same != terms or not former.runner.goes_on_as(terms.runner)

@@ -153,7 +153,11 @@ def terms_of(settings: Settings, cast: Cast, version: int) -> Terms:
         ),
         strategies={
             each.id: StrategyTerms(
-                each.strategy, each.instruments, replace(each.runner, config_version=version), enabled=each.enabled
+                each.strategy,
+                each.instruments,
+                replace(each.runner, config_version=version),
+                enabled=each.enabled,
+                isolated=each.isolated,
             )
             for each in cast.strategies
         },

@@ -11,6 +11,7 @@ from actors.operator import RequestDesk
 from actors.publisher import LiveStore
 from config.schema import Settings
 from domain.alerting import ChannelRules
+from domain.messages.configuration import StrategyTerms
 from domain.ports import (
     Broker,
     Calendar,
@@ -23,6 +24,8 @@ from domain.ports import (
     PostbackPort,
     SessionPort,
 )
+from domain.strategy.runner import Today
+from domain.strategy.running import Runner
 
 
 class Channel(NamedTuple):
@@ -123,6 +126,10 @@ class Ports(Protocol):
 
     def feed(self) -> FeedPort:
         """The ticker."""
+        ...
+
+    def runner(self, strategy_id: str, terms: StrategyTerms, today: Today) -> Runner:
+        """What a strategy's actor thinks with (see domain.strategy.running.MakeRunner)."""
         ...
 
     def postbacks(self) -> PostbackPort | None:

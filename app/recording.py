@@ -53,6 +53,9 @@ from domain.values import ist
 
 if TYPE_CHECKING:
     from app.world import World
+    from domain.messages.configuration import StrategyTerms
+    from domain.strategy.runner import Today
+    from domain.strategy.running import Runner
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -264,6 +267,10 @@ class _RecordedPorts:
     def feed(self) -> FeedPort:
         """See Ports."""
         return RecordedFeed(self._world.feed(), self._recorder)
+
+    def runner(self, strategy_id: str, terms: StrategyTerms, today: Today) -> Runner:
+        """See Ports: it is told by its actor alone, so nothing of it is on the tape."""
+        return self._world.runner(strategy_id, terms, today)
 
     def postbacks(self) -> PostbackPort | None:
         """See Ports: what it hears is on the tape where it is taken."""

@@ -53,12 +53,16 @@ from domain.messages.broker import PlaceOrder
 from domain.messages.control import ReportWritten
 from domain.messages.journal import IntentAccepted
 from domain.messages.market import FrameReceived
+from domain.strategy.running import in_thread
 from domain.values import Instrument
 
 if TYPE_CHECKING:
     from adapters.recorder.entries import Header
+    from domain.messages.configuration import StrategyTerms
     from domain.ports import Broker, FeedPort, History, PostbackPort
     from domain.report.eod import EodReport
+    from domain.strategy.runner import Today
+    from domain.strategy.running import Runner
 
 _WAITING: Final = ""
 """What a strand wants that waits for a message."""
@@ -218,6 +222,10 @@ class _Day:
     def feed(self) -> FeedPort:
         """See Ports."""
         return ReplayFeed(self.ask, self._received)
+
+    def runner(self, strategy_id: str, terms: StrategyTerms, today: Today) -> Runner:
+        """See Ports: where its strand is, whatever is configured."""
+        return in_thread(strategy_id, terms, today)
 
     def postbacks(self) -> PostbackPort | None:
         """See Ports: none, since what was heard is on the tape."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
@@ -45,6 +46,7 @@ class Configured(Struct, frozen=True):
     decides_on_bars, warm_up_bars   whether it wants bars, and how many of history before it decides
     loads                           interval in seconds -> bars of history that it wants at its start
     enabled                         False: it only leaves positions; of one that has traded in this process
+    isolated                        it trades in a process of its own; backtest, simulation and replay take no notice
     """
 
     id: str
@@ -59,6 +61,7 @@ class Configured(Struct, frozen=True):
     enabled: bool = True
     exits: ExitRule | None = None
     execution: ExecutionRule | None = None
+    isolated: bool = False
 
     @property
     def interval_seconds(self) -> int:
@@ -243,7 +246,15 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
         enabled=each.enabled,
         exits=None if each.exits is None else exit_rule(each.exits),
         execution=None if each.execution is None else execution_rule(each.execution),
+        isolated=_isolated(loaded, name, each),
     )
+
+
+def _isolated(loaded: Loaded, name: str, each: StrategySettings) -> bool:
+    if each.isolation == "process" and os.name != "posix":
+        place = _place(loaded, name, "isolation")
+        raise ConfigError(f"{place}strategies.{name}.isolation: found process; allowed on this system: thread")
+    return each.isolation == "process"
 
 
 def exit_rule(configured: ExitSettings) -> ExitRule:

@@ -503,7 +503,7 @@ def strategy_spec(ports: Ports, routes: Routes, board: Board, strategy: str) -> 
     def actor(context: Context) -> StrategyActor:
         now = board.strategy(strategy)
         settings = StrategyActorSettings(
-            runner=now.runner, wait_for_active=strategy in board.first, enabled=now.enabled
+            runner=now.runner, wait_for_active=strategy in board.first, enabled=now.enabled, isolated=now.isolated
         )
         return StrategyActor(
             context,
@@ -515,6 +515,7 @@ def strategy_spec(ports: Ports, routes: Routes, board: Board, strategy: str) -> 
             ports.calendar,
             ports.clock,
             settings,
+            ports.runner,
         )
 
     return SupervisorSpec(
@@ -530,6 +531,8 @@ def strategy_spec(ports: Ports, routes: Routes, board: Board, strategy: str) -> 
             ChildSpec(
                 id=strategy_name(strategy),
                 factory=actor,
+                # Another interpreter may have to begin, on a machine that is busy with ours.
+                start_timeout_seconds=30.0,
                 heartbeat_seconds=10.0,
                 backoff=QUICK,
             ),

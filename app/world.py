@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from actors.risk import STATE_FLAG, halt_of_a_person
 from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMarketClock, SystemMarketClock
+from adapters.isolation.runner import IsolatedRunner
 from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.instruments import Catalog
 from adapters.kite.pacing import Endpoint, Priority
@@ -45,13 +46,17 @@ from config.loader import Loaded
 from domain.calendar import SessionCalendar
 from domain.errors import LoginNeeded, PatangError
 from domain.report.books import since
+from domain.strategy.running import in_thread
 from domain.values import SECOND, ist
 
 if TYPE_CHECKING:
     from app.strategies import Cast
     from config.schema import Settings
     from domain.messages.broker import SessionFacts
+    from domain.messages.configuration import StrategyTerms
     from domain.ports import Broker, FeedPort, History, PostbackPort
+    from domain.strategy.runner import Today
+    from domain.strategy.running import Runner
 
 ACCOUNT_FLAG: Final = "account"
 """Journal flag: which account (at the sandbox: which of its lives) the journal belongs to."""
@@ -200,6 +205,10 @@ class World:
         self._feeds += 1
         self._stack.callback(feed.close)
         return feed
+
+    def runner(self, strategy_id: str, terms: StrategyTerms, today: Today) -> Runner:
+        """See app.ports.Ports: in a process of its own where its configuration says so."""
+        return IsolatedRunner(strategy_id, terms, today) if terms.isolated else in_thread(strategy_id, terms, today)
 
     def postbacks(self) -> PostbackPort | None:
         """The receiver of postbacks, closed with this world; none on paper, whose orders nobody else knows."""

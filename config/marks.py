@@ -85,7 +85,8 @@ MARKS: Final[Mapping[type[Struct], Mapping[Mark, str]]] = {
     },
     trading.TimesByClass: {NEXT_SESSION: "equity_auction equity equity_derivative currency commodity"},
     trading.StrategySettings: {
-        LIVE: "kind instruments interval capital quantity parameters product enabled on_removal checks checks_data",
+        LIVE: "kind instruments interval capital quantity parameters product enabled on_removal checks checks_data "
+        "isolation",
     },
     trading.HandOver: {LIVE: "hand_over"},
     trading.SizingSettings: {

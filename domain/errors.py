@@ -14,6 +14,7 @@ PatangError
 │   └── JournalCorrupt      stop: a person must look
 ├── AccountLocked           another process trades this account
 ├── CalendarUnknown         no table for that year: refuse to trade
+├── StrategyProcessEnded    a strategy's own process cannot start, or ended by itself: begin another
 ├── RatesUnknown            no charges table for that date
 └── IllegalTransition       an order was moved against TRANSITIONS: a defect, freeze it
 """
@@ -79,6 +80,10 @@ class CalendarUnknown(PatangError):
 
 class RatesUnknown(PatangError):
     """There is no table of charges for the date."""
+
+
+class StrategyProcessEnded(PatangError):
+    """The process that a strategy has for itself cannot start, or ended by itself."""
 
 
 class IllegalTransition(PatangError):

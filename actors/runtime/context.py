@@ -58,6 +58,7 @@ class Context:
         self._timers_lock = runtime.lock()
         # In the order they were set: a simulation replays only what does not hang on addresses.
         self._timers: dict[ActorTimer, None] | None = {}
+        self._at_end: list[Callable[[], None]] | None = []
 
     def log(self, level: str, event: str, /, **keys: object) -> None:
         """Log one event with this actor's name and incarnation among its keys."""
@@ -114,6 +115,18 @@ class Context:
         """Extend the heartbeat deadline of the message being handled: call it from inside a long handler."""
         self._lease.beats += 1
 
+    def at_end(self, release: Callable[[], None]) -> None:
+        """Call this once when the incarnation is over, however it ends; at once where it is over already.
+
+        It gives back what no journal and no garbage collector does (a process, say). It may run on another strand
+        than the actor's: one that hangs is given up from outside. It must not wait, and must not raise.
+        """
+        with self._timers_lock:
+            if self._at_end is not None:
+                self._at_end.append(release)
+                return
+        release()
+
     # -- time ------------------------------------------------------------------------------------------------------
 
     def after(self, seconds: float, message: object, lane: Lane = Lane.EVENT) -> Timer:
@@ -156,9 +169,13 @@ class Context:
         """
         with self._timers_lock:
             timers, self._timers = self._timers, None
+            releases, self._at_end = self._at_end, None
         for timer in timers or ():
             timer.cancel()
         self._cell.revoke(self._lease, None if error is None else self._in_flight, error)
+        # After the lease: what still comes of it has no mailbox to come from.
+        for release in releases or ():
+            release()
 
     def deliver(self, timer: ActorTimer, key: Hashable) -> None:
         """A timer is due."""

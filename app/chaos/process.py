@@ -40,13 +40,17 @@ from app.chaos.hazards import INJECTED, Hazards, endangered
 from app.wiring import STRATEGY_SUPERVISOR, build_tree
 from domain.calendar import SessionCalendar
 from domain.messages.control import ReportWritten, SetTradingState, StrategyFrozen, TradingState
+from domain.strategy.running import in_thread
 
 if TYPE_CHECKING:
     from app.chaos.checker import Checker
     from app.chaos.world import World
     from config.schema import Settings
+    from domain.messages.configuration import StrategyTerms
     from domain.ports import Broker, FeedPort, History, PostbackPort
     from domain.report.eod import EodReport
+    from domain.strategy.runner import Today
+    from domain.strategy.running import Runner
 
 DOMINOES: Final = (RISK, RISK, ORDERS, ORDERS, PORTFOLIO, MARKET, FEED, GATEWAY_READ, gateway_entry(0))
 """Who may be brought down by another's crash; those named twice more often."""
@@ -105,6 +109,10 @@ class SimPorts:
         """See Ports."""
         world = self._world
         return SimFeed(world.kernel, self._runtime, world.exchange, world.clock, world.storm)
+
+    def runner(self, strategy_id: str, terms: StrategyTerms, today: Today) -> Runner:
+        """See Ports: in the simulation's own thread, whatever is configured."""
+        return in_thread(strategy_id, terms, today)
 
     def postbacks(self) -> PostbackPort | None:
         """See Ports: none."""

@@ -248,9 +248,9 @@ class Recovery:
             actor = process.actors.get(strategy_name(strategy.id))
             if strategy.id in process.gave_up or not isinstance(actor, StrategyActor):
                 continue
-            ledger = actor._runner.ledger  # noqa: SLF001 - as above
+            stands = actor._runner.standing()  # noqa: SLF001 - as above
             for share in strategy.instruments:
-                mine, true = ledger.quantity(share.token), truth.get((strategy.id, share.token), 0)
+                mine, true = stands.held.get(share.token, 0), truth.get((strategy.id, share.token), 0)
                 if mine != true:
                     text = f"{strategy.id} believes to hold {mine} of {share.symbol}, the exchange has {true}"
                     self._world.checker.broken("strategy positions", text)

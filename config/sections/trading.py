@@ -230,6 +230,8 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     checks_data  fingerprint of the data on which it must have; null: on any
     on_removal   what becomes of its positions when its entry is taken out of the file while it trades: keep them
                  (intraday ones are squared off with all others), flatten them at once, or hand them over to another
+    isolation    thread: beside the others in the trading process; process: in one of its own, for code that computes
+                 for long, or that may take its whole process down
     """
 
     kind: ClassPath
@@ -246,6 +248,7 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     checks: tuple[Literal["lookahead", "recursive", "hidden state", "overfit"], ...] = ()
     checks_data: str | None = None
     on_removal: Literal["keep", "flatten"] | HandOver = "keep"
+    isolation: Literal["thread", "process"] = "thread"
 
 
 class DrillSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -160,6 +160,7 @@ WORDS: Final[dict[str, Words]] = {
     "reconcile.cleared": Words("A difference is gone."),
     "reconcile.done": Words("The books were compared."),
     "reconcile.account_unread": Words("The broker's books could not be read; it is tried again."),
+    "strategy.process": Words("A strategy's life began in a process of its own (`isolation: process`); its id."),
     "strategy.started": Words("A strategy's life began, with what the journal says it holds."),
     "strategy.decided": Words("A decision, on its way to the risk gate."),
     "strategy.asked": Words("A change, a cancel or a trigger was asked for."),

@@ -47,14 +47,16 @@ class ReconcileTerms(Struct, frozen=True):
 class StrategyTerms(Struct, frozen=True):
     """One strategy as configured.
 
-    runner   how it trades; its `config_version` is the version of the terms
-    enabled  False: it enters nothing, and still leaves
+    runner    how it trades; its `config_version` is the version of the terms
+    enabled   False: it enters nothing, and still leaves
+    isolated  it runs in a process of its own
     """
 
     strategy: Strategy
     instruments: tuple[Instrument, ...]
     runner: RunnerSettings
     enabled: bool = True
+    isolated: bool = False
 
 
 class Terms(Struct, frozen=True):

@@ -8,7 +8,7 @@ does not depend on it: stops watch prices, and the square-off is the risk gate's
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -63,6 +63,19 @@ class RunnerSettings(Struct, frozen=True):
         ranged = bars_needed(self.sizing) == bars_needed(other.sizing)
         alike = ("interval_seconds", "product", "managed_exits")
         return ranged and all(getattr(self, name) == getattr(other, name) for name in alike)
+
+
+class Standing(Struct, frozen=True):
+    """What a strategy holds and has under way, by token, in signed units.
+
+    held       instruments that it ever held, fills that are only seen included
+    confirmed  the same by booked trades alone
+    pending    its own instruments
+    """
+
+    held: Mapping[int, int]
+    confirmed: Mapping[int, int]
+    pending: Mapping[int, int]
 
 
 def loads_of(needs: Needs, settings: RunnerSettings) -> dict[int, int]:
@@ -164,6 +177,21 @@ class StrategyRunner:
         """Series whose warm-up has not come."""
         return sum(bool(each.awaited) for each in self._series.values())
 
+    @property
+    def timed(self) -> bool:
+        """Whether it wants to be told of time."""
+        return self._needs.timer
+
+    @property
+    def process(self) -> None:
+        """It runs where it is called."""
+
+    def check(self) -> None:
+        """Nothing of its own can be gone."""
+
+    def close(self) -> None:
+        """Nothing is to be given back."""
+
     def reconfigure(self, settings: RunnerSettings) -> None:
         """From here on trade by these, with which it `goes_on_as`."""
         self._settings = settings
@@ -234,6 +262,19 @@ class StrategyRunner:
             return []
         fill = Fill(token, self.ledger.quantity(token), self.ledger.pending(token), now)
         return self._emit(self._strategy.on_fill(self._view.at(now), fill), now)
+
+    def fold(self, event: JournalEvent) -> None:
+        """One event of the journal from before: nothing is decided on it."""
+        self.ledger.apply(event)
+
+    def standing(self) -> Standing:
+        """What it holds and has under way."""
+        ledger = self.ledger
+        return Standing(
+            held={token: ledger.quantity(token) for token in ledger.tokens()},
+            confirmed={token: ledger.confirmed(token) for token in ledger.tokens()},
+            pending={token: ledger.pending(token) for token in self._instruments},
+        )
 
     def refused(self, intent_id: str) -> None:
         """Denied by the risk gate, or void before the journal."""
