@@ -147,7 +147,7 @@ def in_thread_intents(number: int) -> Sequence[OrderIntent]:
 def test_the_same_stream_makes_the_same_of_it(
     strategy: Strategy, settings: RunnerSettings, seed: int, least: int
 ) -> None:
-    """least  intents, moves and requests that must have been among what was compared"""
+    """`least`: so many intents, moves and requests must have been among what was compared."""
     with Both(strategy, settings) as both:
         play(both, seed)
 
