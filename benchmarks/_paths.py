@@ -49,7 +49,7 @@ class OurPath:
             self.next_minute()
             self.hand_in()
             time.sleep(0.2)
-        self._settle()
+        settle_orders(self._rig)
 
     def next_minute(self) -> None:
         """The clock stands at the next minute."""
@@ -73,18 +73,18 @@ class OurPath:
         if meanwhile is not None:
             meanwhile()
         came = self._rig.exchange.order(orders)
-        self._settle()
+        settle_orders(self._rig)
         return (came - began) / 1000
 
-    def _settle(self) -> None:
-        """The broker says that the order is over, and everybody has taken note of it and of all prices."""
-        rig = self._rig
-        rig.until(lambda: all(each.state is not OrderState.INTENT for each in rig.journal.open_records()), "it is sent")
-        rig.until(lambda: all(each.order_id for each in rig.journal.open_records()), "it is acknowledged")
-        for record in rig.journal.open_records():
-            rig.feeds[0].text(_cancelled(record))
-        rig.until(lambda: not rig.journal.open_records(), "the order is over")
-        rig.settle()
+
+def settle_orders(rig: Rig) -> None:
+    """The broker says that every order is over, and everybody has taken note of it and of all prices."""
+    rig.until(lambda: all(each.state is not OrderState.INTENT for each in rig.journal.open_records()), "it is sent")
+    rig.until(lambda: all(each.order_id for each in rig.journal.open_records()), "it is acknowledged")
+    for record in rig.journal.open_records():
+        rig.feeds[0].text(_cancelled(record))
+    rig.until(lambda: not rig.journal.open_records(), "the order is over")
+    rig.settle()
 
 
 def _cancelled(record: OrderRecord) -> bytes:

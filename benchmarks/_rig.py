@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from actors.routes import RISK, strategy_name
 from actors.runtime import Lane, LifecycleEvent, System, ThreadRuntime
+from actors.shards import deal
 from adapters.clock import MonotonicClock, SystemMarketClock
 from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.pacing import PacingLimits
@@ -276,11 +277,13 @@ class Rig:
     run: Final = "a measurement"
     books = None
 
-    def __init__(self, folder: Path, cast: Cast, broker: BrokerProcess, stack: ExitStack, *sets: str) -> None:
+    def __init__(
+        self, folder: Path, cast: Cast, broker: BrokerProcess, stack: ExitStack, *sets: str, begins: Nanos = BEGINS
+    ) -> None:
         here = (f"data_dir={folder / 'data'}", f"reports_dir={folder / 'reports'}")
         self.settings: Settings = load("sandbox", None, (*_SETS, *here, *sets), {}, ROOT).settings
         self.exchange = broker
-        self.clock = SteppedClock(BEGINS)
+        self.clock = SteppedClock(begins)
         self.monotonic = MonotonicClock()
         self.calendar = SessionCalendar()
         self.log = logs.setup(self.settings.logs, folder / "logs")
@@ -313,6 +316,7 @@ class Rig:
             alerts=alerts,
         )
         self._cast = cast
+        self._dealt = deal(cast.instruments, self.settings.feed.instruments_max)
         runtime = ThreadRuntime(self.monotonic)
         stack.callback(runtime.close)
         scheduler = MarketScheduler(self.clock)
@@ -349,6 +353,7 @@ class Rig:
             self.until(partial(self._is_warm, name), f"{each.id} is warm")
         active = SetTradingState(state=TradingState.ACTIVE, why="everything is up", who="startup")
         self.system.address(RISK).tell(active, Lane.CONTROL)
+        self.settle()
 
     def until(self, holds: Callable[[], object], what: str) -> None:
         """Wait for it. Raises TimeoutError."""
@@ -361,6 +366,10 @@ class Rig:
     def ask(self, name: str) -> object:
         """What an actor reports, after everything that it was told before."""
         return self.system.address(name).ask(Report(), timeout=PATIENCE_SECONDS, lane=Lane.DATA)
+
+    def tokens(self, shard: int) -> tuple[int, ...]:
+        """What one socket streams."""
+        return self._dealt[shard]
 
     def settle(self) -> None:
         """Everybody has handled what was told so far."""
@@ -380,7 +389,7 @@ class Rig:
 
 
 @contextmanager
-def rig(cast: Cast, *sets: str) -> Iterator[Rig]:
+def rig(cast: Cast, *sets: str, begins: Nanos = BEGINS) -> Iterator[Rig]:
     """A rig on a disk of its own (not in memory: what is durable is to cost what it costs), up and trading."""
     with ExitStack() as stack:
         folder = Path(
@@ -388,6 +397,6 @@ def rig(cast: Cast, *sets: str) -> Iterator[Rig]:
         )
         broker = BrokerProcess()
         stack.callback(broker.close)
-        made = Rig(folder, cast, broker, stack, *sets)
+        made = Rig(folder, cast, broker, stack, *sets, begins=begins)
         made.activate()
         yield made
