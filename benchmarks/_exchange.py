@@ -1,4 +1,6 @@
-"""The least of a broker that a measurement needs, as a program of its own: `python _exchange.py`; nothing is imported.
+"""The least of a broker that a measurement needs, as a program of its own: `python _exchange.py [DUMP.csv]`.
+
+It imports nothing of ours. DUMP.csv is what it answers where the day's instruments are asked for.
 
 The first line of its output is its address's port. From then on each order's POST is a line: the monotonic time, in ns,
 at which its first bytes had come in. Orders are taken, and shown as cancelled unfilled: so the next one finds nothing
@@ -12,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 from urllib.parse import parse_qs
 
 FUNDS = {"available": {"cash": 1e9, "live_balance": 1e9, "opening_balance": 1e9, "collateral": 0.0}}
@@ -73,7 +76,10 @@ def serve(connection: socket.socket, books: Books) -> None:
         else:
             data = books.rows if path == "/orders" else READS.get(path, [])
         content = json.dumps({"status": "success", "data": data}).encode()
-        reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(content)
+        kind = b"application/json"
+        if path == "/instruments" and len(sys.argv) > 1:
+            content, kind = Path(sys.argv[1]).read_bytes(), b"text/csv"
+        reply = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(content))
         connection.sendall(reply + content)
         if is_order:
             sys.stdout.write(f"{came}\n")

@@ -48,11 +48,11 @@ from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
 from domain.strategy.runner import RunnerSettings
 from domain.strategy.sizing import FixedQuantity
-from domain.values import IST, RUPEE, SECOND, Instrument, InstrumentKind, Nanos, Product, nanos
+from domain.values import IST, RUPEE, SECOND, Instrument, InstrumentKind, Nanos, Product, ist, nanos
 
 if TYPE_CHECKING:
     from config.schema import Settings
-    from domain.ports import Broker, FeedListener, FeedPort, History, Journal, PostbackPort
+    from domain.ports import Broker, EventLog, FeedListener, FeedPort, History, Journal, PostbackPort
     from domain.report.eod import EodReport
     from domain.ticks import TickRows
 
@@ -65,7 +65,7 @@ MINUTES: Final = 330
 _BUSY: Final = ("feed.", "market", "strategy.", "risk", "portfolio", "orders", "publisher", "audit")
 """Whose work has to be over before the next round begins."""
 
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 120.0
 PRICE: Final = 50_000
 """Paise."""
 
@@ -154,17 +154,22 @@ class HandedFeed:
 class FlatHistory:
     """Candles of a price that never moves. Implements `domain.ports.History`."""
 
-    def __init__(self, clock: SteppedClock) -> None:
+    def __init__(self, clock: SteppedClock, calendar: SessionCalendar) -> None:
         self._clock = clock
+        self._calendar = calendar
 
     def bars(self, instrument: Instrument, interval_seconds: int, start: Nanos, end: Nanos) -> Sequence[Bar]:
         """See History."""
         step, price = interval_seconds * SECOND, PRICE * 100
-        over = min(end, self._clock.now_ns() - step)
-        return [
-            Bar(instrument.token, interval_seconds, opens, price, price, price, price, volume=100)
-            for opens in range(start, over, step)
-        ]
+        over = min(end, self._clock.now_ns() - step + 1)
+        found = []
+        for number in range((ist(over).date() - ist(start).date()).days + 1):
+            hours = self._calendar.hours(ist(start).date() + dt.timedelta(days=number), instrument.session)
+            for opens in range(hours[0], hours[1], step) if hours else ():
+                if start <= opens < over:
+                    bar = Bar(instrument.token, interval_seconds, opens, price, price, price, price, volume=100)
+                    found.append(bar)
+        return found
 
 
 class _OpenSession:
@@ -188,12 +193,16 @@ class _NoWriter:
 
 
 class BrokerProcess:
-    """`_exchange.py`, running."""
+    """`_exchange.py`, running.
 
-    def __init__(self) -> None:
+    dump  a CSV file of the day's instruments
+    """
+
+    def __init__(self, dump: Path | None = None) -> None:
         program = Path(__file__).with_name("_exchange.py")
+        arguments = [] if dump is None else [str(dump)]
         self._process = subprocess.Popen(
-            [sys.executable, "-S", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-S", str(program), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         self._lines = self._process.stdout
@@ -270,15 +279,34 @@ def cast_of(parts: Sequence[Part], quoted: Sequence[Instrument] = ()) -> Cast:
     return Cast(tuple(strategies), instruments, audited=True)
 
 
+def account_at(url: str, folder: Path, clock: SteppedClock, log: EventLog) -> KiteAccount:
+    """An account whose broker answers there, logged in and without paces."""
+    credentials = Credentials(api_key="key", api_secret="a secret of nobody's")  # noqa: S106 - none
+    addresses, unpaced = Addresses(url, "ws://127.0.0.1:9"), PacingLimits(0, 0, 0, 0, 0)
+    account = KiteAccount(addresses, credentials, folder, clock, MonotonicClock(), log=log, limits=unpaced)
+    account.tokens.put("a-token")
+    return account
+
+
 class Rig:
-    """See the module: everything up, warm and ACTIVE. Implements `app.ports.Ports`."""
+    """See the module: everything up, warm and ACTIVE. Implements `app.ports.Ports`.
+
+    reached  told of each stage of the start when it is over
+    """
 
     env: Final = "sandbox"
     run: Final = "a measurement"
     books = None
 
     def __init__(
-        self, folder: Path, cast: Cast, broker: BrokerProcess, stack: ExitStack, *sets: str, begins: Nanos = BEGINS
+        self,
+        folder: Path,
+        cast: Cast,
+        broker: BrokerProcess,
+        stack: ExitStack,
+        *sets: str,
+        begins: Nanos = BEGINS,
+        reached: Callable[[str], None] = lambda _stage: None,
     ) -> None:
         here = (f"data_dir={folder / 'data'}", f"reports_dir={folder / 'reports'}")
         self.settings: Settings = load("sandbox", None, (*_SETS, *here, *sets), {}, ROOT).settings
@@ -290,18 +318,10 @@ class Rig:
         stack.callback(logs.stop)
         self.journal: Journal = EnduringJournal(folder / "journal.db", threading.Lock)
         stack.callback(self.journal.close)
+        reached("journal recovered")
         self.session = _OpenSession(self.clock)
-        credentials = Credentials(api_key="key", api_secret="a secret of nobody's")  # noqa: S106 - none
-        self.account = KiteAccount(
-            Addresses(broker.url, "ws://127.0.0.1:9"),
-            credentials,
-            folder,
-            self.clock,
-            self.monotonic,
-            log=self.log,
-            limits=PacingLimits(0, 0, 0, 0, 0),
-        )
-        self.account.tokens.put("a-token")
+        self.account = account_at(broker.url, folder, self.clock, self.log)
+        reached("the account's ports made")
         self.feeds: list[HandedFeed] = []
         desk = OperatorDesk(folder / "operator.db")
         stack.callback(desk.close)
@@ -326,6 +346,7 @@ class Rig:
         stack.callback(self.system.stop)
         stack.callback(scheduler.stop)
         self.system.start()
+        reached("the tree up")
 
     def broker(self) -> Broker:
         """See Ports."""
@@ -333,7 +354,7 @@ class Rig:
 
     def history(self) -> History:
         """See Ports."""
-        return FlatHistory(self.clock)
+        return FlatHistory(self.clock, self.calendar)
 
     def feed(self) -> FeedPort:
         """See Ports."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from benchmarks._crossing import Row
 from domain.indicators.declaration import Indicator, indicator
@@ -38,6 +38,8 @@ class Wanting(RuleStrategy, frozen=True):
 
 class Idle(RuleStrategy, frozen=True):
     """An average on each of three intervals, reckoned at each bar; it never wants anything."""
+
+    state_bars: ClassVar[int] = 0
 
     def indicators(self) -> Mapping[str, Indicator]:
         """Bars of the strategy's own interval, of five and of fifteen minutes."""
@@ -82,3 +84,7 @@ class Watching(EventStrategy, frozen=True):
         notes.ages.append((view.now - price.received_time) / 1e6)
         notes.seen[price.token] = (price.event_time, time.perf_counter())
         return ()
+
+
+class Crossover(Wanting, frozen=True):
+    """As it stands: for starts, whose bars never cross."""

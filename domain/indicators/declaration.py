@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
+from domain.indicators.library import talib_modules
 from domain.indicators.onestep import BARS_PER_SESSION, OWN, OneStep
 from domain.market.buckets import INTERVAL_SECONDS
 
@@ -143,13 +144,13 @@ def describe(declared: Indicator) -> Function:
     assert declared.interval_seconds >= 0  # raises for an unknown interval
     if declared.name in OWN:
         return _describe_own(declared, OWN[declared.name])
-    from talib import abstract, stream
+    abstract, stream = talib_modules()
 
     if not declared.name.isupper() or not hasattr(stream, declared.name):
         own = ", ".join(OWN)
         raise ValueError(f"indicator {declared.name!r}: TA-Lib has no such streaming function; our own are {own}")
     where = f"indicator {declared.name}"
-    function = abstract.Function(declared.name)  # type: ignore[attr-defined]  # TA-Lib's stub leaves it out
+    function = abstract.Function(declared.name)
     known = dict(function.parameters)
     for name, _ in declared.parameters:
         if name not in known:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,3 +165,14 @@ def test_any_series_can_be_the_input() -> None:
     assert describe(indicator("CORREL", real=("high", "close"))).columns == ("high", "close")
     assert describe(indicator("ATR")).columns == ("high", "low", "close")
     assert streamed(indicator("SMA", real="volume", timeperiod=2), bars)[1] == bars["volume"][:2].mean()
+
+
+def test_talib_brings_no_table_package_along_and_leaves_one_that_is_there() -> None:
+    program = (
+        "import sys; from domain.indicators.declaration import describe, indicator; describe(indicator('SMA'));"
+        "assert not {'polars', 'pandas'} & set(sys.modules), 'dragged in'; import polars; assert polars.Series"
+    )
+    there = "import polars, sys; from domain.indicators.declaration import describe, indicator; describe(indicator('SMA')); assert sys.modules['polars'] is polars"
+
+    for each in (program, there):
+        subprocess.run([sys.executable, "-c", each], check=True, cwd=Path(__file__).resolve().parents[2])
