@@ -143,3 +143,10 @@ class Nosy(EventStrategy, frozen=True):
         """One order, with the reason."""
         said = "\n".join([*os.environ, *sys.modules])
         return [IntentDraft(price.token, Side.BUY, 1, view.now, price.last_price, reason=said)]
+
+
+class Outer:
+    """Holds one that cannot be found by its name."""
+
+    class Inside(EventStrategy, frozen=True):
+        """Not at a module's outermost level."""

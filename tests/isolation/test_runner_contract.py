@@ -140,7 +140,7 @@ def in_thread_intents(number: int) -> Sequence[OrderIntent]:
         (Busybody(), MANAGED, 1, 20),
         (Busybody(watches=False), MANAGED, 2, 20),
         (SlowDigits(stop=0.5, trail=0.3), MANAGED, 3, 5),
-        (MaCrossover(fast=3, slow=5), SETTINGS, 4, 0),
+        pytest.param(MaCrossover(fast=3, slow=5), SETTINGS, 4, 0, marks=pytest.mark.long("isolation")),
     ],
     ids=["everything", "no prices", "rule", "crossover"],
 )

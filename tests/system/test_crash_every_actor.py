@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -12,16 +16,23 @@ from domain.messages.journal import IntentAccepted, IntentExpired, JournalAdvanc
 from domain.messages.orders import ApprovedIntent
 from tests.support.waiting import eventually
 from tests.system.judging import assert_books_equal, assert_effectively_once
-from tests.system.plant import Trader, actors_of, an_exchange
+from tests.system.plant import Trader, actors_of, an_exchange, children_of
 
 SPEED = 8
+APART = (
+    'strategies.apart={kind: "domain.strategies.pulse:Pulse", instruments: [NSE:KOTAKBANK], interval: minute, '
+    "capital: 1000000, quantity: 2, parameters: {period_seconds: 86400}, isolation: process}"
+)
+"""Buys once a day, in a process of its own."""
 
 
 def test_every_actor_crashes_in_turn_and_the_books_stay_equal(tmp_path: Path) -> None:
-    with an_exchange(speed=SPEED) as exchange, Trader(tmp_path, *exchange.sets) as trader:
+    sets = (APART, "strategies.pulse_wipro.isolation=process", "sandbox.instruments=13")
+    with an_exchange(speed=SPEED) as exchange, Trader(tmp_path, *exchange.sets, *sets) as trader:
         trader.trading()
         trader.trade_on(12)
-        last = trader.cast.strategies[-1].id
+        assert_a_killed_process_is_replaced(trader)
+        last = "pulse_wipro"
 
         for name in actors_of(trader):
             trader.crash(name, already_told(trader, name))
@@ -38,6 +49,7 @@ def test_every_actor_crashes_in_turn_and_the_books_stay_equal(tmp_path: Path) ->
                 "confirmed": {0},
                 "pending": {0},
             }, each.id
+        assert entries(trader, "apart") == ["BUY"]
         report = trader.finish()
 
         assert_effectively_once(exchange, trader.journal_path)
@@ -45,6 +57,36 @@ def test_every_actor_crashes_in_turn_and_the_books_stay_equal(tmp_path: Path) ->
         assert (report.balanced, report.books_agree, report.open_positions) == (True, True, ())
         assert report.restarts >= len(restarts)
         assert all(restarts.values()), restarts
+
+
+def assert_a_killed_process_is_replaced(trader: Trader) -> None:
+    """The one that holds a position comes back with it; the one that trades all the time trades on."""
+    for strategy in ("apart", "pulse_wipro"):
+        name = strategy_name(strategy)
+        trader.trade_on(0 if trader.trades(strategy) else 1, strategy=strategy)
+        view = trader.ask(name)
+        assert isinstance(view, dict)
+        assert children_of(os.getpid()) >= {view["process"]}
+        os.kill(view["process"], signal.SIGKILL)
+        eventually(partial(trader.is_up, name, 2), what=f"{name} up again")
+
+    [crash] = [each for each in trader.events("child.crashed") if each["name"] == strategy_name("apart")]
+    assert str(crash["reason"]).endswith("was ended by SIGKILL")
+    eventually(lambda: len(lives(trader, "apart")) == 2, what="its second life is told")
+    assert set(lives(trader, "apart")[1].values()) == {2}
+    trader.trade_on(2, strategy="pulse_wipro")
+
+
+def lives(trader: Trader, strategy: str) -> list[dict[str, int]]:
+    """What it held at the beginning of each of its lives."""
+    started = [each for each in trader.events("strategy.started") if each["actor"] == strategy_name(strategy)]
+    return [cast("dict[str, int]", each["held"]) for each in started]
+
+
+def entries(trader: Trader, strategy: str) -> list[str]:
+    """Sides of what the strategy itself has ordered."""
+    intents = (r.event.intent for r in trader.world.journal.read(0) if isinstance(r.event, IntentAccepted))
+    return [each.side.value for each in intents if each.strategy == strategy and not each.reduce_only]
 
 
 def already_told(trader: Trader, name: str) -> list[object]:
