@@ -47,13 +47,17 @@ from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
 from domain.strategy.runner import RunnerSettings
+from domain.strategy.running import in_thread
 from domain.strategy.sizing import FixedQuantity
 from domain.values import IST, RUPEE, SECOND, Instrument, InstrumentKind, Nanos, Product, ist, nanos
 
 if TYPE_CHECKING:
     from config.schema import Settings
+    from domain.messages.configuration import StrategyTerms
     from domain.ports import Broker, EventLog, FeedListener, FeedPort, History, Journal, PostbackPort
     from domain.report.eod import EodReport
+    from domain.strategy.runner import Today
+    from domain.strategy.running import Runner
     from domain.ticks import TickRows
 
 BEGINS: Final[Nanos] = nanos(dt.datetime(2026, 11, 23, 9, 20, tzinfo=IST))
@@ -361,6 +365,10 @@ class Rig:
         made = HandedFeed(self.account.feed(), self.clock)
         self.feeds.append(made)
         return made
+
+    def runner(self, strategy_id: str, terms: StrategyTerms, today: Today) -> Runner:
+        """See Ports: in the actor's own thread."""
+        return in_thread(strategy_id, terms, today)
 
     def postbacks(self) -> PostbackPort | None:
         """See Ports: none."""

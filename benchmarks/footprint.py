@@ -66,13 +66,15 @@ def _start(orders: int, listed: int, strategies: int, shares: int) -> list[dict[
             instruments = account_at(broker.url, folder, SteppedClock(BEGINS), no_log).instruments()
             instruments.load(ist(BEGINS).date())
             instruments.close()
-            said = subprocess.run(
+            done = subprocess.run(
                 [sys.executable, "-m", "benchmarks._footprint", str(folder), broker.url, str(strategies), str(shares)],
-                capture_output=True, text=True, check=True, cwd=ROOT,
-            ).stdout  # fmt: skip
+                capture_output=True, text=True, check=False, cwd=ROOT,
+            )  # fmt: skip
         finally:
             broker.close()
-    return [json.loads(line) for line in said.splitlines()]
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["the start said nothing"])[-1])
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def _journal(path: Path, orders: int) -> None:
