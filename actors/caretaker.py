@@ -8,12 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
+from msgspec import Struct
+
 from actors.routes import Routes
 from actors.runtime import Actor, Context
 from domain.errors import PatangError
-from domain.messages.control import Alert, JobDue, JobKind, Report
+from domain.messages.control import Alert, JobDue, JobKind, ParityFound, Report
+from domain.parity import DayParity
 from domain.ports import Clock
 from domain.preflight import Check, Verdict, worst
+
+
+class Study(Protocol):
+    """The day on its way through the backtester, in a process of its own."""
+
+    def outcome(self) -> DayParity | None:
+        """What it found, or why nothing; None while it runs. Once it has answered, it is not asked again."""
+        ...
+
+    def cancel(self) -> None:
+        """End it. Idempotent."""
+        ...
 
 
 class Chores(Protocol):
@@ -33,6 +48,10 @@ class Chores(Protocol):
 
     def log_rotation(self) -> str:
         """A new log file for the day."""
+        ...
+
+    def parity(self) -> Study:
+        """Send the day through the backtester. Returns at once."""
         ...
 
     def weekly_report(self) -> str:
@@ -56,6 +75,17 @@ _NAMES: Final[Mapping[Verdict, str]] = {
 }
 
 
+UNDER_WAY: Final = "under way"
+"""What is said of a chore that goes on beside the others."""
+
+LOOK_SECONDS: Final = 0.25
+"""Monotonic seconds between looks at it."""
+
+
+class _Look(Struct, frozen=True):
+    """Own timer: is the parity found?"""
+
+
 class Caretaker(Actor):
     """Does the chore that a job calls for, and tells what came of it. One that fails is an alert, and nothing else."""
 
@@ -65,10 +95,20 @@ class Caretaker(Actor):
         self._chores = chores
         self._clock = clock
         self._done: dict[str, str] = {}
+        self._study: Study | None = None
+
+    def stopping(self) -> None:
+        """What goes on beside us ends with us."""
+        if self._study is not None:
+            self._study.cancel()
 
     def receive(self, message: object) -> object:
         """A job; `Report` is answered with what came of each so far."""
         match message:
+            case JobDue(kind=JobKind.PARITY):
+                self._begin_parity()
+            case _Look():
+                self._look()
             case JobDue(kind=kind):
                 self._do(kind)
             case Report():
@@ -83,6 +123,32 @@ class Caretaker(Actor):
             self._tell("warning", "chore.failed", f"{kind.value}: {error}")
         self._done[kind.value] = said
         self.context.log("info", "chore.done", job=kind.value, said=said)
+
+    def _begin_parity(self) -> None:
+        if self._study is not None:
+            return
+        try:
+            self._study = self._chores.parity()
+        except (PatangError, OSError) as error:
+            self._found(DayParity("", why_not=str(error)))
+            return
+        self._done[JobKind.PARITY.value] = UNDER_WAY
+        self.context.after(LOOK_SECONDS, _Look())
+
+    def _look(self) -> None:
+        if self._study is None:
+            return
+        found = self._study.outcome()
+        if found is None:
+            self.context.after(LOOK_SECONDS, _Look())
+            return
+        self._study = None
+        self._found(found)
+
+    def _found(self, parity: DayParity) -> None:
+        self._routes.publish(self.context, ParityFound(parity))
+        self._done[JobKind.PARITY.value] = parity.line
+        self.context.log("info", "chore.done", job=JobKind.PARITY.value, said=parity.line)
 
     def _chore(self, kind: JobKind) -> Callable[[], str]:
         chores = self._chores

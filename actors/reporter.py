@@ -20,6 +20,7 @@ from domain.messages.control import (
     Alert,
     JobDue,
     JobKind,
+    ParityFound,
     PortfolioSnapshot,
     Report,
     ReportWritten,
@@ -28,6 +29,7 @@ from domain.messages.control import (
 from domain.messages.figures import CostsRead, ReadCosts
 from domain.messages.journal import DayOpened, JournalAdvanced, JournalRecord, TradeBooked
 from domain.messages.orders import Denied
+from domain.parity import DayParity
 from domain.ports import Clock, Journal
 from domain.report.books import ExchangeBooks, read_books
 from domain.report.eod import EodReport, build
@@ -123,6 +125,7 @@ class Reporter(Actor):
         self._asked: tuple[ExecutedOrder, ...] = ()
         self._note: NoteCheck | None = None
         self._noted = -1
+        self._written: EodReport | None = None
 
     def started(self) -> None:
         """Recall the day so far."""
@@ -155,6 +158,8 @@ class Reporter(Actor):
                 self._want(why)
             case CostsRead():
                 self._note_read(message)
+            case ParityFound(parity=parity):
+                self._add_parity(parity)
             case _GiveUpWaiting(request):
                 self._stop_waiting(request)
             case AdoptConfiguration(terms=terms):
@@ -292,6 +297,7 @@ class Reporter(Actor):
         except OSError as error:
             self._fail(f"the report could not be written: {error}")
             return
+        self._written = report
         self.context.log(
             "info",
             "report.written",
@@ -312,6 +318,22 @@ class Reporter(Actor):
             text = f"{len(report.note.differences)} differences, first {first.subject}: "
             self._alert("warning", "report.charges_differ", f"{text}ours {first.ours}, the broker's {first.theirs}")
         self._routes.publish(self.context, written)
+
+    def _add_parity(self, parity: DayParity) -> None:
+        """A line more in the report that is there already; one that is written later has it too."""
+        day = parity.day or self._orders.day
+        self.context.log("warning" if parity.why_not else "info", "report.parity", day=day, said=parity.line)
+        if day != self._orders.day:
+            return
+        self._memory.parity = parity
+        self._save()
+        if self._written is None or self._written.date != day:
+            return
+        self._written = replace(self._written, parity=parity)
+        try:
+            self._writer.write(self._written)
+        except OSError as error:
+            self._fail(f"the report could not be written again with its parity: {error}")
 
     def _built(self, snapshot: PortfolioSnapshot, books: ExchangeBooks | None) -> EodReport:
         facts = self._memory.facts(self._settings.env, self._clock.now_ns())

@@ -186,6 +186,7 @@ def _of_job(topology: Topology, message: control.JobDue) -> tuple[str, ...]:
             | control.JobKind.INSTRUMENTS_REFRESH
             | control.JobKind.LOG_ROTATION
             | control.JobKind.WEEKLY_REPORT
+            | control.JobKind.PARITY
             | control.JobKind.BACKUP
             | control.JobKind.VACUUM
         ):
@@ -312,6 +313,7 @@ ROUTES: Final[Mapping[type, Route]] = {
     limits.LimitsUsed: Route(lambda topology, _m: _published(topology), Lane.DATA, lambda _m: "limits"),
     control.WriteReport: Route(_to(REPORTER)),
     control.ReportWritten: Route(_to(ALERTS)),
+    control.ParityFound: Route(_to(REPORTER)),
     control.Alert: Route(_to(ALERTS, REPORTER)),
     control.StrategyFrozen: Route(_to(RISK, ALERTS, REPORTER)),
     # The risk gate first: the session's answer to it, SessionOpened, must come after it there.

@@ -16,12 +16,14 @@ from adapters.report.period_writer import write_period
 from adapters.store import backup
 from adapters.store.journal import SqliteJournal
 from app import logs
+from app.parity_chore import ParityStudy
 from app.preflight import Asked, checklist
 from app.report_of_period import days_of
 from app.strategies import Cast
 from domain.errors import BrokerError, JournalUnavailable, LoginNeeded
 from domain.preflight import Check
 from domain.report.period import build_period
+from domain.timetable import trading_day
 from domain.values import Instrument, ist
 
 if TYPE_CHECKING:
@@ -83,6 +85,12 @@ class RealChores:
     def log_rotation(self) -> str:
         """See Chores.log_rotation."""
         return "a new file is begun" if logs.rotate() else "no file is written"
+
+    def parity(self) -> ParityStudy:
+        """See Chores.parity."""
+        world = self._world
+        day = trading_day(world.clock.now_ns(), world.settings.schedule.session_expiry).isoformat()
+        return ParityStudy(world.words, day, world.settings.reports.parity_seconds)
 
     def weekly_report(self) -> str:
         """See Chores.weekly_report."""

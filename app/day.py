@@ -14,6 +14,7 @@ from typing import Final, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors.caretaker import UNDER_WAY
 from actors.routes import (
     ALERTS,
     CARETAKER,
@@ -405,7 +406,11 @@ class TradingDay:
             ahead = self._system.address(TIMETABLE).ask(Report(), timeout=0.5)
             if isinstance(ahead, tuple) and any(isinstance(job, Job) and job.kind in EVENING for job in ahead):
                 return False
-            self._system.address(CARETAKER).ask(Report(), timeout=EVENING_SECONDS, lane=Lane.DATA)
+            done = self._system.address(CARETAKER).ask(Report(), timeout=EVENING_SECONDS, lane=Lane.DATA)
+            if isinstance(done, dict) and UNDER_WAY in done.values():
+                return False
+            # What the chores have told it is in the report by then.
+            self._hear_from(REPORTER, REPORT_SECONDS)
         except RuntimeFault:
             pass
         return True

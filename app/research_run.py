@@ -16,16 +16,17 @@ from app.limits import risk_limits
 from app.options import ConfigFile, Env, load_settings
 from app.output import UsageError
 from app.strategies import TRADED_CLASSES
+from config.schema import Settings
 from config.sections.trading import TimesByClass
 from domain.calendar import SessionCalendar
 from domain.indicators.declaration import coarse_warm_up
 from domain.market.buckets import INTERVAL_SECONDS
+from domain.risk.sizing import FixedQuantity, FixedValue, Sizing
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
 from domain.strategy.load import load_strategy
 from domain.strategy.rule import RuleStrategy
-from domain.strategy.sizing import FixedQuantity, FixedValue, Sizing
-from domain.values import IST, Product, SessionClass, e4, nanos
+from domain.values import E4, IST, Product, SessionClass, e4, nanos
 from research.data.adjust import read_actions
 from research.data.candles import Candles
 from research.data.load import Facts, Loaded, load
@@ -124,24 +125,25 @@ Asking = Annotated[Question, Parameter(name="*")]
 
 def ask(question: Question, env: Env, config: ConfigFile) -> Asked:
     """Raises UsageError, ConfigError or DataError with one line."""
+    return asked_of(question, load_settings(env, config).settings)
+
+
+def asked_of(question: Question, settings: Settings) -> Asked:
+    """Likewise, under these settings."""
     found = strategy_of(question.strategy, question.sets)
     first, last = _day("--from", question.start), _day("--to", question.end)
     if first and last and first > last:
         raise UsageError(f"--from: found {first}, after --to {last}; allowed: a day up to it")
-    settings = load_settings(env, config)
-    rules = settings.settings
-    run = RunSettings(
+    run = run_settings(
+        settings,
         cash=_rupees("--cash", question.cash),
         product=Product(question.product),
         sizing=_sizing(question.quantity, question.value),
         capital=0 if question.capital is None else _rupees("--capital", question.capital),
-        limits=no_limits() if question.without_limits else risk_limits(rules.risk),
         charges=_charges(question.charges, question.tariff),
-        fill=_fill(question.fill),
+        fill=fill_of(question.fill),
         sessions=question.session != NO_SESSION,
-        intent_valid_seconds=rules.orders.intent_valid_seconds,
-        mis_cutoff=_times(rules.risk.mis_cutoff),
-        square_off=_times(rules.schedule.square_off),
+        limited=not question.without_limits,
     )
     calendar = SessionCalendar(fallback_weekdays=True)
     began = time.perf_counter()
@@ -163,6 +165,34 @@ def ask(question: Question, env: Env, config: ConfigFile) -> Asked:
         calendar=calendar,
         first_day=first,
         load_seconds=time.perf_counter() - began,
+    )
+
+
+def run_settings(
+    rules: Settings,
+    *,
+    cash: E4,
+    product: Product,
+    sizing: Sizing,
+    capital: E4,
+    charges: Charges,
+    fill: FillModel,
+    sessions: bool = True,
+    limited: bool = True,
+) -> RunSettings:
+    """The rules of a run: what is configured for trading, with the account and the exchange that are pretended."""
+    return RunSettings(
+        cash=cash,
+        product=product,
+        sizing=sizing,
+        capital=capital,
+        limits=risk_limits(rules.risk) if limited else no_limits(),
+        charges=charges,
+        fill=fill,
+        sessions=sessions,
+        intent_valid_seconds=rules.orders.intent_valid_seconds,
+        mis_cutoff=_times(rules.risk.mis_cutoff),
+        square_off=_times(rules.schedule.square_off),
     )
 
 
@@ -228,7 +258,8 @@ def _charges(text: str, tariff: str | None) -> Charges:
     raise UsageError(f"--charges: found {text!r}; allowed: india, none, flat:RUPEES")
 
 
-def _fill(text: str) -> FillModel:
+def fill_of(text: str) -> FillModel:
+    """The fill model that the option names. Raises UsageError."""
     try:
         return parse_fill(text)
     except ValueError as error:

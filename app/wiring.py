@@ -175,6 +175,7 @@ def timetable_settings(settings: Settings, cast: Cast | None, *, chores: bool) -
         instruments_refresh=schedule.instruments_refresh if chores else None,
         preflight=schedule.preflight if chores else None,
         evening_minutes=schedule.evening_minutes if chores else None,
+        parity=settings.reports.parity and chores,
         tells_sessions=chores,
         square_off_warning=_times(schedule.square_off_warning),
         square_off=_times(schedule.square_off),

@@ -123,6 +123,7 @@ class World:
     ) -> None:
         self.env = env
         self.settings: Settings = loaded.settings
+        self._words = loaded.words
         self.folders = where
         self.log = log
         self.run: Final = uuid.uuid4().hex
@@ -265,6 +266,14 @@ class World:
             beat=heartbeat_of(self.settings),
             chores=RealChores(self, cast),
         )
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The options with which another command of ours meets this very world while it is there."""
+        if self.sandbox is None:
+            return self._words
+        ours = self.sandbox.address
+        return (*self._words, "--set", f"kite.rest_url={ours.rest}", "--set", f"kite.ws_url={ours.ws}")
 
     def close(self) -> None:
         """Give everything back, the sandbox last."""

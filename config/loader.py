@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from config import credentials, document
 from config.checks import CHECKS
@@ -32,6 +33,7 @@ class Loaded(Struct, frozen=True):
     origins   dotted key path → where its value was written (and what that replaced)
     root      the folder that relative folders lie in
     tree      the merged tree, for parts whose types are only known later (a strategy's parameters)
+    words     the command line's options that they are read again by, as another process of ours needs them
     """
 
     env: str
@@ -39,6 +41,7 @@ class Loaded(Struct, frozen=True):
     origins: dict[str, Origin]
     root: Path
     tree: Node
+    words: tuple[str, ...] = ()
 
     def data_path(self) -> Path:
         """Where this environment keeps its data: environments never share a store."""
@@ -95,7 +98,9 @@ def load(env: str, file: Path | None, sets: Sequence[str], environ: Mapping[str,
     tree = layers[0]
     for layer in layers[1:]:
         tree = merge(tree, layer)
-    return assembled(env, tree, root)
+    own = () if file is None else ("--config", str(file.absolute()))
+    words = ("--env", env, *own, *(word for text in sets for word in ("--set", text)))
+    return replace(assembled(env, tree, root), words=words)
 
 
 def assembled(env: str, tree: Node, root: Path) -> Loaded:

@@ -103,7 +103,7 @@ MARKS: Final[Mapping[type[Struct], Mapping[Mark, str]]] = {
     output.LogSettings: {
         RESTART: "level file_level console colour file_max_megabytes file_keep_megabytes file_keep_days",
     },
-    output.ReportSettings: {NEXT_SESSION: "equity_interval_seconds"},
+    output.ReportSettings: {NEXT_SESSION: "equity_interval_seconds parity parity_seconds"},
     output.RecorderSettings: {NEXT_SESSION: "enabled max_megabytes keep_days"},
     output.AdminSettings: {RESTART: "host port names allow_remote certificate private_key"},
     output.AlertSettings: {RESTART: "repeat_after_seconds heartbeat_seconds heartbeat_url"},

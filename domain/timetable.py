@@ -30,8 +30,9 @@ class TimetableSettings(Struct, frozen=True):
     session_expiry   when the broker ends every session
     cut_off          per session class: no new intraday entry from then on (the risk gate knows by itself; this tells)
     login_reminder, instruments_refresh, preflight  before the first session of a day; None: not at all
-    evening_minutes  after the report: the weekly report in the week's last session, the backup, the vacuum, one after
-                     the other; None: not at all
+    evening_minutes  after the report: the parity, the weekly report in the week's last session, the backup, the
+                     vacuum, one after the other; None: not at all
+    parity           whether the day is sent through the backtester then
     tells_sessions   whether the beginning of sessions and of the closing auction is told
     drop_feed_at, crash_strategy_at  drills: None for none today
     crash_strategy   which strategy the drill crashes; empty lets the receiver choose
@@ -49,6 +50,7 @@ class TimetableSettings(Struct, frozen=True):
     instruments_refresh: dt.time | None = None
     preflight: dt.time | None = None
     evening_minutes: int | None = None
+    parity: bool = False
     tells_sessions: bool = False
     drop_feed_at: dt.time | None = None
     crash_strategy_at: dt.time | None = None
@@ -75,7 +77,7 @@ class Job(Struct, frozen=True):
         return f"{self.kind.value}:{self.subject}@{ist(self.due):%Y-%m-%dT%H:%M}"
 
 
-EVENING: Final = frozenset({JobKind.WEEKLY_REPORT, JobKind.BACKUP, JobKind.VACUUM})
+EVENING: Final = frozenset({JobKind.PARITY, JobKind.WEEKLY_REPORT, JobKind.BACKUP, JobKind.VACUUM})
 """What is done after the report; a program of one day ends with it."""
 
 
@@ -88,6 +90,7 @@ class Missed(Enum):
 
 MISSED: Final[Mapping[JobKind, Missed]] = {
     JobKind.PREFLIGHT: Missed.RUN_NOW,  # a program that starts late asks before it trades
+    JobKind.PARITY: Missed.RUN_NOW,  # the same day gives the same line
     JobKind.WEEKLY_REPORT: Missed.RUN_NOW,  # writing it again gives the same report
     JobKind.BACKUP: Missed.RUN_NOW,  # the day's backup is one file, written anew
     JobKind.LOG_ROTATION: Missed.SKIP,  # the size rotates it too
@@ -118,6 +121,7 @@ MEANINGS: Final[Mapping[JobKind, str]] = {
     JobKind.SQUARE_OFF: "intraday positions are closed",
     JobKind.CLOSING_AUCTION: "continuous trading is over, the auction begins",
     JobKind.END_OF_DAY: "the day's report",
+    JobKind.PARITY: "the day through the backtester, a line into the report",
     JobKind.WEEKLY_REPORT: "the week's figures, after its last session",
     JobKind.BACKUP: "the stores in one file",
     JobKind.VACUUM: "databases give back what they do not use",
@@ -219,6 +223,8 @@ def _evening(report: Nanos, expiry: Nanos, settings: TimetableSettings, *, weekl
     if settings.evening_minutes is None:
         return
     due = report + settings.evening_minutes * MINUTE
+    if settings.parity:
+        yield Job(JobKind.PARITY, WHOLE_DAY, due, expiry)
     if weekly:
         yield Job(JobKind.WEEKLY_REPORT, WHOLE_DAY, due, expiry)
     yield Job(JobKind.BACKUP, WHOLE_DAY, due + MINUTE, expiry)

@@ -221,7 +221,7 @@ def _rules(
         freeze=freeze * limits.slices_max,
         freeze_slice=max(slice_from - slice_from % one.lot_size, one.lot_size),
         fixed_quantity=sizing.quantity if isinstance(sizing, FixedQuantity) else 0,
-        fixed_value=0 if isinstance(sizing, FixedQuantity) else sizing.value,
+        fixed_value=sizing.value if isinstance(sizing, FixedValue) else 0,
         capital=settings.capital,
         inside=int(settings.fill.inside),
         parts=settings.fill.parts,

@@ -7,19 +7,23 @@ A difference is what live paid more (or got less) than the backtest, in money. I
     slippage   from there to the fill
     model      less what the backtest's fill model charged beyond its own decision price
 
-What one of the two ordered alone is a missed or an extra signal. Charges are compared for the day.
+What one of the two ordered alone is a missed or an extra signal: its units, and those that one of the two filled alone,
+are worth what they made until the day's last price. With the charges of the day, all of it adds up to the difference of
+the two net results.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from msgspec import Struct
 
 from domain.messages.journal import IntentAccepted, JournalEvent, TradeBooked
-from domain.values import E4, SECOND, Nanos
+from domain.parity import CAUSES, DayParity
+from domain.values import E4, PAISA, SECOND, Nanos
+from research.records import Outcome
 
 if TYPE_CHECKING:
     from research.data.candles import Candles
@@ -55,54 +59,93 @@ class FillDifference(Struct, frozen=True):
     latency: float
     slippage: float
     model: float
-    late_seconds: float
 
 
 class Parity(Struct, frozen=True):
-    """The day. missed: the backtest ordered and live did not; extra: the contrary."""
+    """One strategy's day. missed: the backtest ordered and live did not; extra: the contrary.
+
+    both        orders that both made, filled or not; those that both filled stand in `matched`
+    missed_made what the backtest made with units that live did not have, less the contrary, in 1/10,000 rupee
+    """
 
     matched: tuple[FillDifference, ...]
     missed: tuple[Ordered, ...]
     extra: tuple[Ordered, ...]
     charges_live: E4
     charges_backtest: E4
+    both: int = 0
+    missed_made: float = 0.0
 
-    @property
-    def line(self) -> str:
-        """In one line."""
-        parts = {name: sum(getattr(each, name) for each in self.matched) / 10_000 for name in _PARTS}
-        said = ", ".join(f"{name} {value:+.2f}" for name, value in parts.items())
-        return (
-            f"parity: {len(self.matched)} orders in both, {len(self.missed)} missed, {len(self.extra)} extra; "
-            f"live paid {said}, cost {(self.charges_live - self.charges_backtest) / 10_000:+.2f}"
-        )
+    def parts(self) -> dict[str, float]:
+        """By cause, above 0 where live made less."""
+        found = {name: sum(getattr(each, name) for each in self.matched) for name in _SPLIT}
+        found["cost"] = self.charges_live - self.charges_backtest
+        found["missed"] = self.missed_made
+        return found
 
 
-_PARTS = ("total", "data", "latency", "slippage", "model")
+_SPLIT: Final = ("data", "latency", "slippage", "model")
+
+
+def in_one(day: str, strategies: Iterable[Parity], left_out: Iterable[tuple[str, str]] = ()) -> DayParity:
+    """The day of several strategies in one line's figures, each rounded to a paisa."""
+    each = tuple(strategies)
+    parts = [one.parts() for one in each]
+    return DayParity(
+        day=day,
+        matched=sum(one.both for one in each),
+        missed=sum(len(one.missed) for one in each),
+        added=sum(len(one.extra) for one in each),
+        parts=tuple((cause, PAISA * round(sum(one[cause] for one in parts) / PAISA)) for cause in CAUSES),
+        left_out=tuple(left_out),
+    )
 
 
 def live_orders(events: Iterable[JournalEvent], strategy: str, interval_seconds: int) -> list[Ordered]:
-    """The strategy's orders of a journal's events, in order of decision."""
+    """The strategy's decisions of a journal's events, in order of time: what was cut into slices, or worked in parts,
+    is one. What only rested to protect a position, and was never reached, is none. A trade that nobody here ordered,
+    such as the broker's square-off, stands for a decision of its own, at its own price.
+    """
     accepted: dict[str, IntentAccepted] = {}
+    parts: dict[str, list[str]] = {}
     trades: dict[str, list[TradeBooked]] = {}
     for event in events:
         if isinstance(event, IntentAccepted) and event.intent.strategy == strategy:
             accepted[event.tag] = event
-        elif isinstance(event, TradeBooked) and event.tag in accepted:
+            whole = event.intent.slice_of or event.intent.parent or event.intent.intent_id
+            parts.setdefault(whole, []).append(event.tag)
+        elif isinstance(event, TradeBooked) and event.strategy == strategy:
             trades.setdefault(event.tag, []).append(event)
-    found = []
-    for tag, each in accepted.items():
-        intent, mine = each.intent, trades.get(tag, [])
+    found = [
+        Ordered(
+            instrument=trade.instrument,
+            time=trade.event_time,
+            signed=trade.side.sign * trade.quantity,
+            reduce_only=True,
+            filled=trade.side.sign * trade.quantity,
+            price=float(trade.price),
+            reference=float(trade.price),
+            arrival=float(trade.price),
+        )
+        for tag, made in trades.items()
+        if tag not in accepted
+        for trade in made
+    ]
+    for tags in parts.values():
+        each = accepted[tags[0]]
+        intent, mine = each.intent, [trade for tag in tags for trade in trades.get(tag, [])]
         units = sum(trade.quantity for trade in mine)
+        if intent.protective and not units:
+            continue
         value = sum(trade.quantity * trade.price for trade in mine)
         arrival = (each.bid + each.ask) / 2 if each.bid and each.ask else float(intent.reference_price)
         # A decision on a bar bears the bar's start; one on a price bears the price's own second.
-        on_bar = intent.event_time % (interval_seconds * SECOND) == 0 and intent.reason in {"entry", "exit"}
+        on_bar = intent.event_time % (interval_seconds * SECOND) == 0 and intent.reason.partition(" [")[0] in _ON_BARS
         found.append(
             Ordered(
                 instrument=intent.instrument,
                 time=intent.event_time + (interval_seconds * SECOND if on_bar else 0),
-                signed=intent.side.sign * intent.quantity,
+                signed=intent.side.sign * sum(accepted[tag].intent.quantity for tag in tags),
                 reduce_only=intent.reduce_only,
                 filled=intent.side.sign * units,
                 price=value / units if units else 0.0,
@@ -113,14 +156,17 @@ def live_orders(events: Iterable[JournalEvent], strategy: str, interval_seconds:
     return sorted(found, key=lambda one: one.time)
 
 
+_ON_BARS: Final = frozenset({"entry", "exit"})
+
+
 def backtest_orders(run: Run, series: Sequence[Candles], first: Nanos) -> list[Ordered]:
-    """The orders of a run from that instant on."""
+    """The orders of a run from that instant on; what was denied is none, as the journal has none of it."""
     fills: dict[int, list[tuple[int, int]]] = {}
     for fill in run.fills:
         fills.setdefault(fill.order, []).append((fill.signed, fill.price))
     found = []
     for number, order in enumerate(run.orders):
-        if order.time < first:
+        if order.time < first or order.outcome == Outcome.DENIED:
             continue
         candles, mine = series[order.where], fills.get(number, [])
         units = sum(signed for signed, _ in mine)
@@ -145,17 +191,26 @@ def compare(
     past: Sequence[Ordered],
     interval_seconds: int,
     charges: tuple[E4, E4] = (0, 0),
-    sent: Mapping[int, Nanos] | None = None,
+    *,
+    closes: Mapping[str, float] | None = None,
+    multipliers: Mapping[str, int] | None = None,
 ) -> Parity:
     """Pair orders of the same instrument, side and purpose within a bar of each other, the nearest first in time.
 
-    charges  live's, and the backtest's
-    sent     index of a live order -> when its first fill was
+    charges      live's, and the backtest's
+    closes       the day's last price by instrument; units of one side alone of any other are worth nothing
+    multipliers  rupees of value per unit and rupee of price by instrument; 1 for any other
     """
     reach = interval_seconds * SECOND
     free = list(range(len(past)))
+    worth, last = multipliers or {}, closes or {}
     matched, extra = [], []
-    for number, one in enumerate(live):
+    both, alone = 0, 0.0
+
+    def made(one: Ordered, signed: int) -> float:
+        return signed * (last.get(one.instrument, one.price) - one.price) * worth.get(one.instrument, 1)
+
+    for one in live:
         fitting = [
             at
             for at in free
@@ -166,26 +221,30 @@ def compare(
         ]
         if not fitting:
             extra.append(one)
+            alone -= made(one, one.filled)
             continue
         at = min(fitting, key=lambda index: (abs(past[index].time - one.time), index))
         free.remove(at)
-        late = 0.0 if sent is None or number not in sent else (sent[number] - one.time) / SECOND
-        if one.filled and past[at].filled:
-            matched.append(_difference(one, past[at], late))
-    return Parity(tuple(matched), tuple(past[at] for at in free), tuple(extra), *charges)
+        both += 1
+        other = past[at]
+        shared = min(abs(one.filled), abs(other.filled)) * (1 if one.signed > 0 else -1)
+        alone += made(other, other.filled - shared) - made(one, one.filled - shared)
+        if shared:
+            matched.append(_difference(one, other, shared, worth.get(one.instrument, 1)))
+    missed = tuple(past[at] for at in free)
+    alone += sum(made(other, other.filled) for other in missed)
+    return Parity(tuple(matched), missed, tuple(extra), *charges, both=both, missed_made=alone)
 
 
-def _difference(live: Ordered, past: Ordered, late_seconds: float) -> FillDifference:
-    units = min(abs(live.filled), abs(past.filled))
-    signed = units if live.filled > 0 else -units
+def _difference(live: Ordered, past: Ordered, signed: int, multiplier: int) -> FillDifference:
+    worth = signed * multiplier
     return FillDifference(
         instrument=live.instrument,
         time=live.time,
-        quantity=units,
-        total=signed * (live.price - past.price),
-        data=signed * (live.reference - past.reference),
-        latency=signed * (live.arrival - live.reference),
-        slippage=signed * (live.price - live.arrival),
-        model=-signed * (past.price - past.reference),
-        late_seconds=late_seconds,
+        quantity=abs(signed),
+        total=worth * (live.price - past.price),
+        data=worth * (live.reference - past.reference),
+        latency=worth * (live.arrival - live.reference),
+        slippage=worth * (live.price - live.arrival),
+        model=-worth * (past.price - past.reference),
     )

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from domain.risk.limits import RiskLimits
-from domain.strategy.sizing import FixedQuantity, Sizing
+from domain.risk.sizing import FixedQuantity, Sizing
 from domain.values import E4, RUPEE, Product, SessionClass
 from research.fills import FillModel
 

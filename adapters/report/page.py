@@ -29,6 +29,16 @@ CHARGE_NAMES: Final = {
     "square_off": "Broker's square-off",
 }
 
+CAUSE_NAMES: Final = {
+    "latency": "the market moved before the order came there",
+    "slippage": "slippage from there to the fill",
+    "model": "less what the backtest's fills are charged with",
+    "cost": "charges",
+    "data": "decided on another price",
+    "missed": "signals of one of the two alone",
+}
+"""What domain.parity.CAUSES are called here."""
+
 KITE: Final = (
     '<svg class="kite" viewBox="0 0 32 32" aria-hidden="true"><path d="M18 2 29 11 16 22 9 8Z"/>'
     '<path class="spars" d="M18 2 16 22M9 8 29 11"/><path class="tail" d="M16 22c-3 1-3 4-6 4s-3 3-7 3"/></svg>'
@@ -60,6 +70,7 @@ def render(report: EodReport) -> str:
 {_charges(report)}
 {_system(report)}
 </div>
+{_parity(report)}
 {_positions(report)}
 {_events(report)}
 {_orders(report)}
@@ -240,6 +251,20 @@ def _slippage_hint(report: EodReport) -> str:
     if execution.decided_to_sent is not None:
         said.append(f"a decision was sent after {execution.decided_to_sent / 1e9:.3f} s (median, market time)")
     return ", ".join(said)
+
+
+def _parity(report: EodReport) -> str:
+    parity = report.parity
+    if parity is None:
+        return ""
+    if parity.why_not:
+        return f'<section class="card"><h2>The same day in the backtester</h2><p>{escape(parity.line)}</p></section>'
+    signals = f"signals: {parity.matched} matched, {parity.missed} missed, {parity.added} added"
+    rows = [(f'<b>Less than its backtest</b><p class="hint">{signals}</p>', f"<b>{inr(parity.total)}</b>")]
+    rows += [(f"of that, {escape(CAUSE_NAMES[cause])}", inr(amount)) for cause, amount in parity.parts]
+    rows += [(f"{escape(words(strategy))} is left out: {escape(why)}", "–") for strategy, why in parity.left_out]
+    table = _table(("", "#"), rows, raw=True)
+    return f'<section class="card"><h2>The same day in the backtester</h2>{table}</section>'
 
 
 def _positions(report: EodReport) -> str:

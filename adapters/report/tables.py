@@ -148,6 +148,7 @@ def summary(report: EodReport) -> tuple[Table, ...]:
                 ),
             ),
             positions(report.open_positions, "Open positions", "none, the account is flat"),
+            Table("The same day in the backtester", ("", "#"), _parity(report)),
             Table(
                 "Differences from the exchange's books",
                 ("Figure", "Of", "#Ours", "#Exchange"),
@@ -160,6 +161,20 @@ def summary(report: EodReport) -> tuple[Table, ...]:
             ),
         )
         if table.rows or table.empty != "none"
+    )
+
+
+def _parity(report: EodReport) -> tuple[tuple[str, str], ...]:
+    parity = report.parity
+    if parity is None:
+        return ()
+    if parity.why_not:
+        return (("Not compared", parity.why_not),)
+    return (
+        ("Signals matched / missed / added", f"{parity.matched} / {parity.missed} / {parity.added}"),
+        ("Less than its backtest", inr(parity.total)),
+        *((f"of that {cause}", inr(amount)) for cause, amount in parity.parts),
+        *((f"left out: {strategy}", why) for strategy, why in parity.left_out),
     )
 
 

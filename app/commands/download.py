@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from adapters.clock import MonotonicClock
-from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.history import INTERVALS
 from adapters.kite.instruments import Catalog
 from adapters.marketfiles.download import Downloaded, Step, download, plan, summarise
-from adapters.standing_in import market_clock_at, sandbox_at
-from app.account import addresses_of, kite_account
+from app.logged_in import logged_in
 from app.options import ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, UsageError, print_json, print_table
-from app.sandboxed import LocalSandbox
 from app.world import folders
-from config.loader import Loaded
-from domain.calendar import SessionCalendar
 from domain.market.buckets import INTERVAL_SECONDS
-from domain.ports import Clock
 from domain.values import Instrument, ist
 
 Keys = Annotated[str, Parameter(name="--instruments", help="EXCHANGE:SYMBOL, separated by commas.")]
@@ -49,7 +42,7 @@ def run(
     """Download candles. Run it again to go on where it stopped, or to add newer days."""
     words = _intervals(interval)
     loaded = load_settings(env, config, sets)
-    with _broker(loaded) as (account, clock, calendar):
+    with logged_in(loaded, "download") as (account, clock, calendar):
         today = ist(clock.now_ns()).date()
         wanted = (_day("--from", from_), today - dt.timedelta(days=1) if to is None else _day("--to", to))
         if wanted[0] > wanted[1]:
@@ -114,25 +107,6 @@ def _show(found: list[Downloaded], *, as_json: bool) -> None:
 
 
 @contextmanager
-def _broker(loaded: Loaded) -> Iterator[tuple[KiteAccount, Clock, SessionCalendar]]:
-    """The account, logged in; at the local sandbox, with one started for the purpose."""
-    with ExitStack() as stack:
-        addresses = addresses_of(loaded.settings)
-        if addresses is None:
-            ours = stack.enter_context(LocalSandbox(loaded.settings.sandbox)).address
-            addresses = Addresses(ours.rest, ours.ws, ours.login_url.partition("?")[0])
-        control, monotonic = sandbox_at(addresses.rest_url), MonotonicClock()
-        clock = market_clock_at(addresses.rest_url, control, monotonic)
-        # A sandbox started here logs in by itself, and must not touch the session of a trader at another.
-        folder = folders(loaded).data / ("download" if loaded.settings.kite.rest_url is None else "")
-        account = kite_account(loaded.settings, addresses, folder, clock, monotonic, _quiet)
-        session = account.session()
-        stack.callback(session.close)
-        session.open()
-        yield account, clock, SessionCalendar(fallback_weekdays=control is not None)
-
-
-@contextmanager
 def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[Step, int], None]]:
     from rich.console import Console
     from rich.progress import Progress
@@ -167,7 +141,3 @@ def _day(option: str, text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option}: found {text!r}; allowed: a day YYYY-MM-DD") from None
-
-
-def _quiet(level: str, event: str, /, **keys: object) -> None:
-    """A download has no log: its table says what there is to say."""

@@ -24,6 +24,8 @@ class ReportSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The end-of-day report."""
 
     equity_interval_seconds: Seconds
+    parity: bool
+    parity_seconds: Seconds
 
 
 class RecorderSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -225,6 +225,7 @@ WORDS: Final[dict[str, Words]] = {
     "report.written": Words("The day's report is in `path`."),
     "report.failed": Words("It could not be written.", "`run.py report eod` makes it from the stores."),
     "report.not_written": Words("The reporter did not answer in time.", "`run.py report eod`."),
+    "report.parity": Words("The day beside its backtest in a line, or why it is beside none; the report has it too."),
     "report.stale_books": Words("The books had not all of the journal yet when the report was made."),
     "report.note_not_compared": Words(
         "The day's charges could not be held against the broker's contract note: see `why`."

@@ -6,6 +6,7 @@ from enum import Enum
 
 from msgspec import Struct
 
+from domain.parity import DayParity
 from domain.values import E4, Nanos, Product
 
 
@@ -108,6 +109,7 @@ class JobKind(Enum):
     CLOSING_AUCTION = "closing_auction"
     END_OF_DAY = "end_of_day"
     WEEKLY_REPORT = "weekly_report"
+    PARITY = "parity"
     BACKUP = "backup"
     VACUUM = "vacuum"
     DRILL_DROP_FEED = "drill_drop_feed"
@@ -207,6 +209,12 @@ class ReportWritten(Struct, frozen=True, tag=True):
 
     html_path: str
     json_path: str
+
+
+class ParityFound(Struct, frozen=True, tag=True):
+    """Event, caretaker to reporter: the day beside its backtest, or why it is beside none."""
+
+    parity: DayParity
 
 
 class Alert(Struct, frozen=True, tag=True):

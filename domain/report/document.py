@@ -15,6 +15,7 @@ import msgspec
 
 from domain.messages.control import PositionView
 from domain.messages.journal import TradeBooked
+from domain.parity import DayParity
 from domain.quality import STATIONS, together
 from domain.report.books import TOTAL, Difference, ExchangeBooks
 from domain.report.eod import EXTERNAL, DayEvent, EodReport, StrategyRow
@@ -54,6 +55,7 @@ def document(report: EodReport) -> dict[str, Value]:
         "turnover": _money(report.turnover),
         "slippage": _money(report.slippage),
         "execution": _execution(report),
+        "parity": None if report.parity is None else _parity(report.parity),
         "drawdown_max": _money(report.drawdown_max),
         "round_trips": report.round_trips,
         "orders": report.orders,
@@ -188,6 +190,20 @@ def _note(note: NoteCheck) -> Value:
         "brokers": _money(note.theirs),
         "agrees": note.agrees,
         "differences": [_difference(each) for each in note.differences],
+    }
+
+
+def _parity(parity: DayParity) -> Value:
+    """`less_than_backtest` and its causes above 0: the day made less."""
+    return {
+        "line": parity.line,
+        "why_not": parity.why_not,
+        "signals_matched": parity.matched,
+        "signals_missed": parity.missed,
+        "signals_added": parity.added,
+        "less_than_backtest": _money(parity.total),
+        "causes": _amounts(parity.parts),
+        "left_out": dict(parity.left_out),
     }
 
 

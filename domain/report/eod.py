@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from domain.messages.control import PortfolioSnapshot, PositionView
 from domain.messages.journal import TradeBooked
+from domain.parity import DayParity
 from domain.report.books import Difference, ExchangeBooks, compare
 from domain.report.note import NoteCheck
 from domain.report.orders import OrderFacts, OrderRow
@@ -51,6 +52,7 @@ class DayFacts(Struct, frozen=True):
     restarts           actors started again by their supervisors
     reconnects         feed connections after the first of each process
     denied             (reason, how many intents the risk gate refused for it)
+    parity             the day beside its backtest; None: not looked into, or not yet
     """
 
     env: str
@@ -65,6 +67,7 @@ class DayFacts(Struct, frozen=True):
     events: tuple[DayEvent, ...] = ()
     equity_curve: tuple[EquityPoint, ...] = ()
     price_samples: PriceSamples = ()
+    parity: DayParity | None = None
 
 
 class StrategyRow(Struct, frozen=True):
@@ -90,6 +93,7 @@ class EodReport(Struct, frozen=True):
     net              realised + unrealised - charges: what the day made
     note             our charges beside the broker's virtual contract note; None where it was not read
     books_agree      whether the exchange's own books say the same; None where there are none to compare with
+    parity           the day beside its backtest; None: not looked into, or not yet
     drawdown_max     largest fall of the equity curve from an earlier peak
     """
 
@@ -131,6 +135,7 @@ class EodReport(Struct, frozen=True):
     sandbox_books: ExchangeBooks | None
     price_samples: PriceSamples = ()
     note: NoteCheck | None = None
+    parity: DayParity | None = None
 
     @property
     def equity(self) -> E4:
@@ -192,6 +197,7 @@ def build(
         sandbox_books=exchange_books,
         price_samples=facts.price_samples,
         note=note,
+        parity=facts.parity,
     )
 
 

@@ -16,6 +16,7 @@ from domain.messages.control import (
     TradingStateChanged,
 )
 from domain.messages.market import FeedConnected, FeedDisconnected
+from domain.parity import DayParity
 from domain.report.eod import DayEvent, DayFacts, EquityPoint
 from domain.values import E4, Nanos
 
@@ -37,6 +38,7 @@ class DayMemory(Struct):
     run             identifies the process that last reported in; a new one counts as a run
     connected_run   the process in which the feed was last connected: a second connection in one is a reconnect
     equity_step     nanoseconds of market time between points of the curve
+    parity          the day beside its backtest, since that was found
     """
 
     day: str = ""
@@ -54,6 +56,7 @@ class DayMemory(Struct):
     equity_curve: list[EquityPoint] = []
     equity_step: Nanos = 60_000_000_000
     price_samples: dict[str, list[tuple[Nanos, E4]]] = {}
+    parity: DayParity | None = None
 
     def open(self, day: str, day_seq: int, now: Nanos) -> None:
         """Another day: forget the former one. The same day again changes nothing."""
@@ -63,6 +66,7 @@ class DayMemory(Struct):
         self.runs = 1 if self.run else 0
         self.restarts = self.reconnects = self.alerts = self.events_dropped = 0
         self.denied, self.events, self.equity_curve, self.price_samples = {}, [], [], {}
+        self.parity = None
 
     def begin_run(self, run: str, now: Nanos) -> None:
         """A reporter came up in this process; the first one of a process counts the run."""
@@ -154,6 +158,7 @@ class DayMemory(Struct):
             events=tuple(sorted(events, key=lambda event: event.time)),
             equity_curve=tuple(self.equity_curve),
             price_samples=tuple((name, tuple(points)) for name, points in sorted(self.price_samples.items())),
+            parity=self.parity,
         )
 
     def encode(self) -> bytes:

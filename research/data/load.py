@@ -109,7 +109,7 @@ def _load(
     days: tuple[dt.date | None, dt.date | None],
     actions: Mapping[str, Sequence[Action]],
 ) -> Loaded:
-    raw = _between(read_raw(path), days)
+    raw = between(read_raw(path), days)
     if not len(raw.start):
         raise DataError(f"--data: {path}: no row in it (of the days asked for)")
     interval = interval_seconds or _named_interval(path) or interval_of(np.sort(raw.start[raw.start > 0]))
@@ -225,7 +225,8 @@ def _parsed(path: Path, column: pl.Series) -> pl.Series:
         ) from None
 
 
-def _between(raw: Raw, days: tuple[dt.date | None, dt.date | None]) -> Raw:
+def between(raw: Raw, days: tuple[dt.date | None, dt.date | None]) -> Raw:
+    """The rows of these days, first and last one inside; None for open."""
     first, last = days
     if first is None and last is None:
         return raw

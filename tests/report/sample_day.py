@@ -22,6 +22,7 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.messages.orders import OrderIntent
+from domain.parity import DayParity
 from domain.report.eod import DayEvent, DayFacts, EquityPoint
 from domain.report.orders import OrderFacts
 from domain.values import IST, MINUTE, RUPEE, SECOND, Nanos, OrderKind, Product, Side, nanos
@@ -175,6 +176,18 @@ def snapshot() -> PortfolioSnapshot:
     )
 
 
+PARITY = DayParity(
+    DAY,
+    matched=7,
+    missed=1,
+    added=2,
+    parts=(
+        ("latency", 125_000), ("slippage", 62_500), ("model", -40_000), ("cost", 12_500), ("data", 0), ("missed", 501_000)
+    ),
+    left_out=(("idle", "it decides on prices, of which no candles tell"),),
+)  # fmt: skip
+
+
 def day_facts(points: int = 8) -> DayFacts:
     """How the system fared, and a curve that swings."""
     start, end = at("09:15"), at("15:29")
@@ -201,6 +214,7 @@ def day_facts(points: int = 8) -> DayFacts:
             DayEvent(at("15:00"), "job", "square_off", "equity_auction"),
         ),
         equity_curve=curve,
+        parity=PARITY,
     )
 
 

@@ -12,14 +12,15 @@ from msgspec.structs import replace
 
 from adapters.report import EodWriter, read_json, report_paths
 from adapters.report.chart import _ticks, equity_chart
-from adapters.report.page import CHARGE_NAMES, ROWS_MAX, render
+from adapters.report.page import CAUSE_NAMES, CHARGE_NAMES, ROWS_MAX, render
 from adapters.report.text import inr, long_date, percent, short, signed
 from domain.costs import COMPONENTS
+from domain.parity import CAUSES, DayParity
 from domain.report.books import Difference, read_books
 from domain.report.document import as_json
 from domain.report.eod import DayEvent, EodReport, EquityPoint, build
 from domain.values import MINUTE, RUPEE
-from tests.report.sample_day import DAY, OPENING, at, day_facts, order_facts, snapshot, stated_books
+from tests.report.sample_day import DAY, OPENING, PARITY, at, day_facts, order_facts, snapshot, stated_books
 
 VOID = {"meta", "line", "rect", "path", "polyline", "br"}
 
@@ -80,6 +81,19 @@ def test_the_page_needs_no_network_and_no_script() -> None:
     assert "default-src 'none'" in page
     assert not re.search(r"https?://|src=|<script|<link|@import|url\((?!#)", page)
     assert len(page) < 100_000
+
+
+def test_the_day_in_the_backtester_has_a_card_a_reason_or_none() -> None:
+    def text(parity: DayParity | None) -> str:
+        return " ".join(Outline(render(replace(the_report(), parity=parity))).text)
+
+    card = text(PARITY)
+    assert "signals: 7 matched, 1 missed, 2 added" in card
+    assert [CAUSE_NAMES[cause] in card for cause in CAUSES] == [True] * len(CAUSES)
+    assert all(amount in card for amount in ("66.10", "12.50", "6.25", "1.25", "50.10"))
+    assert "idle is left out: it decides on prices" in card
+    assert "not compared with a backtest: <no> candles" in text(DayParity(DAY, why_not="<no> candles"))
+    assert "in the backtester" not in text(None)
 
 
 def test_every_charge_has_a_name_for_people() -> None:

@@ -1,6 +1,7 @@
 """The reporter on a real journal: counts once, writes when asked, and comes back from a crash with the day so far."""
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,14 +19,16 @@ from domain.costs import order_charges
 from domain.costs.kinds import kind_by_name
 from domain.errors import BrokerUnavailable
 from domain.messages.broker import OrderCosts
-from domain.messages.control import Alert, JobDue, JobKind, Report, ReportWritten, WriteReport
+from domain.messages.control import Alert, JobDue, JobKind, ParityFound, Report, ReportWritten, WriteReport
 from domain.messages.figures import CostsRead, ReadCosts
 from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.market import FeedConnected
 from domain.messages.orders import Denied, DenyReason
+from domain.parity import DayParity
+from domain.report.document import as_json
 from domain.report.eod import EodReport
 from domain.values import PAISA, RUPEE
-from tests.report.sample_day import DAY, at, journal_events, snapshot, stated_books
+from tests.report.sample_day import DAY, PARITY, at, journal_events, snapshot, stated_books
 from tests.timetable.market_clocks import SetClock
 
 
@@ -129,6 +132,43 @@ def test_at_the_end_of_the_day_it_writes_both_files_and_says_so(desk: Desk) -> N
     expected = ReportWritten(str(folder / "eod.html"), str(folder / "eod.json"))
     assert desk.context.told_to(ALERTS) == [expected]
     assert (folder / "eod.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_day_in_the_backtester_is_a_line_more_in_the_report_that_is_there(desk: Desk) -> None:
+    desk.told()
+    desk.actor.receive(snapshot())
+    desk.actor.receive(JobDue(JobKind.END_OF_DAY, "", at("15:45"), at("15:45")))
+    before = desk.written()
+
+    desk.actor.receive(ParityFound(PARITY))
+
+    after = desk.written()
+    assert (before["parity"], after["parity"]) == (None, json.loads(as_json(desk.report()))["parity"])
+    assert {**after, "parity": None} == before
+    assert "7 matched" in (desk.reports_dir / DAY / "eod.html").read_text(encoding="utf-8")
+    assert len(desk.context.told_to(ALERTS)) == 1, "the report is told once"
+    assert [(level, keys["said"]) for level, name, keys in desk.context.logged if name == "report.parity"] == [
+        ("info", PARITY.line)
+    ]
+
+    desk.crash()
+    desk.actor.receive(snapshot())
+    desk.actor.receive(WriteReport("again"))
+    assert desk.written()["parity"] == after["parity"]
+
+
+def test_a_parity_before_the_report_waits_for_it_and_one_of_another_day_is_nothing(desk: Desk) -> None:
+    desk.told()
+    desk.actor.receive(ParityFound(replace(PARITY, day="2026-11-19")))
+    desk.actor.receive(ParityFound(DayParity("", why_not="it could not be started")))
+    assert not (desk.reports_dir / DAY).exists()
+
+    desk.actor.receive(snapshot())
+    assert desk.report().parity == DayParity("", why_not="it could not be started")
+    desk.actor.receive(WriteReport("test"))
+    stated = desk.written()["parity"]
+    assert isinstance(stated, dict)
+    assert stated["line"] == "not compared with a backtest: it could not be started"
 
 
 def test_a_report_waits_for_a_snapshot_that_holds_the_last_trade(desk: Desk) -> None:

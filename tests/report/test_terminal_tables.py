@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from adapters.report import tables
 from domain.messages.journal import OrderRecord
 from domain.orders.transitions import fold, tag_of
+from domain.parity import DayParity
 from domain.report.books import read_books
 from domain.report.eod import EodReport, build
 from tests.report.sample_day import day_facts, journal, order_facts, snapshot, stated_books
@@ -49,6 +50,15 @@ def test_the_summary_says_what_matters() -> None:
     for said in ("+665.85", "balanced", "equal", "ma_cross", "NSE:SBIN", "7 / 9", "1 / 1"):
         assert said in text
     assert "Differences" not in text
+
+
+def test_the_summary_has_the_day_in_the_backtester() -> None:
+    shown = "".join(tables.plain(each) for each in tables.summary(the_report()))
+    without = tables.summary(replace(the_report(), parity=DayParity("", why_not="no candles")))
+
+    assert "Signals matched / missed / added" in shown
+    assert "7 / 1 / 2" in shown
+    assert ("Not compared", "no candles") in [row for table in without for row in table.rows]
 
 
 def test_the_summary_of_unequal_books_shows_the_difference() -> None:

@@ -6,12 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from domain.messages.broker import Side
+from domain.messages.journal import TradeBooked
 from domain.strategies.ma_crossover import MaCrossover
 from domain.values import SECOND
 from research.backtest import backtest
-from research.parity import Ordered, backtest_orders, compare, live_orders
+from research.parity import Ordered, backtest_orders, compare, in_one, live_orders
 from research.synthetic import shares
-from tests.strategy.playing import a_bar, a_runner, at, filled, play, warmed
+from tests.strategy.playing import a_bar, a_runner, accepted, at, filled, play, warmed
 from tests.strategy.rules import Digits
 from tests.strategy.test_bias import CALENDAR, rules
 
@@ -45,10 +47,44 @@ def test_a_buyer_who_is_late_paid_for_it() -> None:
         600_000,
         -100_000,
     )
-    assert done.line == (
-        "parity: 1 orders in both, 0 missed, 0 extra; live paid total +90.00, data +0.00, latency +40.00, "
-        "slippage +60.00, model -10.00, cost +1.00"
+    assert in_one("2026-11-20", [done, done]).line == (
+        "signals 2 matched, 0 missed, 0 added; 182.00 less than its backtest "
+        "(latency +80.00, slippage +120.00, model -20.00, cost +2.00, data +0.00, missed +0.00)"
     )
+
+
+sides = st.lists(
+    st.builds(
+        Ordered,
+        instrument=st.sampled_from(["NSE:INFY", "NFO:NIFTY26NOVFUT"]),
+        time=st.integers(0, 300).map(at),
+        signed=st.sampled_from([1, -1]),
+        reduce_only=st.booleans(),
+        filled=st.integers(0, 100),
+        price=prices,
+        reference=prices,
+        arrival=prices,
+    ).map(lambda one: replace(one, signed=100 * one.signed, filled=one.signed * one.filled)),
+    max_size=6,
+)
+
+
+@given(sides, sides, st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)))
+def test_all_causes_together_are_the_difference_of_the_results(
+    live: list[Ordered], past: list[Ordered], charges: tuple[int, int]
+) -> None:
+    closes, multipliers = {"NSE:INFY": 950_000.0, "NFO:NIFTY26NOVFUT": 1_050_000.0}, {"NFO:NIFTY26NOVFUT": 65}
+
+    def made(orders: list[Ordered]) -> float:
+        return sum(
+            one.filled * (closes[one.instrument] - one.price) * multipliers.get(one.instrument, 1) for one in orders
+        )
+
+    found = compare(live, past, 60, charges, closes=closes, multipliers=multipliers)
+
+    assert sum(found.parts().values()) == made(past) - charges[1] - (made(live) - charges[0])
+    assert found.both + len(found.missed) == len(past)
+    assert found.both + len(found.extra) == len(live)
 
 
 def test_orders_pair_with_their_like_and_the_rest_is_alone() -> None:
@@ -76,6 +112,21 @@ def test_the_journals_orders_are_the_decisions() -> None:
     assert live_orders(events, "another", 60) == []
 
 
+def test_slices_are_one_decision_a_stop_that_rested_is_none_and_the_brokers_own_sale_is_one() -> None:
+    [whole] = play(warmed(a_runner(Digits())), [a_bar(0, 105), a_bar(1, 101)])
+    slices = [
+        replace(whole, intent_id=f"{whole.intent_id}.{number}", slice_of=whole.intent_id, quantity=50)
+        for number in (1, 2)
+    ]
+    stop = replace(whole, intent_id="stop", side=Side.SELL, reduce_only=True, protective=True)
+    [sold] = [event for event in filled(stop, time=at(300)) if isinstance(event, TradeBooked)]
+    events = [*(event for each in slices for event in filled(each)), accepted(stop), replace(sold, tag="")]
+
+    found = live_orders(events, "it", 60)
+
+    assert [(each.signed, each.filled, each.reduce_only) for each in found] == [(100, 100, False), (-100, -100, True)]
+
+
 def test_a_run_is_at_parity_with_itself() -> None:
     series = shares(1, 3, CALENDAR)
     run = backtest(MaCrossover(), series, rules(), CALENDAR, engine="event").run
@@ -88,3 +139,4 @@ def test_a_run_is_at_parity_with_itself() -> None:
     assert not done.missed
     assert not done.extra
     assert {each.total for each in done.matched} == {0.0}
+    assert in_one("2026-11-20", [done]).total == 0

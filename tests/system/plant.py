@@ -57,6 +57,8 @@ class Trader:
     def __init__(
         self, folder: Path, *sets: str, config: Path | None = STRESS, paced: bool = False, until: int | None = None
     ) -> None:
+        # What research needs takes longer to load than most of these days last: who wants it asks for it.
+        sets = ("reports.parity=false", *sets)
         here = (f"data_dir={folder / 'data'}", f"reports_dir={folder / 'reports'}", "logs.console=false")
         loaded = load("sandbox", config, (*sets, *here), {}, ROOT)
         where = folders(loaded)

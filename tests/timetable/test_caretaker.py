@@ -9,16 +9,31 @@ from pathlib import Path
 import apsw
 import pytest
 
-from actors.caretaker import Caretaker
-from actors.routes import ALERTS, Routes, Topology
+from actors.caretaker import UNDER_WAY, Caretaker
+from actors.routes import ALERTS, REPORTER, Routes, Topology
 from actors.runtime import DetachedContext, Runtime, ThreadRuntime
 from adapters.clock import MonotonicClock
 from adapters.store.journal import SqliteJournal
 from app.chores import tidy
 from domain.errors import BrokerUnavailable
-from domain.messages.control import Alert, JobDue, JobKind, Report
+from domain.messages.control import Alert, JobDue, JobKind, ParityFound, Report
+from domain.parity import DayParity
 from domain.preflight import Check, Verdict
 from tests.timetable.market_clocks import SetClock, at
+
+
+class Study:
+    """Under way until the test says what it found."""
+
+    def __init__(self) -> None:
+        self.found: DayParity | None = None
+        self.cancelled = False
+
+    def outcome(self) -> DayParity | None:
+        return self.found
+
+    def cancel(self) -> None:
+        self.cancelled = True
 
 
 class Chores:
@@ -30,6 +45,7 @@ class Chores:
         self.login = ""
         self.changed: Sequence[str] = ()
         self.fails = False
+        self.study = Study()
 
     def preflight(self) -> Sequence[Check]:
         self.done.append("preflight")
@@ -43,6 +59,10 @@ class Chores:
 
     def log_rotation(self) -> str:
         return self._did("log_rotation")
+
+    def parity(self) -> Study:
+        self._did("parity")
+        return self.study
 
     def weekly_report(self) -> str:
         return self._did("weekly_report")
@@ -75,6 +95,14 @@ class Desk:
         self.context.told.clear()
         return [(alert.level, alert.name, alert.text) for alert in alerts]
 
+    def look(self) -> list[object]:
+        """Its own timers run out; what the reporter is told then."""
+        due = list(self.context.timers)
+        self.context.timers.clear()
+        for timer in due:
+            self.actor.receive(timer.message)
+        return [each for each in self.context.told_to(REPORTER) if isinstance(each, ParityFound)]
+
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
@@ -97,6 +125,31 @@ def test_a_chore_that_fails_is_an_alert_and_no_crash(desk: Desk) -> None:
 
     assert desk.job(JobKind.BACKUP) == [("warning", "chore.failed", "backup: no space left on device")]
     assert desk.job(JobKind.VACUUM) == [("warning", "chore.failed", "vacuum: no space left on device")]
+
+
+def test_the_parity_goes_on_beside_the_other_chores_and_the_reporter_is_told(desk: Desk) -> None:
+    assert desk.job(JobKind.PARITY) == desk.job(JobKind.PARITY) == desk.job(JobKind.BACKUP) == []
+    assert desk.chores.done == ["parity", "backup"], "it is begun once"
+    assert desk.look() == []
+    assert desk.actor.receive(Report()) == {"parity": UNDER_WAY, "backup": "backup is done"}
+
+    found = desk.chores.study.found = DayParity("2026-11-20", matched=3)
+    assert desk.look() == [ParityFound(found)]
+    assert desk.actor.receive(Report()) == {"parity": found.line, "backup": "backup is done"}
+    desk.actor.stopping()
+    assert not desk.chores.study.cancelled
+
+
+def test_a_parity_that_cannot_begin_is_a_reason_and_one_under_way_ends_with_its_actor(desk: Desk) -> None:
+    desk.chores.fails = True
+    desk.job(JobKind.PARITY)
+    desk.actor.receive(JobDue(JobKind.PARITY, "", at("16:00"), at("16:00")))
+    assert desk.look() == [ParityFound(DayParity("", why_not="no space left on device"))]
+
+    desk.chores.fails = False
+    desk.job(JobKind.PARITY)
+    desk.actor.stopping()
+    assert desk.chores.study.cancelled
 
 
 @pytest.mark.parametrize(
