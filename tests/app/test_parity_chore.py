@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import parity_chore
+from app.options import ROOT
 from app.parity_chore import ParityStudy
 from domain.parity import DayParity
 from tests.support.waiting import eventually
@@ -86,7 +87,7 @@ def test_it_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
         "import subprocess, sys, time\n"
         f"child = subprocess.Popen([sys.executable, '-c', {chore!r}], stdin=subprocess.PIPE)\ntime.sleep(600)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", trader], cwd=parity_chore.ROOT)
+    parent = subprocess.Popen([sys.executable, "-c", trader], cwd=ROOT)
     try:
         eventually(lambda: written.exists() and len(written.read_text().split()) == 2, what="it runs")
         pid, nice = map(int, written.read_text().split())
@@ -110,7 +111,7 @@ def test_nothing_that_research_needs_is_loaded_by_what_trades() -> None:
         "import sys, app.world, app.day; print(*sorted({'numba', 'optuna', 'polars', 'research'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", words], cwd=parity_chore.ROOT, check=True, capture_output=True, text=True, env=os.environ
+        [sys.executable, "-c", words], cwd=ROOT, check=True, capture_output=True, text=True, env=os.environ
     )
 
     assert done.stdout.strip() == ""

@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.messages.broker import Side
 from domain.messages.journal import TradeBooked
 from domain.strategies.ma_crossover import MaCrossover
-from domain.values import SECOND
+from domain.values import SECOND, Side
 from research.backtest import backtest
 from research.parity import Ordered, backtest_orders, compare, in_one, live_orders
 from research.synthetic import shares
