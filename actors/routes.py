@@ -139,7 +139,8 @@ def _all_strategies(topology: Topology, _message: object) -> tuple[str, ...]:
 
 
 def _traders(topology: Topology, token: int) -> tuple[str, ...]:
-    return tuple(strategy_name(each) for each in topology.by_token.get(token, ()))
+    traders = topology.by_token.get(token)
+    return tuple(map(strategy_name, traders)) if traders else ()
 
 
 def _published(topology: Topology) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ routes of each pair lead to its partner, and what concerns one instrument goes t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final
 
-from actors.routes import FEED, MARKET, REPORTER, ROUTES, Routes, Sender, Topology
+from actors.routes import FEED, MARKET, REPORTER, ROUTES, Route, Routes, Sender, Topology
 from domain.messages.control import SessionOpened
 from domain.messages.market import FeedConnected, HistoryLoaded
 from domain.strategy.messages import SeriesWanted, WarmUpRequested
@@ -41,6 +41,10 @@ def deal(tokens: Iterable[int], per_socket: int) -> list[tuple[int, ...]]:
     return shards
 
 
+_REDIRECTED: Final = frozenset({FeedConnected, SessionOpened, HistoryLoaded, WarmUpRequested, SeriesWanted})
+"""Messages whose receivers depend on more than the shard: see ShardRoutes."""
+
+
 class ShardRoutes(Routes):
     """The routes as one shard's actors use them, or (shard 0) everybody else.
 
@@ -57,9 +61,23 @@ class ShardRoutes(Routes):
     def publish(self, sender: Sender, message: object) -> None:
         """See Routes.publish."""
         self.note(sender, message)
-        route = ROUTES[type(message)]
+        kind = type(message)
+        route = ROUTES[kind]
         key = None if route.key is None else route.key(message)
-        for name in route.to(self.topology, message):
+        names = route.to(self.topology, message)
+        if kind in _REDIRECTED:
+            self._redirect(sender, message, names, route, key)
+            return
+        # Prices come here by the thousand: for them, and for most, there is nothing else to ask.
+        partner, lane = self._partners.get, route.lane
+        for name in names:
+            self.send(sender, partner(name, name), message, lane, key)
+
+    def _redirect(
+        self, sender: Sender, message: object, names: tuple[str, ...], route: Route, key: Hashable | None
+    ) -> None:
+        """What does not go to this shard's own partners alone."""
+        for name in names:
             if self._uncounted and name == REPORTER and isinstance(message, FeedConnected):
                 # The report counts connections after the process's first: a further socket's first is none of them.
                 self._uncounted = False

@@ -7,7 +7,7 @@ overtakes the bar it belongs to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -72,6 +72,17 @@ class Counts(Struct):
     prints: int = 0
     bars: int = 0
     given_up: int = 0
+
+
+class _Columns(NamedTuple):
+    """What is read of each row, under the rows' own names."""
+
+    token: list[int]
+    last_price: list[int]
+    last_quantity: list[int]
+    volume: list[int]
+    last_trade_time: list[int]
+    exchange_time: list[int]
 
 
 class _Stream:
@@ -223,16 +234,8 @@ class MarketDesk:
         changed: dict[int, int] = {}
         bars_before = counts.bars
         # Columns as lists: reading single fields of a structured array is many times slower.
-        columns = zip(
-            rows["token"].tolist(),
-            rows["last_price"].tolist(),
-            rows["last_quantity"].tolist(),
-            rows["volume"].tolist(),
-            rows["last_trade_time"].tolist(),
-            rows["exchange_time"].tolist(),
-            strict=True,
-        )
-        for index, (token, price, quantity, volume, traded, exchange) in enumerate(columns):
+        columns = _Columns(*(rows[name].tolist() for name in _Columns._fields))
+        for index, (token, price, quantity, volume, traded, exchange) in enumerate(zip(*columns, strict=True)):
             stream = self._streams.get(token)
             if stream is None:
                 counts.unknown += 1
@@ -257,7 +260,7 @@ class MarketDesk:
         if watermark > self._watermark or counts.bars != bars_before:
             self._watermark = watermark
             told.extend(self._close_until(self._passed(), batch.received_time, mono))
-        told.extend(self._prices(batch, changed))
+        told.extend(self._prices(batch, columns, changed))
         return told
 
     def clock(self, settled: Nanos, now: Nanos, mono: Nanos) -> list[DeskMessage]:
@@ -306,21 +309,22 @@ class MarketDesk:
                 told.extend(series.step(watermark, now, mono))
         return told
 
-    def _prices(self, batch: TickBatch, changed: Mapping[int, int]) -> list[PriceChanged]:
+    def _prices(self, batch: TickBatch, columns: _Columns, changed: Mapping[int, int]) -> list[PriceChanged]:
         told = []
+        bids, asks = (batch.rows[side]["price"][:, 0].tolist() for side in ("bids", "asks"))
+        received, streams = batch.received_time, self._streams
         for token, index in changed.items():
-            row = batch.rows[index]
-            exchange = int(row["exchange_time"]) or int(row["last_trade_time"])
+            exchange = columns.exchange_time[index] or columns.last_trade_time[index]
             price = PriceChanged(
                 token=token,
-                last_price=int(row["last_price"]),
-                bid=int(row["bids"][0]["price"]),
-                ask=int(row["asks"][0]["price"]),
-                volume=int(row["volume"]),
-                event_time=exchange * SECOND or batch.received_time,
-                received_time=batch.received_time,
+                last_price=columns.last_price[index],
+                bid=bids[index],
+                ask=asks[index],
+                volume=columns.volume[index],
+                event_time=exchange * SECOND or received,
+                received_time=received,
             )
-            self._streams[token].last = price
+            streams[token].last = price
             told.append(price)
         return told
 
