@@ -17,6 +17,7 @@ from msgspec import Struct
 from actors.risk import STATE_FLAG, halt_of_a_person
 from adapters.clock import MarketTime, MonotonicClock, SandboxControl, SandboxMarketClock, SystemMarketClock
 from adapters.isolation.runner import IsolatedRunner
+from adapters.isolation.source import Sources
 from adapters.kite.account import Addresses, KiteAccount
 from adapters.kite.instruments import Catalog
 from adapters.kite.pacing import Endpoint, Priority
@@ -60,6 +61,10 @@ if TYPE_CHECKING:
 
 ACCOUNT_FLAG: Final = "account"
 """Journal flag: which account (at the sandbox: which of its lives) the journal belongs to."""
+
+
+_SOURCES: Final = Sources()
+"""The code of this process: it stays what it was through all the days that the process trades."""
 
 
 class Folders(Struct, frozen=True):
@@ -209,7 +214,10 @@ class World:
 
     def runner(self, strategy_id: str, terms: StrategyTerms, today: Today) -> Runner:
         """See app.ports.Ports: in a process of its own where its configuration says so."""
-        return IsolatedRunner(strategy_id, terms, today) if terms.isolated else in_thread(strategy_id, terms, today)
+        _SOURCES.begin()  # all that trading begins with has been imported by now
+        if terms.isolated:
+            return IsolatedRunner(strategy_id, terms, today, _SOURCES)
+        return in_thread(strategy_id, terms, today)
 
     def postbacks(self) -> PostbackPort | None:
         """The receiver of postbacks, closed with this world; none on paper, whose orders nobody else knows."""

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 
 import msgspec
 
+from adapters.isolation.source import own_files
 from adapters.isolation.wire import (
     Begin,
     Call,
@@ -109,7 +110,7 @@ def serve(pipe: Connection[bytes, bytes]) -> None:
         except BaseException as error:  # noqa: BLE001 - whatever the user's module raises is told to the parent
             link.say(_raised(error))
             return
-        link.say(Ready(made.series, made.warming, made.needs.prices, made.timed))
+        link.say(Ready(made.series, made.warming, made.needs.prices, made.timed, own_files()))
         while True:
             call = link.hear()
             assert isinstance(call, Call), f"a call is awaited, and {type(call).__name__} came"

@@ -18,6 +18,7 @@ from typing import Final, cast
 
 import msgspec
 
+from adapters.isolation.source import Sources
 from adapters.isolation.wire import (
     Begin,
     Call,
@@ -70,13 +71,16 @@ class IsolatedRunner:
     """See `Runner`. It begins at once and is first waited for by the first call that needs an answer.
 
     Calls come from one thread; `close` from any.
+
+    sources  how the code was when trading began; None: whatever it is now
     """
 
-    def __init__(self, strategy_id: str, terms: StrategyTerms, today: Today) -> None:
+    def __init__(self, strategy_id: str, terms: StrategyTerms, today: Today, sources: Sources | None = None) -> None:
         self.quiet_until: Nanos = 0
         self.enabled = True
         self._id = strategy_id
         self._today = today
+        self._sources = sources
         self._tokens = frozenset(each.token for each in terms.instruments)
         self._folded: list[JournalEvent] = []
         self._prices: dict[int, PriceChanged] = {}
@@ -225,6 +229,7 @@ class IsolatedRunner:
         if self._ready is None:
             match self._awaited(self._begin):
                 case Ready() as ready:
+                    self._must_be_as_it_was(ready.files)
                     self._ready = ready
                     self._last = Done([], [], [], ready.warming, 0, 0)
                 case CannotBegin(text):
@@ -232,6 +237,14 @@ class IsolatedRunner:
                 case other:
                     raise AssertionError(f"it was to begin, and {type(other).__name__} came")
         return self._ready
+
+    def _must_be_as_it_was(self, files: Sequence[str]) -> None:
+        changed = [] if self._sources is None else self._sources.changed(files)
+        if changed:
+            raise StrategyProcessEnded(
+                f"strategy {self._id}: its process cannot begin: {changed[0]} was changed while this program runs, and "
+                "its former code is gone with the former process; start the program again, or put the file back"
+            )
 
     def _decide(self, question: Question) -> list[OrderIntent]:
         answer = self._answer(question)

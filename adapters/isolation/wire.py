@@ -134,12 +134,13 @@ class NoSession(Wire, frozen=True):
 
 
 class Ready(Wire, frozen=True):
-    """It has begun. prices, timed: whether it wants to be told of prices and time"""
+    """It has begun. prices, timed: whether it wants to be told of prices and time; files: where its code is from"""
 
     series: tuple[tuple[int, int], ...]
     warming: int
     prices: bool
     timed: bool
+    files: tuple[str, ...]
 
 
 class Done(Wire, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from actors.runtime import Failure
 from adapters.isolation.runner import IsolatedRunner
+from adapters.isolation.source import Sources, own_files
 from app.options import ROOT
 from domain.errors import StrategyProcessEnded
 from domain.messages.configuration import StrategyTerms
@@ -105,7 +107,11 @@ def test_it_is_given_nothing_that_it_does_not_need(monkeypatch: pytest.MonkeyPat
 
     ours = {each for each in said if each.partition(".")[0] in {"actors", "app", "config", "research", "sandbox"}}
     assert not ours, "it imports the domain and its strategy"
-    assert {each for each in said if each.startswith("adapters.")} == {"adapters.isolation", "adapters.isolation.wire"}
+    assert {each for each in said if each.startswith("adapters.")} == {
+        "adapters.isolation",
+        "adapters.isolation.source",
+        "adapters.isolation.wire",
+    }
     assert not {"kiteconnect", "apsw", "pykka", "loguru", "numba", "talib"} & set(said)
     assert not [each for each in said if each.startswith(("KITE", "PATANG"))]
 
@@ -114,6 +120,31 @@ class Nowhere(Pulse, frozen=True):
     """Its module is not there."""
 
     __module__ = "no.such.place"
+
+
+def test_code_that_was_changed_meanwhile_is_not_run_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the strategy's, and not the program's: a fresh interpreter would read what this one does not know."""
+    source = "from domain.strategies.pulse import Pulse\nclass Mine(Pulse, frozen=True):\n    pass\n"
+    file = tmp_path / "edited_while_trading.py"
+    file.write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    terms = terms_of(importlib.import_module(file.stem).Mine())
+    sources = Sources()
+    sources.begin()
+    with closing(IsolatedRunner("it", terms, OneDay().today, sources)) as runner:
+        assert runner.timed
+
+    file.write_text(source + "# half of an edit\n", encoding="utf-8")
+
+    with (
+        closing(IsolatedRunner("it", terms, OneDay().today, sources)) as runner,
+        pytest.raises(StrategyProcessEnded, match=rf"cannot begin: {file} was changed while this program runs"),
+    ):
+        _ = runner.series
+    assert str(ROOT / "domain" / "strategy" / "runner.py") in own_files()
+    assert not [each for each in own_files() if "site-packages" in each]
 
 
 @pytest.mark.parametrize(
