@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from app.chaos.verdict import unresolved_lines
 from domain.exits.values import Hold
 from domain.messages.gtt import GttState, GttStatus
-from domain.messages.journal import IntentAccepted, JournalRecord
+from domain.messages.journal import IntentAccepted, JournalRecord, OrderState
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
 from domain.values import SECOND
 
@@ -64,10 +64,16 @@ class Guarding:
         world = self._world
         (share,) = strategy.instruments
         held = world.checker.positions().get((strategy.id, share.token), 0)
-        in_doubt = (strategy.id, share.token) in unresolved_lines(journal) or any(
+        line = (strategy.id, share.token)
+        in_doubt = line in unresolved_lines(journal) or any(
             each.state in (GttState.REQUESTED, GttState.SENDING, GttState.UNRESOLVED) for each in journal.gtts()
         )
-        if not held or in_doubt:
+        # A worker that died with its claim may have sent it: nothing can take the order's place before that is known.
+        claimed = any(
+            each.state is OrderState.SENDING and (each.intent.strategy, each.intent.token) == line
+            for each in journal.open_records()
+        )
+        if not held or in_doubt or claimed:
             return ""
         leaving = sum(
             order.remaining
