@@ -2,15 +2,19 @@
 
 notes.md has a heading for each measurement, and below it one for each figure that falls short: why, what was tried,
 what the least is. The page says so where a figure falls short and nothing is written about it.
+`python -m benchmarks._page FIGURES.json …` writes the page again from what `bench --json` printed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from benchmarks._figures import Figure, Row
 from benchmarks._run import Document
@@ -33,6 +37,21 @@ def write(document: Document, root: Path) -> None:
     """Replace the page."""
     notes = read_notes((root / NOTES).read_text(encoding="utf-8"))
     (root / PAGE).write_text(page(document, notes), encoding="utf-8")
+
+
+def merged(documents: Sequence[Document]) -> Document:
+    """Figures of several runs as one: of a measurement that is in more than one, the newest. At least one document."""
+    newest = {row.benchmark: document for document in documents for row in document.figures}
+    figures = (row for name in sorted(newest) for row in newest[name].figures if row.benchmark == name)
+    busiest = max((document.machine for document in documents), key=lambda each: each.load)
+    last = documents[-1]
+    return replace(last, machine=busiest, figures=tuple(figures))
+
+
+def main(files: Sequence[str]) -> None:
+    """Write the page from documents that `bench --json` printed, oldest first."""
+    read = [msgspec.json.decode(Path(each).read_bytes(), type=Document) for each in files]
+    write(merged(read), Path(__file__).resolve().parent.parent)
 
 
 def read_notes(text: str) -> dict[str, Note]:
@@ -144,3 +163,7 @@ def _names(document: Document) -> list[str]:
 
 def _parts(text: str, heading: str) -> list[str]:
     return ("\n" + text).split("\n" + heading)[1:]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -20,7 +20,7 @@ import apsw
 import msgspec
 
 from adapters.store.enduring import EnduringJournal
-from benchmarks._figures import Goal, judged
+from benchmarks._figures import Goal, judged, plain
 from benchmarks._orders import NOW, accepted
 from benchmarks._side_by_side import figure, in_turns
 
@@ -52,9 +52,7 @@ def run(quick: bool = False) -> dict[str, object]:
                 "one intent / floor": figure(
                     measured["intent"], measured["floor"], Goal(at_most=3), faster=False, floor=True
                 ),
-                "one intent / a bare insert of SQLite (WAL, FULL)": figure(
-                    measured["intent"], measured["bare"], Goal(at_most=1.5), faster=False
-                ),
+                "a bare insert of SQLite (WAL, FULL)": plain(measured["bare"].seconds * 1e6, "µs"),
                 "intent and claim / two floors": figure(
                     measured["both"], measured["floor"], Goal(at_most=6), faster=False, floor=True
                 ),
@@ -63,7 +61,7 @@ def run(quick: bool = False) -> dict[str, object]:
                 goal = Goal(at_least=5_000) if size == max(GROUPS) else None
                 rate = _rate(journal, size, 1 if quick else 9)
                 found[f"intents a second, {size} in a commit"] = (
-                    judged(rate, "intents/s", goal) if goal else round(rate)
+                    judged(rate, "intents/s", goal) if goal else plain(round(rate), "intents/s")
                 )
         finally:
             journal.close()

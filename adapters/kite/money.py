@@ -14,6 +14,9 @@ from domain.values import E4, RUPEE
 _EXACT_BELOW: Final = 2.0**51
 """Below this many 1/10,000 rupee, `round(value * 10000)` finds the right integer (two roundings of 2**-53)."""
 
+_SAID_BELOW: Final = 1e15
+"""Below this many 1/10,000 rupee the float has room for every digit of the text that it was read from."""
+
 _AMOUNT_BELOW: Final = 1e15
 """Rupees. A sum of this size is a defect, and Decimal's 28 digits are exact below it."""
 
@@ -33,6 +36,12 @@ def nearest(rupees: float) -> E4:
 
     Raises ValueError for what is no amount (infinite, or beyond any account).
     """
+    scaled = rupees * RUPEE
+    if -_SAID_BELOW < scaled < _SAID_BELOW:
+        # Nearly all of them say so many 1/10,000 exactly: then there is nothing to round.
+        whole = round(scaled)
+        if whole / RUPEE == rupees:
+            return whole
     if not abs(rupees) < _AMOUNT_BELOW:
         raise ValueError(f"{rupees!r} rupees is out of range")
     return int((Decimal(repr(rupees)) * RUPEE).to_integral_value(rounding=ROUND_HALF_EVEN))

@@ -19,7 +19,7 @@ from domain.messages.broker import (
     Funds,
     PlaceOrder,
 )
-from domain.values import IST, Nanos, OrderKind, Product, Side, Validity, Variety, nanos, rupees
+from domain.values import IST, SECOND, Nanos, OrderKind, Product, Side, Validity, Variety, nanos, rupees
 
 STATUSES: Final[dict[str, BrokerStatus]] = {
     "PUT ORDER REQ RECEIVED": BrokerStatus.IN_FLIGHT,
@@ -65,6 +65,10 @@ KINDS_SHOWN: Final[dict[str, OrderKind]] = {word: kind for kind, word in ORDER_K
 _TAG: Final = re.compile(r"[A-Za-z0-9]{1,20}")
 
 
+_EPOCH_IN_INDIA: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC).astimezone(IST).replace(tzinfo=None)
+"""India's time has had one offset since: between its own readings there is nothing else to add."""
+
+
 class Untranslatable(ValueError):
     """A row, or an order, that has no counterpart on the other side. One line, says which field."""
 
@@ -100,7 +104,10 @@ def instant(text: str | None) -> Nanos:
         raise Untranslatable(f"{text[:40]!r} is not a time of the form YYYY-MM-DD HH:MM:SS") from None
     if moment.year < 1971:
         return 0
-    return nanos(moment if moment.tzinfo else moment.replace(tzinfo=IST))
+    if moment.tzinfo is not None:
+        return nanos(moment)
+    since = moment - _EPOCH_IN_INDIA
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * 1_000
 
 
 def stamp(instant_ns: Nanos) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks._figures import Figure, Goal, Row, Spread, fact, judged, percentile, quartiles, rows
 from benchmarks._machine import machine
-from benchmarks._page import NOTHING_WRITTEN, page, read_notes
+from benchmarks._page import NOTHING_WRITTEN, merged, page, read_notes
 from benchmarks._run import Document, apart
 from benchmarks._side_by_side import Measured, figure
 
@@ -83,3 +83,14 @@ def test_a_document_is_one_json_value() -> None:
     made = Document(machine(), "now", quick=True, long=False, figures=(Row("one", "it", Figure(1.0)),))
 
     assert msgspec.json.decode(msgspec.json.encode(made), type=Document) == made
+
+
+def test_of_two_runs_the_newer_measurement_counts() -> None:
+    def run(when: str, *figures: tuple[str, float]) -> Document:
+        rows = tuple(Row(name, "it", Figure(value)) for name, value in figures)
+        return Document(machine(), when, quick=False, long=False, figures=rows)
+
+    both = merged([run("before", ("a", 1.0), ("b", 1.0)), run("after", ("b", 2.0))])
+
+    assert [(row.benchmark, row.figure.ours) for row in both.figures] == [("a", 1.0), ("b", 2.0)]
+    assert both.when == "after"

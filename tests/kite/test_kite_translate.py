@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import msgspec
@@ -249,3 +249,22 @@ def test_positions_holdings_and_funds() -> None:
     assert (position.multiplier, position.buy_value, position.sell_value) == (1000, 1_610_500_000, 1000)
     assert (holding.t1_quantity, holding.average_price) == (2, 1_613_333)
     assert (funds.cash, funds.live_balance, funds.collateral) == (2_454_316_000, 997_250_500, 0)
+
+
+@given(
+    st.one_of(
+        st.integers(-(10**16), 10**16).map(lambda whole: whole / 10_000),
+        st.floats(-1e14, 1e14),
+        st.floats(-1e3, 1e3),
+        st.decimals(-100_000, 100_000, places=5).map(float),
+    )
+)
+def test_the_short_way_to_an_amount_ends_where_the_long_one_does(rupees: float) -> None:
+    long_way = int((Decimal(repr(rupees)) * 10_000).to_integral_value(rounding=ROUND_HALF_EVEN))
+
+    assert money.nearest(rupees) == long_way
+
+
+@given(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2099, 12, 31)))  # noqa: DTZ001 - as the broker writes it
+def test_a_time_without_a_zone_is_indias(moment: dt.datetime) -> None:
+    assert translate.instant(str(moment)) == nanos(moment.replace(tzinfo=IST))
