@@ -161,20 +161,17 @@ def search(task: Task, how: SearchSettings, told: Callable[[int], None] | None =
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if how.prune and len(task.objective.names) > 1:
-        raise ValueError("pruning wants one objective")
-    if how.method == "grid" and math.prod(len(values) for values in _grid(task.space, how.steps).values()) > GRID_MAX:
-        raise ValueError(f"the grid has more than {GRID_MAX} points; name fewer parameters or --steps")
+    refuse(task, how)
     name = how.study or study_name(task, how.method)
     with tempfile.TemporaryDirectory(prefix="patang-study-") as folder:
         own = how.storage or (str(Path(folder) / "study.log") if how.workers > 1 else None)
         _warm(task)
         if how.workers == 1:
-            with _study(task, how, name, own, 0) as study:
+            with opened_study(task, how, name, own, 0) as study:
                 _work(study, task, how, told)
-                return _found(study, name)
+                return collected(study, name)
         else:
-            with _study(task, how, name, own, 0):
+            with opened_study(task, how, name, own, 0):
                 pass  # tables are made once, before anybody needs them
             context = multiprocessing.get_context("fork")
             started = [
@@ -187,32 +184,49 @@ def search(task: Task, how: SearchSettings, told: Callable[[int], None] | None =
                 process.join()
             if all(process.exitcode for process in started):
                 raise ValueError("every worker failed; run with one worker to see why")
-        with _study(task, how, name, own, 0) as study:
-            return _found(study, name)
+        with opened_study(task, how, name, own, 0) as study:
+            return collected(study, name)
+
+
+def refuse(task: Task, how: SearchSettings) -> None:
+    """Raises ValueError for settings that do not fit together."""
+    if how.prune and len(task.objective.names) > 1:
+        raise ValueError("pruning wants one objective")
+    if how.method == "grid" and points(task, how) > GRID_MAX:
+        raise ValueError(f"the grid has more than {GRID_MAX} points; name fewer parameters or --steps")
+
+
+def points(task: Task, how: SearchSettings) -> int:
+    """How many points a grid has."""
+    return math.prod(len(values) for values in grid_of(task.space, how.steps).values())
 
 
 def _worker(task: Task, how: SearchSettings, name: str, storage: str | None, number: int) -> None:
-    with _study(task, how, name, storage, number) as study:
+    with opened_study(task, how, name, storage, number) as study:
         _work(study, task, how, None)
     # A fork ends without the parent's exit handlers.
     os._exit(0)
 
 
 def _work(study: optuna.Study, task: Task, how: SearchSettings, told: Callable[[int], None] | None) -> None:
-    import optuna
-
-    finished = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-
     def enough(study: optuna.Study, _trial: optuna.trial.FrozenTrial) -> None:
-        count = len(study.get_trials(deepcopy=False, states=finished))
+        count = finished_trials(study)
         if told is not None:
             told(count)
         if count >= how.trials:
             study.stop()
 
-    if len(study.get_trials(deepcopy=False, states=finished)) < how.trials:
+    if finished_trials(study) < how.trials:
         ground = ground_of(task)
         study.optimize(lambda trial: evaluate(trial, task, how, ground), callbacks=[enough])
+
+
+def finished_trials(study: optuna.Study) -> int:
+    """How many trials have run to their end, or were given up."""
+    import optuna
+
+    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    return len(study.get_trials(deepcopy=False, states=states))
 
 
 def ground_of(task: Task) -> Ground | None:
@@ -230,8 +244,7 @@ def evaluate(
     """One trial: its parameters, the run, what is sought. Raises TrialPruned for refused parameters and lost cases."""
     import optuna
 
-    values = {each.name: _suggest(trial, each, how) for each in task.space}
-    made = varied(task.strategy, values)
+    made = varied(task.strategy, suggested(trial, task.space, how))
     if made is None:
         trial.set_user_attr("refused", value=True)
         raise optuna.TrialPruned
@@ -242,13 +255,28 @@ def evaluate(
             trial.report(task.objective.values(measured(done))[0], step)
             if trial.should_prune():
                 raise optuna.TrialPruned
-    done = backtest(made, task.series, task.settings, task.calendar, first_day=task.first_day, ground=ground)
-    figures = measured(done)
+    return judged(trial, task, measure(made, task, ground))
+
+
+def measure(strategy: Strategy, task: Task, ground: Ground | None) -> dict[str, float]:
+    """The figures of one run on all bars."""
+    return measured(
+        backtest(strategy, task.series, task.settings, task.calendar, first_day=task.first_day, ground=ground)
+    )
+
+
+def judged(trial: optuna.Trial, task: Task, figures: dict[str, float]) -> float | tuple[float, ...]:
+    """What is sought of the figures; they and the constraints stay with the trial."""
     trial.set_user_attr("figures", figures)
     for (name, sign, bound), missed in zip(task.objective.constraints, task.objective.violations(figures), strict=True):
         trial.set_constraint(f"{name}{sign}{bound:g}", missed)
     sought = task.objective.values(figures)
     return sought if len(sought) > 1 else sought[0]
+
+
+def suggested(trial: optuna.Trial, space: Sequence[Bound], how: SearchSettings) -> dict[str, int | float]:
+    """The trial's parameters."""
+    return {each.name: _suggest(trial, each, how) for each in space}
 
 
 def _suggest(trial: optuna.Trial, bound: Bound, how: SearchSettings) -> int | float:
@@ -272,17 +300,21 @@ def _points(bound: Bound, steps: int) -> tuple[int | float, ...]:
     return tuple(bound.low + (bound.high - bound.low) * at / max(steps - 1, 1) for at in range(steps))
 
 
-def _grid(space: Sequence[Bound], steps: int) -> Mapping[str, tuple[int | float, ...]]:
+def grid_of(space: Sequence[Bound], steps: int) -> Mapping[str, tuple[int | float, ...]]:
+    """The values of each parameter of a grid."""
     return {each.name: _points(each, steps) for each in space}
 
 
 @contextmanager
-def _study(task: Task, how: SearchSettings, name: str, storage: str | None, worker: int) -> Iterator[optuna.Study]:
+def opened_study(
+    task: Task, how: SearchSettings, name: str, storage: str | None, worker: int
+) -> Iterator[optuna.Study]:
+    """The study of this name, made where it is not there yet. worker: its number, from 0, which its seed follows."""
     import optuna
 
     seed = how.seed + 1_000 * worker
     samplers: dict[str, Callable[[], Any]] = {
-        "grid": lambda: optuna.samplers.GridSampler(_grid(task.space, how.steps), seed=how.seed),
+        "grid": lambda: optuna.samplers.GridSampler(grid_of(task.space, how.steps), seed=how.seed),
         "random": lambda: optuna.samplers.RandomSampler(seed=seed),
         "tpe": lambda: optuna.samplers.TPESampler(
             seed=seed, constant_liar=how.workers > 1, n_startup_trials=min(10, how.trials)
@@ -335,7 +367,8 @@ def _warm(task: Task) -> None:
     backtest(task.strategy, part, task.settings, task.calendar)
 
 
-def _found(study: optuna.Study, name: str) -> Found:
+def collected(study: optuna.Study, name: str) -> Found:
+    """What the study holds by now."""
     import optuna
 
     states = optuna.trial.TrialState

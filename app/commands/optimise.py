@@ -11,6 +11,7 @@ from app.output import DONE, FAILED, UsageError, complain, print_json, print_tab
 from app.research_run import Asked, Asking, ask
 from domain.errors import RatesUnknown
 from domain.values import rupees
+from research.cluster import search_on
 from research.heatmap import write_heat_map
 from research.objective import KNOWN, objective_of
 from research.optimise import Found, Method, SearchSettings, Task, Trial, search, space_of
@@ -39,6 +40,10 @@ Storage = Annotated[
 Prune = Annotated[
     bool, Parameter(name="--prune", negative=(), show_default=False, help="Give up what lags after a part of the bars.")
 ]
+Dask = Annotated[
+    str | None,
+    Parameter(name="--dask", help="A Dask scheduler, such as tcp://10.0.0.5:8786: its workers run the trials."),
+]
 HeatMap = Annotated[str | None, Parameter(name="--heat-map", help="Write an HTML page with a map per pair.")]
 
 
@@ -55,6 +60,7 @@ def run(
     prune: Prune = False,
     workers: Workers = 1,
     storage: Storage = None,
+    dask: Dask = None,
     heat_map: HeatMap = None,
     env: Env = "sandbox",
     config: ConfigFile = None,
@@ -66,7 +72,8 @@ def run(
         method=method, trials=trials, seed=seed, steps=steps, prune=prune, storage=storage, workers=max(workers, 1)
     )
     try:
-        found = search(_task(asked, objective, constraints, space), how, None)
+        task = _task(asked, objective, constraints, space)
+        found = search(task, how) if dask is None else search_on(dask, task, how)
     except (ValueError, RatesUnknown) as error:
         raise UsageError(str(error)) from None
     if heat_map is not None:
