@@ -136,9 +136,10 @@ class StrategyActor(Actor):
             self.context.every(self._settings.poll_seconds, _TimerDue())
         if self._runner.process is not None:
             self.context.log("info", "strategy.process", pid=self._runner.process)
-            if not self._looking:
-                self._looking = True
-                self.context.every(_LOOK_SECONDS, _LookDue())
+        # As configured, not as it is: a replay, which runs it here, makes the same calls.
+        if self._terms.isolated and not self._looking:
+            self._looking = True
+            self.context.every(_LOOK_SECONDS, _LookDue())
         held = dict(self._runner.standing().held)
         self.context.log("info", "strategy.started", seq=self._reader.last_seq, held=held)
 

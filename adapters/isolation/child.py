@@ -68,7 +68,12 @@ class _Link:
         return heard_by_child(self._pipe.recv_bytes())
 
     def say(self, answer: ToParent) -> None:
-        self._pipe.send_bytes(encode(answer))
+        """What cannot be said is told as an exception of the strategy's: it asked for it."""
+        try:
+            message = encode(answer)
+        except (TypeError, ValueError, OverflowError) as error:
+            message = encode(_raised(error))
+        self._pipe.send_bytes(message)
 
     def know(self, begin: Begin) -> None:
         self._classes = {each.token: each.session for each in begin.instruments}
@@ -162,7 +167,16 @@ def _decided(runner: StrategyRunner, question: Question) -> list[OrderIntent]:
 
 def _raised(error: BaseException) -> Raised:
     kind = type(error)
-    return Raised(kind.__module__, kind.__qualname__, str(error), "".join(traceback.format_exception(error)))
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an exception of somebody's own may not even have a text
+        text = "(without words)"
+    trace = "".join(traceback.format_exception(error))
+    return Raised(kind.__module__, kind.__qualname__, _sayable(text), _sayable(trace))
+
+
+def _sayable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _end_with_parent(pipe: Connection[bytes, bytes]) -> None:
@@ -185,7 +199,9 @@ def main() -> None:
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     faulthandler.enable()
-    with Connection(int(sys.argv[1])) as pipe:
+    number = int(sys.argv[1])
+    os.set_inheritable(number, False)  # a process that the strategy starts must not keep the pipe open
+    with Connection(number) as pipe:
         _end_with_parent(pipe)
         serve(pipe)
 

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Final, cast
 
 import msgspec
@@ -302,6 +303,10 @@ class IsolatedRunner:
             return heard_by_parent(self._pipe.recv_bytes())
         except (EOFError, OSError):
             raise self._gone() from None
+        except msgspec.MsgspecError as error:
+            raise StrategyProcessEnded(
+                f"strategy {self._id}: what its process answers is not understood: {error}"
+            ) from None
 
     def _gone(self) -> StrategyProcessEnded:
         """Why it is gone, in one line."""
@@ -353,9 +358,9 @@ def _begin(strategy_id: str, terms: StrategyTerms) -> Begin:
 def _spawn(pipe: Connection[bytes, bytes]) -> subprocess.Popen[bytes]:
     """A fresh interpreter: this one has threads, so it is never forked."""
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join(each for each in sys.path if each)
+    environment["PYTHONPATH"] = os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
     return subprocess.Popen(
-        [sys.executable, "-m", "adapters.isolation.child", str(pipe.fileno())],
+        [sys.executable, "-P", "-m", "adapters.isolation.child", str(pipe.fileno())],
         env=environment,
         pass_fds=(pipe.fileno(),),
         stdin=subprocess.DEVNULL,

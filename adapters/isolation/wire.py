@@ -185,7 +185,16 @@ class SessionAsked(Wire, frozen=True):
 ToChild = Begin | Call | Session | NoSession
 ToParent = Ready | Done | Stands | Raised | CannotBegin | SessionAsked
 
-_encoder: Final = msgspec.msgpack.Encoder()
+
+def _plain(value: object) -> object:
+    """A number of numpy's, as indicators make them, is a number."""
+    item = getattr(value, "item", None)
+    if not callable(item):
+        raise TypeError(f"{type(value).__name__} is no part of what a strategy may ask for")
+    return item()
+
+
+_encoder: Final = msgspec.msgpack.Encoder(enc_hook=_plain)
 _to_child: Final[msgspec.msgpack.Decoder[ToChild]] = msgspec.msgpack.Decoder(ToChild)
 _to_parent: Final[msgspec.msgpack.Decoder[ToParent]] = msgspec.msgpack.Decoder(ToParent)
 

@@ -213,6 +213,11 @@ WRONG_FILES = (
         f"{line_of('config/base.yaml', 'backoff_max_seconds')}: feed.backoff_max_seconds: found 30; allowed: at least feed.backoff_min_seconds (40)",
     ),
     Wrong(
+        "a place that is none",
+        STRATEGY + "    quantity: 1\n    isolation: fork\n",
+        "FILE:8: strategies.mine.isolation: found the text 'fork'; allowed: one of thread, process",
+    ),
+    Wrong(
         "handed over to nobody",
         STRATEGY + "    quantity: 1\n    on_removal: {hand_over: mine}\n",
         "FILE:8: strategies.mine.on_removal.hand_over: found the text 'mine'; allowed: ma_crossover, rsi_reversion",

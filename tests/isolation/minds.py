@@ -7,6 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from domain.bars import Bar
 from domain.exits.values import ExitLevels
@@ -15,7 +18,7 @@ from domain.messages.gtt import GttLeg
 from domain.messages.market import PriceChanged
 from domain.strategy.asks import Ask, CancelDraft, GttDraft, ModifyDraft
 from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, View
-from domain.values import Side
+from domain.values import RUPEE, Side
 
 
 class Busybody(EventStrategy, frozen=True):
@@ -126,6 +129,23 @@ class Doomed(EventStrategy, frozen=True):
             case "hold":  # the interpreter, for ever: no other thread of the process runs any more
                 ctypes.PyDLL(None).sleep(1_000)
         return ()
+
+
+class Odd(EventStrategy, frozen=True):
+    """Answers with what is no order, by the price in rupees: 1 a complex reason, 2 an error without a text, else numpy's."""
+
+    def needs(self) -> Needs:
+        """Prices."""
+        return Needs(bars=False, prices=True)
+
+    def on_price(self, view: View, price: PriceChanged) -> Sequence[IntentDraft]:
+        """See the class."""
+        rupees = price.last_price // RUPEE
+        if rupees == 2:
+            raise ValueError("no text: \udc80")
+        reason: Any = complex(1, 2) if rupees == 1 else "a test"
+        units: Any = np.int64(7)
+        return [IntentDraft(price.token, Side.BUY, units, view.now, price.last_price, reason=reason)]
 
 
 class Grief(Exception):

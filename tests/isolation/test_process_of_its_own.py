@@ -23,7 +23,7 @@ from domain.messages.configuration import StrategyTerms
 from domain.strategies.pulse import Pulse
 from domain.strategy.runner import Strategy
 from domain.strategy.running import MakeRunner, in_thread
-from tests.isolation.minds import Doomed, Nosy, Outer
+from tests.isolation.minds import Doomed, Nosy, Odd, Outer
 from tests.market.making import OneDay
 from tests.strategy.playing import SETTINGS, SHARE, a_price, at
 from tests.support.waiting import PATIENCE, eventually, nothing_left_behind
@@ -58,6 +58,22 @@ def test_an_exception_reads_as_in_a_thread_with_the_strategys_own_traceback(way:
     assert line in there.traceback
     assert "in on_price" in line
     assert there.traceback.index(line) < there.traceback.index("was the direct cause")
+
+
+def test_what_cannot_be_said_is_an_exception_and_a_number_of_numpys_is_a_number() -> None:
+    with closing(IsolatedRunner("it", terms_of(Odd()), OneDay().today)) as runner:
+        reasons = []
+        for rupees in (1, 2):
+            with pytest.raises(Exception, match="complex|no text") as caught:
+                runner.price(a_price(60, rupees), at(60))
+            reasons.append(Failure.of(caught.value).reason)
+        [intent] = runner.price(a_price(90, 3), at(90))
+
+    assert reasons == [
+        "TypeError: complex is no part of what a strategy may ask for",
+        "ValueError: no text: \\udc80",
+    ]
+    assert (type(intent.quantity), intent.quantity) == (int, 7)
 
 
 @pytest.mark.parametrize(

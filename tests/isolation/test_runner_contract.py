@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Callable, Sequence
 from typing import Self
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from actors.runtime import Failure
 from adapters.isolation.runner import FOLDED_AT_ONCE, IsolatedRunner
+from adapters.isolation.wire import Begin, encode, heard_by_child
 from domain.errors import CalendarUnknown
 from domain.market.buckets import Hours
 from domain.messages.configuration import StrategyTerms
 from domain.messages.journal import DayOpened, JournalEvent
 from domain.messages.market import BarsBackfilled
 from domain.messages.orders import OrderIntent
+from domain.risk.sizing import FixedQuantity, FixedValue, Kelly, PercentOfEquity
 from domain.strategies.ma_crossover import MaCrossover
 from domain.strategy.runner import RunnerSettings, Strategy
 from domain.strategy.running import Runner, in_thread
-from domain.values import SECOND, Nanos
+from domain.values import SECOND, Instrument, InstrumentKind, Nanos, Product
 from tests.isolation.minds import Busybody
 from tests.market.making import INFY, OneDay
 from tests.strategy.playing import SETTINGS, SHARE, a_bar, a_price, at, filled
@@ -197,3 +201,15 @@ def test_a_session_is_asked_for_once_a_day_and_an_unknown_one_raises_as_it_would
             reasons.append(Failure.of(caught.value).reason)
 
         assert reasons == ["domain.errors.CalendarUnknown: no table for that year"] * 2
+
+
+def test_every_kind_of_instrument_and_sizing_arrives_as_it_was() -> None:
+    contract = Instrument(
+        7, "NFO", "NIFTY26NOV25000CE", InstrumentKind.CALL, 500, lot_size=75, name="NIFTY", strike=250_000_000,
+        expiry=dt.date(2026, 11, 26), freeze_quantity=1_800,
+    )  # fmt: skip
+    for sizing in (FixedQuantity(3), FixedValue(10**12), PercentOfEquity(2.5), Kelly(0.6, 1.5)):
+        settings = replace(SETTINGS, sizing=sizing, product=Product.NRML, capital=10**15)
+        begin = Begin("it", "a:B", msgspec.Raw(msgspec.msgpack.encode(Busybody(keep=9))), (contract, SHARE), settings)
+
+        assert heard_by_child(encode(begin)) == begin

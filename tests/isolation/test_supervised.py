@@ -18,13 +18,17 @@ from actors.runtime import Actor, Backoff, ChildCrashed, ChildHung, ChildReady, 
 from actors.strategy import StrategyActor, StrategyActorSettings
 from adapters.isolation.runner import IsolatedRunner
 from adapters.store.journal import SqliteJournal
+from app.board import terms_of
+from app.options import ROOT
+from app.strategies import Cast
+from config.loader import load
 from domain.calendar import SessionCalendar
-from domain.messages.configuration import StrategyTerms
+from domain.messages.configuration import AdoptConfiguration, StrategyTerms
 from domain.messages.control import Report
 from domain.messages.orders import OrderIntent
 from domain.strategies.pulse import Pulse
-from domain.strategy.runner import Strategy
-from domain.strategy.running import in_thread
+from domain.strategy.runner import Strategy, Today
+from domain.strategy.running import Runner, in_thread
 from tests.isolation.minds import Doomed
 from tests.market.making import DAY, INFY
 from tests.runtime.harness import Inbox, Running, Scripted, a_root, a_runtime, running
@@ -33,6 +37,10 @@ from tests.support.waiting import child_processes, eventually, nothing_left_behi
 
 NAME = "strategy.it"
 ROUTES = Routes(Topology(strategies=("it",), by_token={INFY: ("it",)}))
+
+
+def _placed(strategy_id: str, terms: StrategyTerms, today: Today) -> Runner:
+    return (IsolatedRunner if terms.isolated else in_thread)(strategy_id, terms, today)
 
 
 class Noon:
@@ -72,7 +80,7 @@ def on_stage(folder: Path, strategy: Callable[[int], Strategy], heartbeat: float
             settings = StrategyActorSettings(runner=replace(SETTINGS, intent_valid_seconds=0.0), isolated=True)
             return StrategyActor(
                 context, ROUTES, "it", strategy(context.incarnation), [SHARE], journal, SessionCalendar(), Noon(),
-                settings, IsolatedRunner,
+                settings, _placed,
             )  # fmt: skip
 
         spec = ChildSpec(
@@ -158,6 +166,25 @@ def test_one_that_cannot_begin_fails_its_start_with_that_line(tmp_path: Path) ->
             "domain.errors.StrategyProcessEnded: strategy it: its process cannot begin: strategy "
             "'no.such.place:GoneAway': cannot import no.such.place (No module named 'no')"
         )
+
+
+def test_a_change_of_its_place_while_it_trades_begins_it_anew_there(tmp_path: Path) -> None:
+    """From a process into a thread: the former process is gone, and what it holds is known again."""
+    with on_stage(tmp_path, lambda _life: Pulse()) as stage:
+        former = stage.process()
+        intent = an_entry()
+        stage.journal.commit(filled(intent))
+
+        stage.system.tell(NAME, adopting(StrategyTerms(Pulse(), (SHARE,), replace(SETTINGS, config_version=9))))
+
+        assert stage.report()["process"] is None
+        assert stage.report()["held"] == {INFY: intent.quantity}
+        eventually(lambda: gone(former), what="the former process is gone")
+
+
+def adopting(terms: StrategyTerms) -> AdoptConfiguration:
+    whole = terms_of(load("sandbox", None, (), {}, ROOT).settings, Cast((), {}), 9)
+    return AdoptConfiguration(replace(whole, strategies={"it": terms}))
 
 
 @pytest.mark.long("isolation")

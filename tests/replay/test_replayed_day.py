@@ -30,7 +30,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a life with everything in it."""
     folder = tmp_path_factory.mktemp("recorded")
     with an_exchange(speed=60) as exchange:
-        sets = (*exchange.sets, "recorder.enabled=true", "strategies.pulse_itc.interval=minute")
+        sets = (*exchange.sets, "recorder.enabled=true", "strategies.pulse_sbin.isolation=process")
         with Trader(folder, *sets) as trader:
             trader.trading()
             trader.trade_on(10)
