@@ -64,7 +64,7 @@ def test_what_cannot_be_said_is_an_exception_and_a_number_of_numpys_is_a_number(
     with closing(IsolatedRunner("it", terms_of(Odd()), OneDay().today)) as runner:
         reasons = []
         for rupees in (1, 2):
-            with pytest.raises(Exception, match="complex|no text") as caught:
+            with pytest.raises(Exception, match=r"complex|no text") as caught:
                 runner.price(a_price(60, rupees), at(60))
             reasons.append(Failure.of(caught.value).reason)
         [intent] = runner.price(a_price(90, 3), at(90))
