@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
+from msgspec.structs import replace
 
 from domain.market.buckets import DAY_SECONDS, Hours
 from domain.strategy.adapter import RuleEvents
@@ -59,7 +60,7 @@ def lookahead(
             continue
         then = _decided(run(strategy, known, settings, calendar), cut)
         now = _decided(whole, cut)
-        if not _same(then, now, cut):
+        if not _same(then, now, cut) and not _follows(then, now, cut, strategy, series, settings, calendar):
             text = (
                 f"with the future cut off at {ist(cut):%Y-%m-%d %H:%M} it ordered {_count(then)}, with it {_count(now)}"
             )
@@ -89,6 +90,34 @@ def _same(then: Sequence[Decided], now: Sequence[Decided], cut: Nanos) -> bool:
         return False
     leaving = {where for time, where, _, reduce_only in then if time == cut and reduce_only}
     return all(time == cut and where in leaving for time, where, _, _ in now[len(then) :])
+
+
+def _follows(
+    then: Sequence[Decided],
+    now: Sequence[Decided],
+    cut: Nanos,
+    strategy: Strategy,
+    series: Sequence[Candles],
+    settings: RunSettings,
+    calendar: Calendar,
+) -> bool:
+    """Whether what is missing was decided on a fill at the open that the cut took away, such as the legs that a hedge is
+    bought for: with that open, and nothing else of the bar that it begins, everything is there.
+    """
+    if list(then) != list(now[: len(then)]) or not any(time == cut for time, *_ in then):
+        return False
+    opened = [_with_open(each, cut) for each in series]
+    return _decided(run(strategy, opened, settings, calendar), cut) == list(now)
+
+
+def _with_open(candles: Candles, cut: Nanos) -> Candles:
+    """The bars that were over at the cut, and of the one that begins there its open: it stays where it opened."""
+    known = len(candles.upto(cut))
+    if known == len(candles) or candles.start[known] != cut:
+        return candles.cut(0, known)
+    found = candles.cut(0, known + 1)
+    flat = found.open[-1:]
+    return replace(found, **{name: np.append(getattr(found, name)[:-1], flat) for name in ("high", "low", "close")})
 
 
 def _is_forced(order: OrderRow) -> bool:

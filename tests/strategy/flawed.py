@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from msgspec import Meta
 
@@ -104,10 +104,12 @@ class Forgetful(EventStrategy, frozen=True):
 
 
 class Oracle(EventStrategy, frozen=True):
-    """Looks into the engine that calls it, for the close to come."""
+    """Looks into the engine that calls it, for a price of the bar to come."""
+
+    price: Literal["open", "close"] = "close"
 
     def on_bar(self, view: View, bar: Bar) -> Sequence[IntentDraft]:
-        rises = _next_close(bar) > bar.close
+        rises = _next(bar, self.price) > bar.close - (self.price == "open")  # bars open where the last one closed
         held = view.quantity(bar.token)
         if view.busy(bar.token) or rises == (held > 0):
             return ()
@@ -115,12 +117,12 @@ class Oracle(EventStrategy, frozen=True):
         return [IntentDraft(bar.token, side, 10, bar.start, bar.close, reduce_only=not rises)]
 
 
-def _next_close(bar: Bar) -> int:
+def _next(bar: Bar, price: str) -> int:
     frame: Any = sys._getframe()
     while frame is not None:
         for series in getattr(frame.f_locals.get("self"), "_series", ()):
             if hasattr(series, "start") and hasattr(series, "close"):
-                after = series.close[series.start > bar.start]
+                after = getattr(series, price)[series.start > bar.start]
                 return int(after[0]) if len(after) else 0
         frame = frame.f_back
     return 0
