@@ -101,8 +101,8 @@ def _follows(
     settings: RunSettings,
     calendar: Calendar,
 ) -> bool:
-    """Whether what is missing was decided on a fill at the open that the cut took away, such as the legs that a hedge is
-    bought for: with that open, and nothing else of the bar that it begins, everything is there.
+    """Whether what is missing was decided on a fill at the open that the cut took away, such as legs that wait for
+    a hedge: with that open, and nothing else of the bar that it begins, everything is there.
     """
     if list(then) != list(now[: len(then)]) or not any(time == cut for time, *_ in then):
         return False

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -264,7 +265,7 @@ def test_two_workers_on_postgresql_are_faster_than_one(postgres: str) -> None:
         return 60 / (time.monotonic() - began)
 
     one, two = rate(1), rate(2)
-    print(f"trials a second: one worker {one:.2f}, two {two:.2f}, {two / one:.2f} times as many")
+    sys.stdout.write(f"trials a second: one worker {one:.2f}, two {two:.2f}, {two / one:.2f} times as many\n")
     assert two / one >= 1.6
 
 
@@ -286,7 +287,7 @@ def test_nothing_is_lost_when_a_worker_on_postgresql_is_killed(postgres: str) ->
 
     done = search(task, how)
 
-    print(f"{len(done.trials)} trials done, {done.pruned} refused, {done.failed} failed")
+    sys.stdout.write(f"{len(done.trials)} trials done, {done.pruned} refused, {done.failed} failed\n")
     assert len(done.trials) + done.pruned >= 120
     assert len({each.number for each in done.trials}) == len(done.trials)
     assert all(math.isfinite(each.values[0]) for each in done.trials)
