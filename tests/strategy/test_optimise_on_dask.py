@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def cluster() -> Iterator[distributed.LocalCluster]:
     """Two worker processes on loopback; skipped where distributed is not installed."""
     found = pytest.importorskip("distributed")
-    with found.LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as made:
+    with found.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    ) as made:
         yield made
 
 
