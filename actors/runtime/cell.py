@@ -16,7 +16,7 @@ import pykka
 from msgspec import Struct
 
 from actors.runtime.errors import ActorGone, AskTimeout
-from actors.runtime.mailbox import Entry, Item, Lane, Mailbox, MailboxSpec, as_entry
+from actors.runtime.mailbox import Entry, Item, Lane, Mailbox, MailboxSpec, Place, as_entry
 from actors.runtime.messages import Crash, LeaseEnded, Ping
 from actors.runtime.seam import Lock, Runtime
 from actors.runtime.specs import InFlight
@@ -149,13 +149,16 @@ class Lease:
             lock.acquire()
             try:
                 lane = self._control or self._events or self._data
-                if lane and lane[0].__class__ is tuple and not self.revoked:
-                    # The way of nearly all messages, in as few steps as can be: each costs every message.
+                # The ways of nearly all messages, in as few steps as can be: each costs every message.
+                kind = lane[0].__class__ if lane and not self.revoked else None
+                if kind is tuple:
                     self.in_flight = told = lane.popleft()  # type: ignore[assignment] # a tuple, as just seen
                     self.message, self.reply_to = told[0], None  # type: ignore[index] # as above
                     self.taken += 1
                     if not self.taken & _LOOK_EVERY:
                         self._cell.mailbox.look()
+                    break
+                if kind is Place and self._take_placed(lane.popleft()):  # type: ignore[arg-type] # as just seen
                     break
                 if self._cell.take(self):
                     break
@@ -164,6 +167,18 @@ class Lease:
             self.wake.acquire()
         # It has what Pykka reads of an envelope; making one for each message would cost more than the lookup.
         return cast("Envelope[object]", self)
+
+    def _take_placed(self, place: Place) -> bool:
+        """The newest message of a key; False: there is none for this incarnation."""
+        entry = self._cell.mailbox.taken_at(place)
+        if entry is None or (entry.life and entry.life != self.incarnation):
+            return False
+        entry.deliveries = 1
+        self.in_flight, self.message, self.reply_to = entry, entry.message, None
+        self.taken += 1
+        if not self.taken & _LOOK_EVERY:
+            self._cell.mailbox.look()
+        return True
 
     def empty(self) -> bool:
         """Whether Pykka's teardown has nothing to throw away; always so once revoked."""
@@ -228,8 +243,18 @@ class Cell(Address):
             queue.append((message, self._now_ns(), lane))
             if self._attend or len(queue) >= self.mailbox.alert_at:
                 self._follow_up(lane)
-        else:
+        elif key is None:
             self.put(message, lane, key, None)
+        else:
+            # As `put`, without an entry: what is kept of a keyed message is its place.
+            lock = self._keyed
+            lock.acquire()
+            try:
+                high = self.mailbox.put_keyed(lane, key, message, self._now_ns())
+            finally:
+                lock.release()
+            if high or self._attend:
+                self._follow_up(lane, high=high)
 
     def ask(self, message: object, timeout: float, lane: Lane = Lane.EVENT) -> object:
         """See `Address.ask`."""

@@ -128,7 +128,7 @@ class Mailbox:
         """Queue the entry; with the cell's lock. True when its lane has just reached the alert level."""
         lane = self.lanes[entry.lane]
         if entry.key is not None:
-            return self.put_keyed(entry)
+            return self.put_keyed(entry.lane, entry.key, entry.message, entry.stamp_ns, entry.life)
         if entry.life:
             self._lives[entry.life] = self._lives.get(entry.life, 0) + 1
         lane.append(entry)
@@ -138,21 +138,20 @@ class Mailbox:
                 self._make_way()
         return self.noticed(entry.lane)
 
-    def put_keyed(self, entry: Entry) -> bool:
+    def put_keyed(self, lane: int, key: Hashable, message: object, stamp_ns: int, life: int = 0) -> bool:
         """Queue or replace; one teller at a time, whatever the reader does meanwhile. As `put`.
 
         First the message, then, if the key has no place in the lane, a place. The reader gives up the place before it
         takes the message. So a message whose teller found a place is taken with it; at worst there is a second place,
         and nothing at it.
         """
-        lane, key = entry.lane, entry.key
-        self._latest[lane][key] = (entry.message, entry.life)
+        self._latest[lane][key] = (message, life)
         placed = self._placed[lane]
         if key in placed:
             self._conflated += 1
             return False
         placed.add(key)
-        self.lanes[lane].append(Place(key, lane, entry.stamp_ns))
+        self.lanes[lane].append(Place(key, lane, stamp_ns))
         return self.noticed(lane)
 
     def put_back(self, entry: Entry) -> None:
@@ -254,13 +253,7 @@ class Mailbox:
     def _entry(self, item: Entry | Place) -> Entry | None:
         """What the item stands for, now that it is out of its lane; None if for nothing."""
         if isinstance(item, Place):
-            self._placed[item.lane].discard(item.key)
-            found = self._latest[item.lane].pop(item.key, None)
-            if found is None:
-                # A second place: its message was taken at the first, and one before that was replaced uncounted.
-                self._outrun += 1
-                return None
-            return Entry(found[0], None, item.lane, item.key, item.stamp_ns, found[1])
+            return self.taken_at(item)
         if item.lane == _DROPPED:
             self._emptied -= 1
             return None
@@ -269,6 +262,17 @@ class Mailbox:
         if self._droppable(item):
             self._plain.popleft()
         return item
+
+    def taken_at(self, place: Place) -> Entry | None:
+        """The newest message of the key whose place, out of its lane already, this is; None if there is none."""
+        lane, key = place.lane, place.key
+        self._placed[lane].discard(key)
+        found = self._latest[lane].pop(key, None)
+        if found is None:
+            # A second place: its message was taken at the first, and one before that was replaced uncounted.
+            self._outrun += 1
+            return None
+        return Entry(found[0], None, lane, key, place.stamp_ns, found[1])
 
     def _droppable(self, entry: Entry) -> bool:
         return (
