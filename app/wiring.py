@@ -471,6 +471,8 @@ def _market(ports: Ports, board: Board) -> tuple[SupervisorSpec, ...]:
                 id=market_name(shard),
                 factory=market_data,
                 ready=Ready.EXPLICIT,
+                # Thousands of series are laid out before it is ready.
+                start_timeout_seconds=60.0,
                 heartbeat_seconds=10.0,
                 mailbox=roomy,
                 backoff=QUICK,

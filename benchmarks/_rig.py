@@ -34,6 +34,7 @@ from adapters.store.enduring import EnduringJournal
 from adapters.store.live import LiveFile
 from adapters.store.operator import OperatorDesk
 from app import logs
+from app.interpreter import share_finely
 from app.options import ROOT
 from app.ports import Operations
 from app.strategies import Cast, Configured
@@ -80,6 +81,7 @@ _SETS: Final = (
     "risk.gross_exposure_max=100000000",
     "risk.daily_loss_max=10000000",
     "risk.orders_per_minute=300",
+    "risk.exits_reserved_share=0",
     "risk.orders_per_day=4000",
     # What is merely good to know would be asked of a broker that knows nothing.
     "risk.ask_broker=false",
@@ -314,6 +316,8 @@ class Rig:
     ) -> None:
         here = (f"data_dir={folder / 'data'}", f"reports_dir={folder / 'reports'}")
         self.settings: Settings = load("sandbox", None, (*_SETS, *here, *sets), {}, ROOT).settings
+        stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        share_finely()
         self.exchange = broker
         self.clock = SteppedClock(begins)
         self.monotonic = MonotonicClock()
