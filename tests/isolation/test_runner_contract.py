@@ -36,8 +36,10 @@ MANAGED = replace(SETTINGS, managed_exits=True)
 class Both:
     """The two runners, told the same; each answer is compared."""
 
-    def __init__(self, strategy: Strategy, settings: RunnerSettings = SETTINGS) -> None:
-        terms = StrategyTerms(strategy, (SHARE,), settings)
+    def __init__(
+        self, strategy: Strategy, settings: RunnerSettings = SETTINGS, instruments: tuple[Instrument, ...] = (SHARE,)
+    ) -> None:
+        terms = StrategyTerms(strategy, instruments, settings)
         self.asked: list[list[tuple[int, Nanos]]] = [[], []]
         here, there = (self._noting(number) for number in range(2))
         self.runners: tuple[Runner, Runner] = (in_thread("it", terms, here), IsolatedRunner("it", terms, there))
@@ -183,11 +185,14 @@ def test_a_journal_from_before_is_folded_in_few_messages(monkeypatch: pytest.Mon
 
 
 def test_a_session_is_asked_for_once_a_day_and_an_unknown_one_raises_as_it_would_here() -> None:
-    with Both(Busybody(), MANAGED) as both:
+    other = replace(SHARE, token=2, symbol="SBIN")
+    with Both(Busybody(), MANAGED, (SHARE, other)) as both:
         days = tuple(a_bar(day * 1_440 + minute, 100, backfilled=True) for day in (-2, -1) for minute in range(9))
-        both.tell("backfilled", BarsBackfilled(INFY, 60, days), at(0))
-        for minute in range(3):
-            both.tell("bar", a_bar(minute, 101), at(60 * minute + 60))
+        for token in (INFY, 2):
+            bars = tuple(replace(bar, token=token) for bar in days)
+            both.tell("backfilled", BarsBackfilled(token, 60, bars), at(0))
+            for minute in range(3):
+                both.tell("bar", a_bar(minute, 101, token=token), at(60 * minute + 60))
         assert len(both.asked[1]) == 3
 
     with Both(Busybody(), MANAGED) as both:
