@@ -8,7 +8,7 @@ then bars that close (prices first, then the loss limit, then decisions), then b
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -43,6 +43,7 @@ from research.data.days import DAY_NS, IST_NS, date_of, hours_of
 from research.exchange import Exchange, Execution, Resting
 from research.fills import Inside, draw
 from research.hours import NEVER, cutoff_at, square_off_at
+from research.order_of_bars import by_time, turns
 from research.quiet import NOTHING, QuietBars, Standing
 from research.records import DayRow, FillRow, OrderRow, Outcome, Run, denial_number, reason_number
 from research.settings import STRATEGY, RunSettings
@@ -131,7 +132,7 @@ class EventEngine:
         if self._quiet is not None:
             self._run_one(self._quiet)
             return self._ended()
-        for bars in _by_time(self._series):
+        for bars in by_time(self._series):
             self._advance(bars.time)
             if bars.closing:
                 self._close(bars.rows, bars.time)
@@ -320,7 +321,8 @@ class EventEngine:
 
         told(opened, opened)
         current = opened
-        for turn in self._turns(where, index):
+        held, pessimistic = self._account.quantity(token), self._settings.fill.inside is Inside.PESSIMISTIC
+        for turn in turns(candles, index, held, pessimistic=pessimistic):
             while True:
                 between = [
                     level
@@ -344,20 +346,6 @@ class EventEngine:
                 self._stale.discard(token)
             return True
         return False
-
-    def _turns(self, where: int, index: int) -> tuple[E4, E4, E4]:
-        candles = self._series[where]
-        opened, high, low, close = (
-            int(each[index]) for each in (candles.open, candles.high, candles.low, candles.close)
-        )
-        held = self._account.quantity(candles.instrument.token)
-        long = held > 0 if held else close >= opened
-        if self._settings.fill.inside is Inside.PESSIMISTIC:
-            tick = candles.instrument.tick_size
-            if long:
-                return low, max(high - tick, opened), close
-            return high, min(low + tick, opened), close
-        return (low, high, close) if long else (high, low, close)
 
     # -- orders --------------------------------------------------------------------------------------------------------
 
@@ -520,55 +508,6 @@ class EventEngine:
     def _today(self, token: int, instant: Nanos) -> Hours:
         session = self._instruments[token].session
         return Hours.of(hours_of((instant + IST_NS) // DAY_NS, session, self._calendar))
-
-
-class _Bars:
-    """Bars of one instant that open, or that close."""
-
-    __slots__ = ("closing", "rows", "time")
-
-    def __init__(self, time: Nanos, rows: list[tuple[int, int]], *, closing: bool) -> None:
-        self.time = time
-        self.rows = rows
-        self.closing = closing
-
-
-def _by_time(series: Sequence[Candles]) -> Iterator[_Bars]:
-    """Every bar's opening and closing in order of time; at one instant bars close before others open."""
-    interval = series[0].interval
-    opening = _grouped(series)
-    closing = _grouped(series)
-    opens, closes = next(opening, None), next(closing, None)
-    while opens is not None or closes is not None:
-        if closes is not None and (opens is None or closes[0] + interval <= opens[0]):
-            yield _Bars(closes[0] + interval, closes[1], closing=True)
-            closes = next(closing, None)
-        elif opens is not None:
-            yield _Bars(opens[0], opens[1], closing=False)
-            opens = next(opening, None)
-
-
-def _grouped(series: Sequence[Candles]) -> Iterator[tuple[Nanos, list[tuple[int, int]]]]:
-    """(start, [(which instrument, which bar)]) in order of time, instruments in their order."""
-    if len(series) == 1:
-        for index, start in enumerate(series[0].start.tolist()):
-            yield start, [(0, index)]
-        return
-    start = np.concatenate([each.start for each in series])
-    where = np.concatenate([np.full(len(each), at, dtype=np.int64) for at, each in enumerate(series)])
-    numbers = np.concatenate([np.arange(len(each), dtype=np.int64) for each in series])
-    order = np.lexsort((where, start))
-    rows: list[tuple[int, int]] = []
-    current = -1
-    merged = zip(start[order].tolist(), where[order].tolist(), numbers[order].tolist(), strict=True)
-    for time, place, bar in merged:
-        if time != current and rows:
-            yield current, rows
-            rows = []
-        current = time
-        rows.append((place, bar))
-    if rows:
-        yield current, rows
 
 
 def _with(row: OrderRow, outcome: Outcome, denial: int) -> OrderRow:
