@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DRAWS_MAX: Final = 200
 """Draws in a row that a strategy may refuse (its own rule about its parameters) before we give up."""
+DRAWN_FOR_EACH: Final = 10
+"""Parameter sets drawn at most for each that is to have traded."""
 
 
 LATE_MS: Final = 3_000
@@ -116,9 +118,18 @@ def overfit(
     trials: int = 40,
     seed: int = 1,
 ) -> Overfit:
-    """Found against what stands out among random parameters in these data without its lead being more than luck."""
+    """Found against what stands out among random parameters in these data without its lead being more than luck.
+
+    Ten times as many are drawn at most until so many have traded: a lead over those that did nothing is no lead.
+    """
     chosen = backtest(strategy, series, settings, calendar)
-    others = [backtest(each, series, settings, calendar) for each in random_variants(strategy, trials, seed)]
+    others: list[Backtest] = []
+    for each in random_variants(strategy, DRAWN_FOR_EACH * trials, seed):
+        done = backtest(each, series, settings, calendar)
+        if done.run.fills:
+            others.append(done)
+        if len(others) == trials:
+            break
     days = sorted({row.day for each in (chosen, *others) for row in each.run.days})
     own = daily(chosen, days)
     table = np.array([own, *(daily(each, days) for each in others)])
@@ -129,7 +140,7 @@ def overfit(
     pbo = overfit_probability(table)
     leads = ratio > 0 and rank >= 0.9
     yearly = ratio * math.sqrt(252)
-    said = f"Sharpe {yearly:.2f} a year, better than {rank:.0%} of {len(others)} random parameter sets"
+    said = f"Sharpe {yearly:.2f} a year, better than {rank:.0%} of {len(others)} random parameter sets that traded"
     if leads and (deflated < 0.95 or pbo > 0.5):
         text = f"{said}, which is luck with a probability of {1 - deflated:.0%} (deflated); overfit {pbo:.0%} (PBO)"
         finding = Finding("overfit", ok=False, text=text)
