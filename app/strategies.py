@@ -250,8 +250,11 @@ def _configured(loaded: Loaded, name: str, each: StrategySettings, instruments: 
     )
 
 
+_POSIX: Final = os.name == "posix"
+
+
 def _isolated(loaded: Loaded, name: str, each: StrategySettings) -> bool:
-    if each.isolation == "process" and os.name != "posix":
+    if each.isolation == "process" and not _POSIX:
         place = _place(loaded, name, "isolation")
         raise ConfigError(f"{place}strategies.{name}.isolation: found process; allowed on this system: thread")
     return each.isolation == "process"

@@ -127,3 +127,18 @@ def test_a_wrong_parameter_is_one_line_with_file_line_and_key(tmp_path: Path) ->
 @pytest.mark.parametrize("fault", ["strategies.ma_crossover.instruments=[NSE:NOBODY]"])
 def test_a_wrong_name_on_the_command_line_is_placed_there(fault: str) -> None:
     assert refused(loaded(fault)).startswith("--set: strategies.ma_crossover.instruments[0]: NSE:NOBODY")
+
+
+def test_a_process_of_its_own_is_taken_over_where_the_system_has_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = loaded("strategies.ma_crossover.isolation=process")
+    assert {each.id: each.isolated for each in cast_of(apart, CATALOG).strategies} == {
+        "ma_crossover": True,
+        "rsi_reversion": False,
+    }
+
+    monkeypatch.setattr("app.strategies._POSIX", False)
+    with pytest.raises(ConfigError) as caught:
+        cast_of(apart, CATALOG)
+
+    says = "strategies.ma_crossover.isolation: found process; allowed on this system: thread"
+    assert str(caught.value).endswith(says)
