@@ -130,7 +130,7 @@ def _section(name: str, document: Document, note: Note) -> list[str]:
     lines += [_line(row) for row in rows]
     lines.append("")
     short = [row.name for row in rows if row.figure.met is False]
-    for figure in dict.fromkeys((*short, *note.figures)):
+    for figure in short:
         words = note.figures.get(figure, NOTHING_WRITTEN)
         lines += [f"**{figure}.** {words}", ""]
     return lines
