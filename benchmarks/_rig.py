@@ -128,6 +128,11 @@ class HandedFeed:
         assert self._listener is not None, "the feed is connected"
         self._listener.frame(self._epoch, payload, self._clock.now_ns())
 
+    def beat(self) -> None:
+        """A heartbeat has come in, if anybody listens yet."""
+        if self._listener is not None:
+            self.frame(b"\0")
+
     def text(self, payload: bytes) -> None:
         """A text has come in."""
         assert self._listener is not None, "the feed is connected"
@@ -353,6 +358,9 @@ class Rig:
         self.system = System(runtime, root, self.log, self._lifecycle)
         stack.callback(self.system.stop)
         stack.callback(scheduler.stop)
+        over = threading.Event()
+        stack.callback(over.set)
+        threading.Thread(target=self._beat, args=(over,), name="heartbeats", daemon=True).start()
         self.system.start()
         reached("the tree up")
 
@@ -409,6 +417,12 @@ class Rig:
         names = [name for name in self.system.names() if name.startswith(_BUSY)]
         for name in names:
             self.ask(name)
+
+    def _beat(self, over: threading.Event) -> None:
+        """A byte a second, as the broker's sockets send: a feed that hears nothing connects anew."""
+        while not over.wait(1.0):
+            for feed in tuple(self.feeds):
+                feed.beat()
 
     def _is_warm(self, name: str) -> bool:
         return not self._says(name, "warming")

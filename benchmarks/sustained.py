@@ -18,13 +18,15 @@ LOAD: Final = Load(instruments=9_000, strategies=20)
 BEFORE_A_QUARTER: Final = BEGINS + (9 * 60 + 15) * SECOND
 """9:29:15: when everything is warm, half a minute is left."""
 
+SECONDS: Final = 60.0
+
 FLAT_MB_AN_HOUR: Final = 20.0
 
 
 def run(quick: bool = False, long: bool = False) -> dict[str, object]:
     """Share of one core, drops, age of prices, memory."""
     load = Load(instruments=90, strategies=3) if quick else LOAD
-    seconds = 1.0 if quick else 3_600.0 if long else 60.0
+    seconds = 1.0 if quick else 3_600.0 if long else SECONDS
     limit = f"feed.instruments_max={load.instruments // 3}"
     with rig(cast_for(load), limit, begins=BEFORE_A_QUARTER) as up:
         crashes = len(up.crashes)
