@@ -35,7 +35,14 @@ class Note(Struct, frozen=True):
 
 def write(document: Document, root: Path) -> None:
     """Replace the page."""
-    notes = read_notes((root / NOTES).read_text(encoding="utf-8"))
+    # Links of the notes lead from their own folder.
+    text = (
+        (root / NOTES)
+        .read_text(encoding="utf-8")
+        .replace("](../docs/", "](")
+        .replace("](counts", "](../benchmarks/counts")
+    )
+    notes = read_notes(text)
     (root / PAGE).write_text(page(document, notes), encoding="utf-8")
 
 
@@ -73,7 +80,7 @@ def page(document: Document, notes: Mapping[str, Note]) -> str:
         "# Performance",
         "",
         (
-            "Written by `python run.py bench all --write` from one run; the words between the tables are from "
+            "Written by `python run.py bench all --write`; the words between the tables are from "
             "`benchmarks/notes.md`. Every measurement runs in a process of its own. Ours, its peer and its floor take "
             "turns in it, and medians are compared: a ratio says more than the figures that it is made of."
         ),
