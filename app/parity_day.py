@@ -23,7 +23,7 @@ from adapters.marketfiles.download import download, plan
 from adapters.standing_in import sandbox_at
 from app.logged_in import logged_in
 from app.output import UsageError
-from app.research_run import Question, asked_of, run_settings
+from app.research_run import Question, asked_of, run_settings, with_warm_up
 from app.strategies import Configured, cast_of
 from app.world import folders
 from config.loader import Loaded
@@ -232,7 +232,8 @@ def _candles(
     candles, _, _ = checked(instrument, each.interval_seconds, raw, calendar)
     if not len(candles) or ist(int(candles.start[-1])).date() != day:
         raise NotCompared(f"there are no candles of {instrument.key} on {day}")
-    return candles
+    # As much history as live begins with: an indicator that never forgets is then begun at the same bar.
+    return with_warm_up(candles, day, each.strategy)
 
 
 def _compared(

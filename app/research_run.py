@@ -155,7 +155,7 @@ def asked_of(question: Question, settings: Settings) -> Asked:
         days=(None, last),
         actions={} if question.adjust is None else read_actions(question.adjust),
     )
-    series = tuple(_from(each.candles, first, found) for each in loaded)
+    series = tuple(with_warm_up(each.candles, first, found) for each in loaded)
     return Asked(
         strategy=found,
         path=question.strategy,
@@ -213,7 +213,7 @@ def strategy_of(path: str, sets: tuple[str, ...]) -> RuleStrategy | EventStrateg
         raise UsageError(f"--strategy: {error}") from None
 
 
-def _from(candles: Candles, first: dt.date | None, strategy: RuleStrategy | EventStrategy) -> Candles:
+def with_warm_up(candles: Candles, first: dt.date | None, strategy: RuleStrategy | EventStrategy) -> Candles:
     """From the first day on, and before it the warm-up, from the beginning of a day."""
     if first is None:
         return candles
