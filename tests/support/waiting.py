@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -68,14 +68,13 @@ def open_descriptors() -> dict[int, str]:
     return found
 
 
-def child_processes() -> set[int]:
-    """Process ids of this process's children, started by any of its threads (Linux)."""
+def child_processes(of: int | None = None) -> set[int]:
+    """Process ids of a process's (this one's) children, started by any of its threads (Linux)."""
     found: set[int] = set()
-    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
-        try:
+    for task in Path(f"/proc/{of or os.getpid()}/task").iterdir():
+        # A thread may end between the two looks.
+        with suppress(FileNotFoundError, ProcessLookupError):
             found.update(int(pid) for pid in (task / "children").read_text().split())
-        except FileNotFoundError:
-            continue
     return found
 
 

@@ -40,7 +40,6 @@ __all__ = [
     "actors_of",
     "alive",
     "an_exchange",
-    "children_of",
     "times",
 ]
 
@@ -214,14 +213,6 @@ class Program(real_program.Program):
         """Wait until its output contains these words."""
         eventually(lambda: words in self.said() or not self.running, seconds, f"it says {words!r}")
         assert words in self.said(), self.said()[-2000:]
-
-
-def children_of(pid: int) -> set[int]:
-    """Process ids of a process's children (Linux)."""
-    found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found.update(int(child) for child in (task / "children").read_text().split())
-    return found
 
 
 def alive(pid: int) -> bool:

@@ -9,8 +9,8 @@ from typing import Final
 
 from adapters.kite.reactor import REACTOR
 from domain.values import IST, nanos
-from tests.support.waiting import eventually, nothing_left_behind
-from tests.system.plant import Program, Trader, alive, children_of, times
+from tests.support.waiting import child_processes, eventually, nothing_left_behind
+from tests.system.plant import Program, Trader, alive, times
 
 STRETCH: Final = (
     *times("09:40"),
@@ -44,7 +44,7 @@ def test_the_program_prints_its_report_and_leaves_no_process(tmp_path: Path) -> 
     words = ("--until", "09:25", "--speed", "200", "--json")
     with Program(tmp_path, config=None, words=words) as program:
         program.says("day.trading", 60)
-        children = children_of(program.process.pid)
+        children = child_processes(program.process.pid)
         assert children, "the sandbox is its child"
         assert program.wait(60) == 0
         report = program.report()

@@ -9,9 +9,9 @@ from signal import Signals
 
 import pytest
 
-from tests.support.waiting import eventually, seconds_short_of_a_core
+from tests.support.waiting import child_processes, eventually, seconds_short_of_a_core
 from tests.system.judging import assert_effectively_once
-from tests.system.plant import Program, alive, an_exchange, children_of
+from tests.system.plant import Program, alive, an_exchange
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 PROMISED_SECONDS = 5.0
@@ -49,8 +49,8 @@ def test_during_the_start_it_leaves_no_process(tmp_path: Path, number: Signals, 
         if words:
             program.says(words)
         else:
-            eventually(lambda: children_of(program.process.pid), what="its sandbox is starting")
-        children = children_of(program.process.pid)
+            eventually(lambda: child_processes(program.process.pid), what="its sandbox is starting")
+        children = child_processes(program.process.pid)
 
         status = ends_in_time(program, number)
 
