@@ -27,7 +27,7 @@ class Study(Protocol):
         ...
 
     def cancel(self) -> None:
-        """End it. Idempotent."""
+        """End it at once. Idempotent."""
         ...
 
 
@@ -96,9 +96,10 @@ class Caretaker(Actor):
         self._clock = clock
         self._done: dict[str, str] = {}
         self._study: Study | None = None
+        # However this life ends: the next one knows nothing of a process that is under way, nor how long it may take.
+        context.at_end(self._end_study)
 
-    def stopping(self) -> None:
-        """What goes on beside us ends with us."""
+    def _end_study(self) -> None:
         if self._study is not None:
             self._study.cancel()
 

@@ -85,9 +85,10 @@ _STATES: Final = {
 
 STATE_FLAG: Final = "trading_state"
 OWN_LOSS: Final = "own loss"
+"""By whom a strategy is frozen that has lost too much."""
+
 ASK_SESSION_AGAIN: Final[Nanos] = 10 * SECOND
 """Monotonic, between questions for a session while there is none."""
-"""By whom a strategy is frozen that has lost too much."""
 
 
 class _Look(Struct, frozen=True, tag=True):

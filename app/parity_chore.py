@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import IO, Final
 
 import msgspec
@@ -85,14 +85,11 @@ class ParityStudy:
         return self._process.pid if self._process.poll() is None else None
 
     def cancel(self) -> None:
-        """End it. Idempotent."""
+        """End it at once: what it reads stays as it is, and nobody waits for what it would have said. Idempotent."""
         if self._process.poll() is None:
-            self._process.terminate()
-            try:
+            self._process.kill()
+            with suppress(subprocess.TimeoutExpired):  # it hangs in the kernel: the next process that is begun reaps it
                 self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()
 

@@ -136,11 +136,14 @@ def test_the_parity_goes_on_beside_the_other_chores_and_the_reporter_is_told(des
     found = desk.chores.study.found = DayParity("2026-11-20", matched=3)
     assert desk.look() == [ParityFound(found)]
     assert desk.actor.receive(Report()) == {"parity": found.line, "backup": "backup is done"}
-    desk.actor.stopping()
+    desk.context.end(None)
     assert not desk.chores.study.cancelled
 
 
-def test_a_parity_that_cannot_begin_is_a_reason_and_one_under_way_ends_with_its_actor(desk: Desk) -> None:
+@pytest.mark.parametrize("error", [None, RuntimeError("a crash")], ids=["an orderly end", "a crash"])
+def test_a_parity_that_cannot_begin_is_a_reason_and_one_under_way_ends_with_its_actor(
+    desk: Desk, error: Exception | None
+) -> None:
     desk.chores.fails = True
     desk.job(JobKind.PARITY)
     desk.actor.receive(JobDue(JobKind.PARITY, "", at("16:00"), at("16:00")))
@@ -148,7 +151,7 @@ def test_a_parity_that_cannot_begin_is_a_reason_and_one_under_way_ends_with_its_
 
     desk.chores.fails = False
     desk.job(JobKind.PARITY)
-    desk.actor.stopping()
+    desk.context.end(error)
     assert desk.chores.study.cancelled
 
 
