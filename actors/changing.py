@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from actors.desk import Desk
+from actors.desk import HAND_OUT_AGAIN_SECONDS, Desk
 from actors.routes import gateway_entry
 from domain.messages.broker import Accepted, BrokerOrder, NotSent, Unresolved
-from domain.messages.journal import ModifyRequested, ModifyState, ModifyUnresolved, OrderRecord, OrderState
+from domain.messages.journal import (
+    Modification,
+    ModifyRequested,
+    ModifyState,
+    ModifyUnresolved,
+    OrderRecord,
+    OrderState,
+)
 from domain.messages.orders import (
     ApprovedModify,
     CancelIntent,
@@ -52,6 +59,7 @@ class Changing:
         self._quarantine = quarantine
         self._deadline = int(send_deadline_seconds * SECOND)
         self._claimed: dict[tuple[str, int], Nanos] = {}  # (tag, number) -> when it was first seen as claimed
+        self._handed: dict[tuple[str, int], Nanos] = {}  # (tag, number) -> when it was handed out, or first seen
         self._asked: dict[str, tuple[Nanos, int]] = {}  # tag -> when a cancel is asked for again, how often it was
         # (tag, number) -> the last read asked for before the change was taken, when it was taken
         self._taken: dict[tuple[str, int], tuple[int, Nanos]] = {}
@@ -84,9 +92,7 @@ class Changing:
         if event.replacing:
             self.cancel(record, "the broker takes no more modifications: it is placed anew")
             return
-        exits = desk.routes.topology.exit_worker(record.intent.instrument)
-        worker = exits if event.reduce_only else gateway_entry(0)
-        desk.context.tell(worker, self._command(record, event))
+        self._hand_out(record, event)
 
     def posted(self, posted: ModifyPosted, last_request: int) -> None:
         """What came of a PUT. last_request: the newest read of the order book asked for so far."""
@@ -94,6 +100,10 @@ class Changing:
         record = desk.journal.record(posted.tag)
         if record is None:
             return
+        under_way = record.modifying
+        untouched = isinstance(posted.outcome, NotSent) and not posted.claimed
+        if untouched and under_way is not None and under_way.state is not ModifyState.REQUESTED:
+            return  # handed out twice: what becomes of it is told by whoever claimed it
         events = after_modify(record, posted.number, posted.outcome, desk.now())
         if not desk.commit(events):
             # Told this once, like a refusal of a POST: keep it until it can be made durable.
@@ -105,14 +115,17 @@ class Changing:
         if isinstance(posted.outcome, Accepted | Unresolved):
             desk.read_book_soon(ROW_PATIENCE_SECONDS)
 
-    def row(self, record: OrderRecord, row: BrokerOrder, found_by: str, request: int) -> OrderRecord:
-        """Hold a row against the change under way. request: the read that brought it; 0: an update."""
+    def row(self, record: OrderRecord, row: BrokerOrder, found_by: str, request: int) -> OrderRecord | None:
+        """Hold a row against the change under way: the record after it. request: the read that brought the row; 0: an
+        update. None where the disk refuses what the row proves: then nothing else may be concluded from this row, or
+        the order would end without it.
+        """
         desk = self._desk
         conclusive = bool(request) and self._is_conclusive(record, request)
         events = after_row(record, row, desk.now(), found_by, conclusive=conclusive)
-        if events and desk.commit(events):
-            return desk.journal.record(record.tag) or record
-        return record
+        if not events:
+            return record
+        return desk.journal.record(record.tag) if desk.commit(events) else None
 
     # -- cancels ---------------------------------------------------------------------------------------------------
 
@@ -181,12 +194,24 @@ class Changing:
             late = under_way is not None and not under_way.replacing and under_way.valid_until <= now
             if late and under_way is not None and under_way.state is ModifyState.REQUESTED:
                 desk.commit(dropped(record, "not sent while the decision was valid", now))
+            elif under_way is not None and under_way.state is ModifyState.REQUESTED:
+                self._look_for_worker(record, under_way)
             if under_way is not None and under_way.state is ModifyState.CLAIMED:
                 claimed.add((record.tag, under_way.number))
                 self._look_for(record, under_way.number)
         self._claimed = {key: since for key, since in self._claimed.items() if key in claimed}
+        self._handed = {key: since for key, since in self._handed.items() if key in under_ways}
         self._asked = {tag: asked for tag, asked in self._asked.items() if tag in resting}
         self._taken = {key: taken for key, taken in self._taken.items() if key in under_ways}
+
+    def _look_for_worker(self, record: OrderRecord, asked: Modification) -> None:
+        """Its worker may have failed before it claimed it. Whoever claims it first sends it; the other does nothing."""
+        mono = self._desk.mono()
+        since = self._handed.setdefault((record.tag, asked.number), mono)
+        if asked.reduce_only and not asked.replacing and mono - since > HAND_OUT_AGAIN_SECONDS * SECOND:
+            tag, strategy = record.tag, record.intent.strategy
+            self._desk.context.log("info", "order.change_handed_out_again", tag=tag, strategy=strategy)
+            self._hand_out(record, asked)
 
     def _look_for(self, record: OrderRecord, number: int) -> None:
         """The worker may have died with it: then nobody will say what came of it."""
@@ -206,18 +231,22 @@ class Changing:
             return True
         return self._desk.now() - under_way.since > self._quarantine
 
-    def _command(self, record: OrderRecord, event: ModifyRequested) -> ModifyOrder:
-        parent = self._desk.journal.record(record.parent) if record.parent else None
-        return ModifyOrder(
+    def _hand_out(self, record: OrderRecord, asked: ModifyRequested | Modification) -> None:
+        desk = self._desk
+        parent = desk.journal.record(record.parent) if record.parent else None
+        command = ModifyOrder(
             tag=record.tag,
-            number=event.number,
+            number=asked.number,
             order_id=record.order_id,
             variety=record.order.variety,
-            change=event.change,
-            reduce_only_proof=event.reduce_only,
-            valid_until=event.valid_until,
+            change=asked.change,
+            reduce_only_proof=asked.reduce_only,
+            valid_until=asked.valid_until,
             parent_order_id="" if parent is None else parent.order_id,
         )
+        self._handed[record.tag, asked.number] = desk.mono()
+        exits = desk.routes.topology.exit_worker(record.intent.instrument)
+        desk.context.tell(exits if asked.reduce_only else gateway_entry(0), command)
 
     def _void(self, approved: ApprovedModify, why: str) -> None:
         intent = approved.intent

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from actors.routes import Routes
 from actors.runtime import Context
 from domain.messages.journal import JournalEvent
 from domain.ports import Clock, Journal
 from domain.values import SECOND, Nanos
+
+HAND_OUT_AGAIN_SECONDS: Final = 5.0
+"""An exit, its change or its GTT that no worker has claimed for so long (wall) is handed out once more: nobody may be
+about to send it.
+"""
 
 
 class Desk(NamedTuple):

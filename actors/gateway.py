@@ -174,9 +174,12 @@ class OrderWorker(Actor):
     # -- GTTs: exits all of them -----------------------------------------------------------------------------------
 
     def _submit_gtt(self, command: SubmitGtt) -> None:
+        claimed = [False]
+
         def claim() -> str:
             if self._journal.claim_gtt(command.tag, self._clock.now_ns()) is None:
                 return "the decision is too old, or its GTT was claimed before"
+            claimed[0] = True
             if self._clock.now_ns() >= command.valid_until:
                 return "the decision became too old while its GTT was claimed"
             return ""
@@ -188,7 +191,7 @@ class OrderWorker(Actor):
             claim,
             lambda edge: self._broker.place_gtt(command.gtt, on_sent=edge),
         )
-        self._routes.publish(self.context, GttPosted(tag=command.tag, outcome=outcome))
+        self._routes.publish(self.context, GttPosted(tag=command.tag, outcome=outcome, claimed=claimed[0]))
 
     def _change_gtt(self, command: ChangeGtt) -> None:
         outcome = self._effect(

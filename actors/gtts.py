@@ -11,10 +11,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from actors.desk import Desk
+from actors.desk import HAND_OUT_AGAIN_SECONDS, Desk
 from actors.trades import ANSWER_PATIENCE_SECONDS
 from domain.errors import DuplicateIntent, JournalUnavailable, StaleApproval
-from domain.messages.broker import BrokerOrder, Rejected, Unresolved
+from domain.messages.broker import BrokerOrder, NotSent, Rejected, Unresolved
 from domain.messages.gtt import (
     ApprovedGtt,
     ApprovedGttModify,
@@ -27,6 +27,7 @@ from domain.messages.gtt import (
     GttExpired,
     GttPosted,
     GttRecord,
+    GttRequested,
     GttsRead,
     GttState,
     GttTriggered,
@@ -105,8 +106,7 @@ class Gtts:
         except (StaleApproval, JournalUnavailable) as error:
             self._void(intent.intent_id, intent.strategy, str(error))
             return
-        self._sent[event.tag] = desk.mono()
-        desk.routes.publish(desk.context, SubmitGtt(tag=event.tag, gtt=event.gtt, valid_until=intent.valid_until))
+        self._hand_out(event)
 
     def change(self, approved: ApprovedGttModify) -> None:
         """Journal the new definition, then put it; it is put again until the list shows it."""
@@ -144,6 +144,8 @@ class Gtts:
         record = desk.journal.gtt(posted.tag)
         if record is None:
             return
+        if isinstance(posted.outcome, NotSent) and not posted.claimed and record.state is not GttState.REQUESTED:
+            return  # handed out twice: what becomes of it is told by whoever claimed it
         if not desk.commit(after_gtt_post(record, posted.outcome, desk.now())):
             desk.context.after(1.0, posted)
             return
@@ -206,12 +208,17 @@ class Gtts:
         open_ones = False
         for record in records:
             open_ones = open_ones or record.state is GttState.UNRESOLVED or record.deleting or bool(record.wanted)
+            sent = self._sent.get(record.tag)
+            unclaimed = sent is not None and mono - sent > HAND_OUT_AGAIN_SECONDS * SECOND
             if record.state is GttState.REQUESTED and record.intent.valid_until <= desk.now():
                 why = "not sent while the decision was valid"
                 desk.commit([GttExpired(record.tag, record.intent.strategy, why, desk.now(), record.state)])
-            sent = self._sent.get(record.tag)
+            elif record.state is GttState.REQUESTED and unclaimed:
+                # Its worker failed before it claimed it, say. Whoever claims it first sends it; the other does nothing.
+                desk.context.log("info", "gtt.handed_out_again", tag=record.tag, strategy=record.intent.strategy)
+                self._hand_out(record)
             if record.state is GttState.SENDING and sent is not None and mono - sent > SEND_DEADLINE_SECONDS * SECOND:
-                self.posted(GttPosted(record.tag, Unresolved("no outcome of the request became known")))
+                self.posted(GttPosted(record.tag, Unresolved("no outcome of the request became known"), claimed=True))
             if record.state is GttState.PLACED and self._asked.get(record.tag, 0) <= mono:
                 if record.deleting:
                     self._delete(record)
@@ -227,6 +234,12 @@ class Gtts:
 
     def _read_soon(self, seconds: float = OPEN_SECONDS) -> None:
         self._due = min(self._due, self._desk.mono(seconds))
+
+    def _hand_out(self, asked: GttRequested | GttRecord) -> None:
+        desk = self._desk
+        self._sent[asked.tag] = desk.mono()
+        command = SubmitGtt(tag=asked.tag, gtt=asked.gtt, valid_until=asked.intent.valid_until)
+        desk.routes.publish(desk.context, command)
 
     def _put(self, record: GttRecord) -> None:
         assert record.wanted is not None, "there is something to put"

@@ -263,9 +263,11 @@ class OrderSupervisor(Actor):
             return  # not ours: the reconciler sees to it
         if found_by in ("update", "postback") and row.filled:
             self._routes.publish(self.context, UpdateHeard(tag=record.tag, filled=row.filled))
-        record = self._changing.row(record, row, found_by, request)
+        changed = self._changing.row(record, row, found_by, request)
+        if changed is None:
+            return  # the order book is read again, and says it once more
         try:
-            self._conclude(record, after_update(record, row, self._clock.now_ns(), found_by))
+            self._conclude(changed, after_update(changed, row, self._clock.now_ns(), found_by))
         except IllegalTransition as error:
             # The broker shows more than ours allows (a journal put back from a copy, say): a person must look.
             self._alert("order.illegal_transition", f"the broker shows order {row.order_id}: {error}")

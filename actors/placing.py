@@ -6,9 +6,8 @@ The thinking is in domain/orders/placing. What is handed out and not heard of ag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
-from actors.desk import Desk
+from actors.desk import HAND_OUT_AGAIN_SECONDS, Desk
 from actors.routes import gateway_entry
 from domain.errors import DuplicateIntent, JournalUnavailable, StaleApproval
 from domain.messages.journal import (
@@ -25,9 +24,6 @@ from domain.messages.orders import ApprovedIntent, IntentVoided, SubmitOrder
 from domain.orders.placing import PlacingSettings, accepted, is_slice_last, siblings
 from domain.orders.watch import overdue_intents, overdue_sends, unclaimed_exits
 from domain.values import Nanos
-
-HAND_OUT_AGAIN_SECONDS: Final = 5.0
-"""An exit that no worker has claimed for so long (wall) is handed out once more: nobody may be about to send it."""
 
 
 class Placing:

@@ -61,6 +61,14 @@ WORDS: Final[dict[str, Words]] = {
         "No worker had claimed this exit for five seconds: another may. Whoever claims it first sends it.",
         "Nothing, once. Often: see why the gateway's workers fail or hang.",
     ),
+    "order.change_handed_out_again": Words(
+        "No worker had claimed this change of an exit for five seconds: another may. Whoever claims it first sends it.",
+        "Nothing, once. Often: see why the gateway's workers fail or hang.",
+    ),
+    "gtt.handed_out_again": Words(
+        "No worker had claimed this GTT for five seconds: another may. Whoever claims it first sends it.",
+        "Nothing, once. Often: see why the gateway's workers fail or hang.",
+    ),
     "order.sending": Words("Claimed by a worker: from here on it may be at the broker."),
     "order.acknowledged": Words("The broker gave an order id, in its reply or found by the tag."),
     "order.rejected": Words("The broker proved that it refused.", "Read `text`: margin, band, permission."),

@@ -150,10 +150,14 @@ class DeleteGtt(Struct, frozen=True, tag=True):
 
 
 class GttPosted(Struct, frozen=True, tag=True):
-    """Event, worker to order supervisor: what came of the POST. Accepted bears the trigger's id."""
+    """Event, worker to order supervisor: what came of the POST. Accepted bears the trigger's id.
+
+    claimed  it was claimed in the journal: where it was not, this worker certainly did not send it
+    """
 
     tag: str
     outcome: PostOutcome
+    claimed: bool
 
 
 class GttChangePosted(Struct, frozen=True, tag=True):

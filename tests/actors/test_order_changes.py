@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import pytest
 from msgspec.structs import replace
 
-from domain.messages.broker import Accepted, BrokerStatus, Change, Rejected, Unresolved
+from domain.errors import JournalUnavailable
+from domain.messages.broker import Accepted, BrokerStatus, Change, NotSent, Rejected, Unresolved
 from domain.messages.control import SetTradingState, TradingState
-from domain.messages.gtt import Gtt, GttExpired, GttIntent, GttLeg, GttRecord, GttState, ModifyGttIntent
+from domain.messages.gtt import (
+    Gtt,
+    GttExpired,
+    GttIntent,
+    GttLeg,
+    GttPosted,
+    GttRecord,
+    GttState,
+    ModifyGttIntent,
+    SubmitGtt,
+)
 from domain.messages.journal import (
     CancelRefused,
+    JournalEvent,
+    JournalRecord,
     ModifyDropped,
     ModifyRefused,
     ModifyState,
@@ -21,7 +35,14 @@ from domain.messages.journal import (
     TradeBooked,
 )
 from domain.messages.market import FeedConnected
-from domain.messages.orders import ApprovedModify, CancelIntent, ModifyIntent, ModifyPosted, OrderUpdateReceived
+from domain.messages.orders import (
+    ApprovedModify,
+    CancelIntent,
+    ModifyIntent,
+    ModifyOrder,
+    ModifyPosted,
+    OrderUpdateReceived,
+)
 from domain.orders.gtt import gtt_tag
 from domain.orders.tags import tag_for
 from domain.values import RUPEE, SECOND, OrderKind, Product, Side
@@ -439,3 +460,99 @@ def test_modified_rows_are_told_to_the_risk_gate(floor: Floor) -> None:
     floor.poll(0.3)
     assert (the(floor).state, floor.held()) == (OrderState.COMPLETE, 6)
     assert floor.risk.actor._book.open_orders() == ()
+
+
+def protected(floor: Floor) -> OrderRecord:
+    """10 are held, and an exit of 6 rests."""
+    floor.decide("s1:in")
+    floor.fill(floor.orders()[0], 10, 1000)
+    return resting(floor, "s1:stop", side=Side.SELL, reduce_only=True, quantity=6, price=1020 * RUPEE)
+
+
+def test_a_change_of_an_exit_whose_worker_failed_is_handed_out_again_and_put_once(floor: Floor) -> None:
+    """Seed 36467: the stop of a part of the position was to grow, its worker failed, and all waited for a minute."""
+    stop = protected(floor)
+    floor.deaf = {ModifyOrder}
+    change(floor, tag=stop.tag, quantity=10)
+    floor.poll(4.0)
+    floor.deaf = set()
+
+    floor.poll(1.5)
+    floor.poll(5.5)
+
+    assert calls(floor, "modify") == 1
+    assert the(floor, "s1:stop").order.quantity == 10
+
+
+def test_a_change_of_an_entry_whose_worker_failed_is_not(floor: Floor) -> None:
+    resting(floor)
+    floor.deaf = {ModifyOrder}
+    change(floor, price=995 * RUPEE)
+    floor.deaf = set()
+
+    floor.poll(5.5)
+
+    assert calls(floor, "modify") == 0
+    floor.poll(30.0)
+    assert [event.why for event in events(floor, ModifyDropped)] == ["not sent while the decision was valid"]
+
+
+def test_a_change_that_was_handed_out_twice_is_what_its_first_worker_made_of_it(floor: Floor) -> None:
+    """The second one finds it claimed and says so: that is no proof that it never left."""
+    stop = protected(floor)
+    floor.deaf = {ModifyPosted}
+    change(floor, tag=stop.tag, quantity=10)
+    floor.deaf = set()
+
+    floor.tell("orders", ModifyPosted(stop.tag, 1, NotSent("it is asked for no more"), claimed=False))
+
+    under_way = the(floor, "s1:stop").modifying
+    assert under_way is not None and under_way.state is ModifyState.CLAIMED
+    floor.poll(31)
+    assert the(floor, "s1:stop").order.quantity == 10, "its row shows it"
+
+
+def test_a_gtt_whose_worker_failed_is_handed_out_again_and_placed_once(floor: Floor) -> None:
+    long_position(floor)
+    floor.deaf = {SubmitGtt}
+    protect(floor, leg(950))
+    floor.deaf = set()
+
+    floor.poll(5.5)
+    floor.poll(5.5)
+
+    assert calls(floor, "place gtt") == 1
+    assert gtt(floor).state is GttState.PLACED
+
+
+def test_a_gtt_that_was_handed_out_twice_is_what_its_first_worker_made_of_it(floor: Floor) -> None:
+    long_position(floor)
+    floor.deaf = {GttPosted}
+    protect(floor, leg(950))
+    floor.deaf = set()
+
+    floor.tell("orders", GttPosted(gtt_tag("s1:gtt"), NotSent("its GTT was claimed before"), claimed=False))
+
+    assert gtt(floor).state is GttState.SENDING
+
+
+def test_where_the_disk_refuses_what_a_row_proves_of_a_change_the_row_proves_nothing_else(floor: Floor) -> None:
+    """Seed 37299: the order was closed by the same row, and its price stayed the one before the change."""
+    record = resting(floor)
+    floor.deaf = {ModifyPosted}
+    change(floor, price=995 * RUPEE)
+    floor.deaf = set()
+    row = replace(floor.broker._orders[record.order_id], status=BrokerStatus.CANCELLED, pending=0)
+    commit, refusals = floor.stage.journal.commit, iter([True])
+
+    def full_once(events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
+        if next(refusals, False):
+            raise JournalUnavailable("disk full")
+        return commit(events, risk_epoch=risk_epoch)
+
+    floor.stage.journal.commit = full_once  # type: ignore[method-assign]  # this one disk, this one time
+    floor.tell("orders", OrderUpdateReceived(row))
+    assert the(floor).state is OrderState.ACKNOWLEDGED
+    floor.tell("orders", OrderUpdateReceived(row))
+
+    assert (the(floor).state, the(floor).order.price) == (OrderState.CANCELLED, 995 * RUPEE)
