@@ -20,7 +20,7 @@ from domain.exits.book import Key
 from domain.exits.desk import ExitDesk, Forward, Noted
 from domain.exits.values import ExitRule
 from domain.messages.configuration import AdoptConfiguration, Known, PrepareConfiguration
-from domain.messages.control import Report, TradingStateChanged
+from domain.messages.control import Report, SessionOpened, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
 from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
 from domain.messages.orders import Denied, IntentVoided, OrderIntent
@@ -106,6 +106,9 @@ class Exits(Actor):
                 self._look_at(self._desk.denied(intent_id, None, mono))
             case FeedConnected() | FeedDisconnected():
                 self._desk.blind = isinstance(message, FeedDisconnected)
+            case SessionOpened():
+                self._desk.again()
+                self._look(self._desk.keys())
             case TradingStateChanged():
                 pass  # protection stays in every state
             case PrepareConfiguration(terms=terms):

@@ -233,7 +233,9 @@ class RiskGate(Actor):
         self._flags.again()
         self._ask_session()
         self._look_around()
-        self._closing.look()
+        if not self._standing.lasts(Condition.SESSION):
+            # Without one every exit would be turned away, twice a second.
+            self._closing.look()
         self._figures.look(connected=bool(self._book.day) and not self._standing.lasts(Condition.SESSION))
         terms = self._limits.current
         self._watch.look(self._book, self._facts(0, self._clock.now_ns(), terms), terms.limits)

@@ -320,7 +320,7 @@ ROUTES: Final[Mapping[type, Route]] = {
     # The risk gate first: the session's answer to it, SessionOpened, must come after it there.
     control.SessionLost: Route(_to(RISK, SESSION), Lane.CONTROL),
     control.AskSession: Route(_to(SESSION), Lane.CONTROL),
-    control.SessionOpened: Route(_to(RISK, FEED, RECONCILER), Lane.CONTROL),
+    control.SessionOpened: Route(lambda topology, _m: (RISK, FEED, RECONCILER, *topology.watchers), Lane.CONTROL),
     # a change of the configuration: first those whom intents come to, then those whom they come from
     configuration.ReloadAsked: Route(_to(CONFIGURATION)),
     configuration.PrepareConfiguration: Route(lambda topology, _m: (RISK, ORDERS, *topology.managers), Lane.CONTROL),

@@ -276,6 +276,6 @@ class KiteBroker:
                     return Unresolved(f"HTTP {reply.status}: a success with an empty order id")
                 return Accepted(found)
             case Verdict.REFUSED | Verdict.LOGIN | Verdict.SLOW_DOWN:
-                return Rejected(reply.status, outcome.text, outcome.person)
+                return Rejected(reply.status, outcome.text, outcome.person, outcome.verdict is not Verdict.REFUSED)
             case Verdict.UNRESOLVED:
                 return Unresolved(outcome.text, outcome.login_needed)

@@ -247,7 +247,7 @@ class SimBroker:
             raise AssertionError(f"a struck reply was judged done: {fault}")
         if verdict.verdict is Verdict.UNRESOLVED:
             return Unresolved(verdict.text, verdict.login_needed)
-        return Rejected(status, verdict.text)
+        return Rejected(status, verdict.text, turned_away=verdict.verdict is not Verdict.REFUSED)
 
     def _read(self, what: Callable[[], T]) -> T:
         self._hazard("broker.read")

@@ -157,8 +157,12 @@ class ExitBook:
         key = plan.strategy, plan.token
         own = [record for record in self._of(key) if self._is_of(record.intent.intent_id, plan)]
         gtts = [each for each in self._gtts.values() if self._is_of(each.intent.intent_id, plan)]
-        refused = [record.text for record in own if record.state is OrderState.REJECTED]
-        refused += [each.text for each in gtts if each.state is GttState.REFUSED or self._fired_in_vain(each)]
+        refused = [r.text for r in own if r.state is OrderState.REJECTED and not r.turned_away]
+        refused += [
+            each.text
+            for each in gtts
+            if (each.state is GttState.REFUSED and not each.turned_away) or self._fired_in_vain(each)
+        ]
         return Facts(
             now=now,
             mono=mono,
@@ -172,7 +176,7 @@ class ExitBook:
             ),
             refused=len(refused),
             refusal=refused[-1] if refused else "",
-            unsent=sum(record.state is OrderState.EXPIRED for record in own),
+            unsent=sum(r.state is OrderState.EXPIRED or r.turned_away for r in own) + sum(g.turned_away for g in gtts),
             cancelled=_cancelled(own, gtts),
             number=self._numbers.get(plan.id, 0),
             price=price,

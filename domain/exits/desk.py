@@ -111,6 +111,11 @@ class ExitDesk:
         guard.changed(replace(guard.plan, wished=wished, levels=self.book.levels(guard.plan, wished)))
         return key
 
+    def again(self) -> None:
+        """There is a session again: what waits for its next try is tried at once."""
+        for guard in self._guards.values():
+            guard.again()
+
     def stand_aside(self, strategy: str, token: int, mono: Nanos) -> list[Key]:
         """Somebody closes these positions."""
         keys = [key for key in self._guards if key[0] == strategy and token in (0, key[1])]

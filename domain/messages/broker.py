@@ -79,12 +79,14 @@ class Accepted(Struct, frozen=True, tag=True):
 class Rejected(Struct, frozen=True, tag=True):
     """The broker proved that it refused: nothing rests, nothing will.
 
-    person  every like request is refused until a person changes something (static address, plan, authorisation)
+    person       every like request is refused until a person changes something (static address, plan, authorisation)
+    turned_away  for the session or the rate, without a look at what was asked: it says nothing against that
     """
 
     code: int
     text: str
     person: bool = False
+    turned_away: bool = False
 
 
 class Unresolved(Struct, frozen=True, tag=True):

@@ -239,12 +239,13 @@ class GttPlaced(Struct, frozen=True, tag=True):
 
 
 class GttRefused(Struct, frozen=True, tag=True):
-    """R: the broker proved that it refused."""
+    """R: the broker proved that it refused. turned_away: as Rejected."""
 
     tag: str
     strategy: str
     text: str
     time: Nanos
+    turned_away: bool = False
 
 
 class GttUnresolved(Struct, frozen=True, tag=True):
@@ -355,6 +356,7 @@ class GttRecord(Struct, frozen=True):
     wanted    another definition, asked for and not concluded; None: none
     deleting  its deletion was asked for
     fired     the leg that fired, or -1
+    turned_away  refused without a look at it
     """
 
     tag: str
@@ -368,3 +370,4 @@ class GttRecord(Struct, frozen=True):
     text: str = ""
     created: Nanos = 0
     updated: Nanos = 0
+    turned_away: bool = False

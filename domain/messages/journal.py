@@ -93,13 +93,14 @@ class OrderAcknowledged(Struct, frozen=True, tag=True):
 
 
 class OrderRejected(Struct, frozen=True, tag=True):
-    """R: refused by the broker, at the POST or after acceptance."""
+    """R: refused by the broker, at the POST or after acceptance. turned_away: as Rejected."""
 
     tag: str
     order_id: str
     strategy: str
     text: str
     time: Nanos
+    turned_away: bool = False
 
 
 class OrderQuarantined(Struct, frozen=True, tag=True):
@@ -434,6 +435,7 @@ class OrderRecord(Struct, frozen=True, tag=True):
     cancel_why     a cancel was asked for, and why; empty: none was
     parent         the tag it was adopted from
     legs           of an iceberg, in order of appearance: (order id, filled)
+    turned_away    rejected without a look at it
     """
 
     tag: str
@@ -453,6 +455,7 @@ class OrderRecord(Struct, frozen=True, tag=True):
     cancel_why: str = ""
     parent: str = ""
     legs: tuple[tuple[str, int], ...] = ()
+    turned_away: bool = False
 
     @property
     def live_id(self) -> str:

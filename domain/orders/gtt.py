@@ -90,8 +90,8 @@ def _folded(record: GttRecord, event: GttEvent) -> GttRecord:
             return replace(record, state=_move(record, _S))
         case GttPlaced(trigger_id=trigger_id):
             return replace(record, state=_move(record, _A), trigger_id=trigger_id, text="")
-        case GttRefused(text=text):
-            return replace(record, state=_move(record, _R), text=text)
+        case GttRefused(text=text, turned_away=away):
+            return replace(record, state=_move(record, _R), text=text, turned_away=away)
         case GttUnresolved(text=text):
             return replace(record, state=_move(record, _Q), text=text)
         case GttExpired(why=why, was=was):
@@ -146,8 +146,8 @@ def after_gtt_post(record: GttRecord, outcome: PostOutcome, now: Nanos) -> list[
             return [GttExpired(tag, strategy, text, now, record.state)]
         case Accepted(order_id=trigger_id) if record.state is not _I:
             return [GttPlaced(tag, trigger_id, strategy, now)]
-        case Rejected(text=text) if record.state is not _I:
-            return [GttRefused(tag, strategy, text, now)]
+        case Rejected(text=text, turned_away=away) if record.state is not _I:
+            return [GttRefused(tag, strategy, text, now, away)]
         case _ if record.state is _S:
             return [GttUnresolved(tag, strategy, getattr(outcome, "text", ""), now)]
         case _:

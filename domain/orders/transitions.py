@@ -168,9 +168,11 @@ def _moved(record: OrderRecord, event: JournalEvent) -> OrderRecord:
             return replace(record, state=move(record, _S), updated=time)
         case OrderAcknowledged(order_id=order_id, time=time):
             return replace(record, state=move(record, _A), order_id=order_id, text="", updated=time)
-        case OrderRejected(order_id=order_id, text=text, time=time):
+        case OrderRejected(order_id=order_id, text=text, time=time, turned_away=away):
             state, known = move(record, _R), order_id or record.order_id
-            return replace(record, state=state, order_id=known, text=text, updated=time, modifying=None)
+            return replace(
+                record, state=state, order_id=known, text=text, updated=time, modifying=None, turned_away=away
+            )
         case OrderQuarantined(text=text, time=time):
             return replace(record, state=move(record, _Q), text=text, updated=time)
         case OrderResolved(who=who, why=why, time=time):

@@ -44,7 +44,7 @@ def after_post(record: OrderRecord, outcome: PostOutcome, now: Nanos) -> list[Jo
         return []
     if isinstance(outcome, Rejected):
         if state in (OrderState.SENDING, OrderState.QUARANTINED):
-            return [OrderRejected(tag=tag, order_id="", strategy=strategy, text=outcome.text, time=now)]
+            return [OrderRejected(tag, "", strategy, outcome.text, now, outcome.turned_away)]
         return []
     if isinstance(outcome, NotSent):
         if state in (OrderState.INTENT, OrderState.SENDING, OrderState.QUARANTINED):

@@ -680,6 +680,23 @@ def test_square_off_flattens_every_strategys_line_a_frozen_one_included(desk: De
     assert {t.to for t in desk.context.told if t.message is told} == {"strategy.ma", "strategy.s1", "strategy.s2"}
 
 
+def test_a_square_off_waits_while_there_is_no_session_and_goes_on_with_one(stage: Stage, desk: Desk) -> None:
+    """Seed 40718: every half second an exit was asked for, only to be turned away."""
+    desk.active().journal(buy(10, 1000))
+    desk.actor.receive(SQUARE_OFF)
+    desk.journal(accepted(desk.approvals()[0], "T1"))
+    stage.journal.claim("T1", stage.clock.now)
+    desk.journal(OrderRejected("T1", "", "s1", "HTTP 403: TokenException", 0, turned_away=True))
+    desk.actor.receive(SessionLost("token refused", 0))
+
+    desk.look()
+    assert len(desk.approvals()) == 1
+    desk.actor.receive(SessionOpened("SB0001", 0, 0))
+    desk.look()
+
+    assert [(each.side, each.quantity) for each in desk.approvals()] == [(Side.SELL, 10)] * 2
+
+
 def test_square_off_of_one_class_leaves_the_others_alone(desk: Desk) -> None:
     desk.active().journal(buy(10, 1000))
 

@@ -268,6 +268,7 @@ def test_a_forgotten_route_receiver_or_case_is_found() -> None:
         (orders.IntentVoided("i", "gone", ""), ("risk", "exits", "execution")),
         (journal.JournalAdvanced(1), ("risk", "portfolio", "strategy.s1", "exits", "execution", "reconciler")),
         (JobDue(JobKind.SQUARE_OFF, "equity", 1, 1), ("risk",)),
+        (control.SessionOpened("AB1234", 0, 0), ("risk", "feed.0", "reconciler", "exits")),
         (JobDue(JobKind.DRILL_CRASH_STRATEGY, "s1", 1, 1), ("strategy.s1", "alerts", "reporter")),
     ],
 )

@@ -122,6 +122,28 @@ def test_a_refused_protection_is_an_emergency(gtt: bool) -> None:
     assert Leave(2, 10, "protection was refused") in told
 
 
+def test_one_that_was_turned_away_at_the_door_is_no_emergency_and_is_tried_ever_later_or_with_a_new_session() -> None:
+    """Seed 40718: the session had expired, a GTT was left at the market for it, and tried half a minute too late."""
+    guard = a_guard(a_plan(product=Product.CNC))
+    assert steps(guard.look(at(1))) == [Protect(1, 10, gtt=True)]
+    tried: list[int] = []
+    for second in range(2, 40):
+        asked = steps(guard.look(at(second, unsent=1 + len(tried), number=1 + len(tried))))
+        if asked:
+            tried.append(second)
+            assert asked == [Protect(1 + len(tried), 10, gtt=True)]
+    assert tried == [3, 6, 11, 20, 37]
+
+    assert steps(guard.look(at(40, unsent=6, number=6))) == []
+    guard.again()
+    assert steps(guard.look(at(40, unsent=6, number=6))) == [Protect(7, 10, gtt=True)]
+    # Once it rests the next one waits a second only.
+    covered = guard.look(at(41, unsent=6, number=7, parts=(rests(10),)))
+    assert any(isinstance(each, Protected) for each in covered)
+    guard.look(at(42, unsent=7, number=7))
+    assert steps(guard.look(at(43, unsent=7, number=7))) == [Protect(8, 10, gtt=True)]
+
+
 def test_one_that_our_own_gate_denies_again_and_again_is_one_too() -> None:
     guard = a_guard()
     for number in range(DENIALS_MAX):

@@ -233,7 +233,7 @@ def test_a_dead_token_stops_the_next_order_before_it_leaves(broker_at: BrokerAt)
         first = broker_at(server.root, tokens).place(ORDER)
         second = broker_at(server.root, tokens).place(ORDER)
 
-    assert isinstance(first, Rejected) and first.code == 403
+    assert isinstance(first, Rejected) and first.code == 403 and first.turned_away
     assert isinstance(second, NotSent)
     assert len(server.requests) == 1
 
