@@ -19,7 +19,7 @@ from domain.execution.values import ExecutionRule
 from domain.messages.configuration import Known, PrepareConfiguration
 from domain.messages.control import Report, TradingState, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
-from domain.messages.market import PriceChanged
+from domain.messages.market import PricesChanged
 from domain.messages.orders import Denied, IntentVoided, OrderIntent
 from domain.ports import Clock, Journal
 from domain.values import SECOND, Instrument
@@ -80,8 +80,8 @@ class Execution(Actor):
         match message:
             case OrderIntent():
                 self._send(self._desk.decided(message, now, mono))
-            case PriceChanged():
-                self._look(self._desk.price(message))
+            case PricesChanged(prices=prices):
+                self._look(self._desk.prices(prices))
             case JournalRecord():
                 self._reader.feed(message)
                 self._look_at_touched()

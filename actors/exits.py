@@ -22,7 +22,7 @@ from domain.exits.values import ExitRule
 from domain.messages.configuration import AdoptConfiguration, Known, PrepareConfiguration
 from domain.messages.control import Report, SessionOpened, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
-from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
+from domain.messages.market import FeedConnected, FeedDisconnected, PricesChanged
 from domain.messages.orders import Denied, IntentVoided, OrderIntent
 from domain.messages.plans import MoveExit, StandAside
 from domain.ports import Clock, Journal
@@ -86,8 +86,8 @@ class Exits(Actor):
         """Prices, the journal, what strategies and the risk gate say, time."""
         mono = self.context.runtime.monotonic.now_ns()
         match message:
-            case PriceChanged():
-                self._look(self._desk.price(message))
+            case PricesChanged(prices=prices):
+                self._look(self._desk.prices(prices))
             case JournalRecord():
                 self._reader.feed(message)
                 self._look_at_touched()

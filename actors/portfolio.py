@@ -15,7 +15,7 @@ from domain.errors import JournalUnavailable
 from domain.messages.adjustments import PeakReset, PositionAdjusted
 from domain.messages.control import Alert, PortfolioSnapshot, Report
 from domain.messages.journal import JournalAdvanced, JournalRecord
-from domain.messages.market import PriceChanged
+from domain.messages.market import PricesChanged
 from domain.portfolio import Book
 from domain.portfolio.watermarks import Watermarks, measured_anew, observed
 from domain.ports import Clock, Journal
@@ -77,8 +77,8 @@ class Portfolio(Actor):
     def receive(self, message: object) -> object:
         """Fold, mark, tell."""
         match message:
-            case PriceChanged(token=token, last_price=price):
-                self._projection.book.mark(token, price)
+            case PricesChanged(prices=prices):
+                self._projection.book.mark_all(prices)
                 self._changed = True
             case JournalRecord():
                 self._projection.feed(message)

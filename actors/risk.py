@@ -44,7 +44,7 @@ from domain.messages.control import (
 from domain.messages.figures import LimitsRead, MarginsRead
 from domain.messages.gtt import ApprovedGtt, ApprovedGttModify, GttIntent, ModifyGttIntent
 from domain.messages.journal import DayOpened, JournalAdvanced, JournalRecord
-from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
+from domain.messages.market import FeedConnected, FeedDisconnected, PricesChanged
 from domain.messages.operator import Adjust, Flatten, Halt, OperatorAnswered, OperatorRequest, Resume
 from domain.messages.orders import (
     AccountRead,
@@ -127,7 +127,6 @@ class RiskGate(Actor):
             applied=self._applied,
         )
         self._reader = self._projection.reader
-        self._best: dict[int, tuple[int, int]] = {}
         self._world = World(instruments, calendar, settings.mis_cutoff)
         self._flags = Flags(journal, settings.run, self._alarm)
         self._epoch = 0
@@ -173,10 +172,9 @@ class RiskGate(Actor):
                 self._decide_change(message)
             case GttIntent() | ModifyGttIntent():
                 self._decide_gtt(message)
-            case PriceChanged(token=token, last_price=price, received_time=received, bid=bid, ask=ask):
-                self._world.price(token, price, received)
-                self._best[token] = bid, ask
-                self._book.mark(token, price)
+            case PricesChanged(prices=prices):
+                self._world.prices(prices)
+                self._book.mark_all(prices)
             case JournalRecord():
                 self._projection.feed(message)
             case JournalAdvanced(seq=seq):
@@ -263,17 +261,9 @@ class RiskGate(Actor):
             return verdict
         self._book.hold(intent, verdict.margin, now)
         self._figures.approved(intent)
-        self._routes.publish(
-            self.context,
-            ApprovedIntent(
-                intent=intent,
-                risk_epoch=self._epoch,
-                margin_held=verdict.margin,
-                approved_time=now,
-                bid=self._best.get(intent.token, (0, 0))[0],
-                ask=self._best.get(intent.token, (0, 0))[1],
-            ),
-        )
+        bid, ask = self._world.best(intent.token)
+        approved = ApprovedIntent(intent, self._epoch, verdict.margin, approved_time=now, bid=bid, ask=ask)
+        self._routes.publish(self.context, approved)
         return None
 
     def _decide_change(self, asked: ModifyIntent) -> None:

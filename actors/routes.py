@@ -8,7 +8,7 @@ orders, fills and bars never.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -122,12 +122,19 @@ Receivers = Callable[[Topology, Any], tuple[str, ...]]
 Key = Callable[[Any], Hashable]
 
 
+Parts = Callable[[Topology, Any], Iterator[tuple[str, object]]]
+
+
 class Route(NamedTuple):
-    """One row: the receivers of a message type, its lane, and its conflation key if it has one."""
+    """One row: the receivers of a message type, its lane, and its conflation key if it has one.
+
+    split  where each receiver has a part of its own: (receiver, part), in the order of the receivers
+    """
 
     to: Receivers
     lane: Lane = Lane.EVENT
     key: Key | None = None
+    split: Parts | None = None
 
 
 def _to(*names: str) -> Receivers:
@@ -141,6 +148,28 @@ def _all_strategies(topology: Topology, _message: object) -> tuple[str, ...]:
 def _traders(topology: Topology, token: int) -> tuple[str, ...]:
     traders = topology.by_token.get(token)
     return tuple(map(strategy_name, traders)) if traders else ()
+
+
+def _price_hearers(topology: Topology, message: market.PricesChanged) -> tuple[str, ...]:
+    return tuple(name for name, _ in _price_parts(topology, message))
+
+
+def _price_parts(topology: Topology, message: market.PricesChanged) -> Iterator[tuple[str, object]]:
+    """The risk gate hears of a price before the strategy that may decide on it; strategies of their own instruments."""
+    yield RISK, message
+    yield PORTFOLIO, message
+    own: dict[str, dict[int, market.PriceChanged]] = {}
+    by_token = topology.by_token
+    for token, price in message.prices.items():
+        for strategy in by_token.get(token, ()):
+            if strategy in own:
+                own[strategy][token] = price
+            else:
+                own[strategy] = {token: price}
+    for strategy, prices in own.items():
+        yield strategy_name(strategy), message if len(prices) == len(message.prices) else market.PricesChanged(prices)
+    for name in topology.managers:
+        yield name, message
 
 
 def _published(topology: Topology) -> tuple[str, ...]:
@@ -231,12 +260,7 @@ ROUTES: Final[Mapping[type, Route]] = {
     market.HistoryLoaded: Route(_to(MARKET)),
     market.BarClosed: Route(lambda topology, m: (*_traders(topology, m.bar.token), *_published(topology))),
     market.BarsBackfilled: Route(lambda topology, m: (*_traders(topology, m.token), *_published(topology))),
-    # The risk gate hears of a price before the strategy that may decide on it.
-    market.PriceChanged: Route(
-        lambda topology, m: (RISK, PORTFOLIO, *_traders(topology, m.token), *topology.managers),
-        Lane.DATA,
-        lambda m: ("price", m.token),
-    ),
+    market.PricesChanged: Route(_price_hearers, Lane.DATA, lambda _m: "prices", _price_parts),
     WarmUpRequested: Route(_to(MARKET)),
     # decision to order
     # Not ahead of the prices and the funds that it rests on: those travel as data, so it does too.
@@ -368,6 +392,10 @@ class Routes:
         self.note(sender, message)
         route = ROUTES[type(message)]
         key = None if route.key is None else route.key(message)
+        if route.split is not None:
+            for name, part in route.split(self.topology, message):
+                self.send(sender, name, part, route.lane, key)
+            return
         for name in route.to(self.topology, message):
             self.send(sender, name, message, route.lane, key)
 

@@ -56,6 +56,7 @@ class ShardRoutes(Routes):
         self._of_token = of_token
         self._partners = {FEED: feed_name(shard), MARKET: market_name(shard)}
         self._feeds = [FEED, *(feed_name(each) for each in sorted(set(of_token.values()) - {0}))]
+        self._shard = shard
         self._uncounted = shard > 0
 
     def publish(self, sender: Sender, message: object) -> None:
@@ -64,11 +65,15 @@ class ShardRoutes(Routes):
         kind = type(message)
         route = ROUTES[kind]
         key = None if route.key is None else route.key(message)
+        if route.split is not None:
+            # A key of the shard's own: what waits under it was told by one actor, in its order.
+            for name, part in route.split(self.topology, message):
+                self.send(sender, name, part, route.lane, (key, self._shard))
+            return
         names = route.to(self.topology, message)
         if kind in _REDIRECTED:
             self._redirect(sender, message, names, route, key)
             return
-        # Prices come here by the thousand: for them, and for most, there is nothing else to ask.
         partner, lane = self._partners.get, route.lane
         for name in names:
             self.send(sender, partner(name, name), message, lane, key)

@@ -21,7 +21,7 @@ from domain.market.buckets import Hours
 from domain.messages.configuration import AdoptConfiguration, StrategyTerms
 from domain.messages.control import JobDue, Report, SquareOff, TradingState, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
-from domain.messages.market import BarClosed, BarsBackfilled, PriceChanged
+from domain.messages.market import BarClosed, BarsBackfilled, PricesChanged
 from domain.messages.operator import OperatorAnswered, OperatorRequest, Switch
 from domain.messages.orders import Denied, IntentVoided, OrderIntent
 from domain.ports import Calendar, Clock, Journal
@@ -147,8 +147,9 @@ class StrategyActor(Actor):
         """Bars, prices, own orders, time."""
         now = self._clock.now_ns()
         match message:
-            case PriceChanged():
-                self._send(self._runner.price(message, now))
+            case PricesChanged(prices=prices):
+                for price in prices.values():
+                    self._send(self._runner.price(price, now))
             case BarClosed(bar=bar):
                 self._send(self._runner.bar(bar, now))
             case BarsBackfilled():

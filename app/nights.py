@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from adapters.clock import MarketTime, SandboxMarketClock
+from app.interpreter import let_go
 from app.ports import Channel
 from config.schema import Settings
 from domain.errors import BrokerError, LoginNeeded, PatangError
@@ -129,6 +130,7 @@ def keep_memory_together() -> None:
 
 def at_rest() -> dict[str, int]:
     """What the process holds between two days, when all that a day needed is given back: to be the same every night."""
+    let_go()
     gc.collect()  # what refers to itself would stay until it happened to be found, in the middle of the next day
     with suppress(OSError, AttributeError):  # another C library than glibc
         ctypes.CDLL(None).malloc_trim(0)

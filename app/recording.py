@@ -71,7 +71,7 @@ in a replay they are not there."""
 DERIVED: Final = frozenset(
     {
         market.TickBatch,
-        market.PriceChanged,
+        market.PricesChanged,
         market.BarClosed,
         market.BarsBackfilled,
         market.LoadHistory,

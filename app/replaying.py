@@ -52,7 +52,7 @@ from domain.errors import PatangError
 from domain.messages.broker import PlaceOrder
 from domain.messages.control import ReportWritten
 from domain.messages.journal import IntentAccepted
-from domain.messages.market import FrameReceived
+from domain.messages.market import FrameReceived, PricesChanged
 from domain.strategy.running import in_thread
 from domain.values import Instrument
 
@@ -196,6 +196,8 @@ class _Day:
         self.posted: list[PlaceOrder] = []
         self._strands: dict[str, _Strand] = {}
         self._mail: dict[str, dict[bytes, deque[object]]] = defaultdict(lambda: defaultdict(deque))
+        # Prices, by receiver and teller: what was told and not taken may have been taken as one.
+        self._prices: dict[str, dict[str, list[PricesChanged]]] = defaultdict(lambda: defaultdict(list))
         self._last: dict[str, tuple[bytes, object]] = {}
         self._answer: Entry | None = None
         self._factories = dict(_factories(build_tree(self, self.cast, ReplayScheduler(), _NoWriter())))
@@ -247,7 +249,9 @@ class _Day:
 
     def deliver(self, name: str, message: object) -> None:
         """An actor tells another."""
-        if isinstance(message, Struct):
+        if isinstance(message, PricesChanged):
+            self._prices[name][self._current().name].append(message)
+        elif isinstance(message, Struct):
             self._mail[name][fingerprint(message)].append(message)
 
     def _received(self) -> int:
@@ -312,6 +316,8 @@ class _Day:
             message = waiting.popleft()
             if not waiting:
                 del self._mail[name][entry.mark]
+        elif (combined := self._combined(name, entry.mark)) is not None:
+            message = combined
         elif entry.value is not None:
             message = decode(entry.value)
         elif self._last.get(name, (b"", None))[0] == entry.mark:
@@ -320,6 +326,20 @@ class _Day:
             return None
         self._last[name] = (entry.mark, message)
         return message
+
+    def _combined(self, name: str, mark: bytes) -> PricesChanged | None:
+        """Prices that were taken, one message or several told by one actor behind each other, as a mailbox makes one of
+        them; None where none of them make this one. What was told before them is forgotten: it was lost on the day.
+        """
+        for told in self._prices[name].values():
+            for start, first in enumerate(told):
+                combined = first
+                for end in range(start, len(told)):
+                    combined = combined if end == start else told[end].after(combined)
+                    if fingerprint(combined) == mark:
+                        del told[: end + 1]
+                        return combined
+        return None
 
 
 class _NoWriter:

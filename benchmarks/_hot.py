@@ -26,7 +26,7 @@ from benchmarks._frames import Frame
 from benchmarks._orders import NOW, UPDATE
 from domain.market.buckets import Hours
 from domain.market.desk import MarketDesk
-from domain.messages.market import PriceChanged, TickBatch
+from domain.messages.market import PriceChanged, PricesChanged, TickBatch
 from domain.values import SECOND
 
 TIMES: Final = 20
@@ -62,17 +62,13 @@ def paths() -> dict[str, Callable[[], object]]:
     desk = MarketDesk({(token, 60): 0 for token in tokens}, (), _Sessions())
     desk.begin(NOW, 0)
     batch = TickBatch(epoch=1, rows=rows, received_time=NOW)
-    price = PriceChanged(tokens[0], 5_000_000, 1, 1, 1, NOW, NOW)
-    routes = ShardRoutes(Topology(("s",), {tokens[0]: ("s",)}), {}, 0)
+    price = PricesChanged({token: PriceChanged(token, 5_000_000, 1, 1, 1, NOW, NOW) for token in tokens})
+    routes = ShardRoutes(Topology(("s", "t"), {token: (("s", "t")[token >> 8 & 1],) for token in tokens}), {}, 0)
     nobody = _Nobody()
     runtime = ThreadRuntime(MonotonicClock())
     cell = Cell(RISK, MailboxSpec(capacity=10_000, overflow=Overflow.GROW), runtime, lambda _cell: None)
     lease = cell.open(1)
     words, decoder = translate.StatusWords(lambda _word: None), lax_decoder(OrderRow)
-
-    def routed() -> None:
-        for _ in range(100):
-            routes.publish(nobody, price)
 
     def told_and_taken(lane: Lane, key: Hashable) -> None:
         for _ in range(100):
@@ -83,9 +79,9 @@ def paths() -> dict[str, Callable[[], object]]:
         "decode a frame of 300 full packets": lambda: decode(payloads[0], counts, SECONDS),
         "decode a frame of one": lambda: decode(payloads[1], counts, SECONDS),
         "300 ticks to prices": lambda: desk.ticks(batch, 0),
-        "route a price, 100 times": routed,
+        "route 300 prices": lambda: routes.publish(nobody, price),
         "tell and take an event, 100 times": lambda: told_and_taken(Lane.EVENT, None),
-        "tell and take a keyed price, 100 times": lambda: told_and_taken(Lane.DATA, ("price", 1)),
+        "tell and take keyed prices, 100 times": lambda: told_and_taken(Lane.DATA, ("prices", 1)),
         "an order update to our value": lambda: translate.order(decoder.decode(ROW), words, NOW),
     }
 

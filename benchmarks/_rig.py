@@ -8,6 +8,7 @@ the checklist and the evening's chores.
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ from adapters.store.enduring import EnduringJournal
 from adapters.store.live import LiveFile
 from adapters.store.operator import OperatorDesk
 from app import logs
-from app.interpreter import share_finely
+from app.interpreter import collect_rarely, keep_what_is_there, let_go, share_finely
 from app.options import ROOT
 from app.ports import Operations
 from app.strategies import Cast, Configured
@@ -321,8 +322,11 @@ class Rig:
     ) -> None:
         here = (f"data_dir={folder / 'data'}", f"reports_dir={folder / 'reports'}")
         self.settings: Settings = load("sandbox", None, (*_SETS, *here, *sets), {}, ROOT).settings
+        stack.callback(let_go)
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+        stack.callback(gc.set_threshold, *gc.get_threshold())
         share_finely()
+        collect_rarely()
         self.exchange = broker
         self.clock = SteppedClock(begins)
         self.monotonic = MonotonicClock()
@@ -395,6 +399,7 @@ class Rig:
         active = SetTradingState(state=TradingState.ACTIVE, why="everything is up", who="startup")
         self.system.address(RISK).tell(active, Lane.CONTROL)
         self.settle()
+        keep_what_is_there()
 
     def until(self, holds: Callable[[], object], what: str) -> None:
         """Wait for it. Raises TimeoutError."""

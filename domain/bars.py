@@ -7,7 +7,7 @@ from msgspec import Struct
 from domain.values import E4, SECOND, Nanos
 
 
-class Bar(Struct, frozen=True, tag=True):
+class Bar(Struct, frozen=True, tag=True, gc=False):
     """One finished candle for one instrument.
 
     start        first instant covered; the bar covers [start, start + interval)

@@ -139,7 +139,7 @@ class SessionClass(Enum):
     INDEX = "index"
 
 
-class Instrument(Struct, frozen=True):
+class Instrument(Struct, frozen=True, gc=False):
     """One tradable (or quotable) thing.
 
     token       the broker's number, the key of ticks

@@ -56,7 +56,8 @@ class Address(abc.ABC):
     def tell(self, message: object, lane: Lane = Lane.EVENT, key: Hashable = None) -> None:
         """Queue the message and return at once; never raises for what the child does or is.
 
-        With a key it replaces a queued message of the same lane and key, which keeps its place in the queue.
+        With a key it replaces a queued message of the same lane and key, which keeps its place in the queue. A message
+        that has a method `after(older)` is queued as what that returns instead.
         """
 
     @abc.abstractmethod

@@ -144,8 +144,17 @@ class Mailbox:
         First the message, then, if the key has no place in the lane, a place. The reader gives up the place before it
         takes the message. So a message whose teller found a place is taken with it; at worst there is a second place,
         and nothing at it.
+
+        A message with a method `after(older)` is put as what that returns, where an older one of the key waits: it is
+        taken out first, so that it is either handled by itself or part of what is put, and never both.
         """
-        self._latest[lane][key] = (message, life)
+        latest = self._latest[lane]
+        combined = getattr(message, "after", None)
+        if combined is not None:
+            older = latest.pop(key, None)
+            if older is not None and older[1] == life:
+                message = combined(older[0])
+        latest[key] = (message, life)
         placed = self._placed[lane]
         if key in placed:
             self._conflated += 1

@@ -30,7 +30,7 @@ from app.chaos.scenario import BEGINS, MAX_POSITION, cast_of, settings_of
 from app.chaos.trace import Trace
 from domain.messages.control import SetTradingState, TradingState
 from domain.messages.journal import IntentAccepted, JournalRecord
-from domain.messages.market import PriceChanged
+from domain.messages.market import PricesChanged
 from domain.messages.orders import CancelOpenOrders
 from domain.values import SECOND
 
@@ -162,8 +162,8 @@ class World:
     def handled(self, name: str, incarnation: int, message: object) -> None:
         """An actor is handed a message."""
         self.checker.handled(name, incarnation, message)
-        if name == RISK and isinstance(message, PriceChanged):
-            self.prices_at[message.token] = self.kernel.now
+        if name == RISK and isinstance(message, PricesChanged):
+            self.prices_at.update(dict.fromkeys(message.prices, self.kernel.now))
 
     def lifecycle(self, event: LifecycleEvent) -> None:
         """An actor began, failed or ended."""

@@ -93,10 +93,10 @@ class ExecutionDesk:
             self._numbers[of] = max(number_of(after.intent.intent_id), self._numbers.get(of, 0))
         return [of]
 
-    def price(self, price: PriceChanged) -> list[str]:
-        """The newest price: the decisions in the instrument."""
-        self._prices[price.token] = price
-        return [name for name, errand in self._errands.items() if errand.intent.token == price.token]
+    def prices(self, prices: Mapping[int, PriceChanged]) -> list[str]:
+        """The newest prices: the decisions in these instruments."""
+        self._prices.update(prices)
+        return [name for name, errand in self._errands.items() if errand.intent.token in prices]
 
     def decided(self, intent: OrderIntent, now: Nanos, mono: Nanos) -> list[Message]:
         """A strategy has decided: the journal is asked to take it. A repetition is one decision."""

@@ -90,10 +90,10 @@ class ExitDesk:
             self._unpark(intent.intent_id)
         return keys
 
-    def price(self, price: PriceChanged) -> list[Key]:
-        """The newest price: the guarded positions in the instrument."""
-        self._prices[price.token] = price.last_price
-        return [key for key in self._guards if key[1] == price.token]
+    def prices(self, prices: Mapping[int, PriceChanged]) -> list[Key]:
+        """The newest prices: the guarded positions in these instruments."""
+        self._prices.update({token: price.last_price for token, price in prices.items()})
+        return [key for key in self._guards if key[1] in prices]
 
     def park(self, intent: OrderIntent) -> Key:
         """A strategy wants to leave by itself: it waits until what rests has made way."""

@@ -14,10 +14,10 @@ from msgspec import Struct
 from domain.market.bar_builder import BarBuilder
 from domain.market.buckets import Hours
 from domain.market.series import DEFAULT_SETTINGS, Series, SeriesMessage, SeriesSettings, warm_up_start
-from domain.messages.market import BarsBackfilled, HistoryLoaded, PriceChanged, TickBatch
+from domain.messages.market import BarsBackfilled, HistoryLoaded, PriceChanged, PricesChanged, TickBatch
 from domain.values import SECOND, Nanos
 
-DeskMessage = SeriesMessage | PriceChanged
+DeskMessage = SeriesMessage | PricesChanged
 
 
 class Sessions(Protocol):
@@ -88,12 +88,11 @@ class _Columns(NamedTuple):
 class _Stream:
     """One instrument: a builder and a series per interval."""
 
-    __slots__ = ("builders", "last", "token")
+    __slots__ = ("builders", "token")
 
     def __init__(self, token: int, builders: tuple[tuple[BarBuilder, Series], ...]) -> None:
         self.token = token
         self.builders = builders
-        self.last: PriceChanged | None = None
 
 
 class MarketDesk:
@@ -117,14 +116,10 @@ class MarketDesk:
             (token, interval): Series(token, interval, keep, settings.series)
             for (token, interval), keep in wanted.items()
         }
-        self._streams: dict[int, _Stream] = {}
-        for token in dict.fromkeys([*(token for token, _ in wanted), *quoted]):
-            pairs = tuple(
-                (BarBuilder(token, interval), self._series[token, interval])
-                for each, interval in wanted
-                if each == token
-            )
-            self._streams[token] = _Stream(token, pairs)
+        pairs: dict[int, list[tuple[BarBuilder, Series]]] = {token: [] for token, _ in wanted}
+        for token, interval in wanted:
+            pairs[token].append((BarBuilder(token, interval), self._series[token, interval]))
+        self._streams = {token: _Stream(token, tuple(pairs.get(token, ()))) for token in (*pairs, *quoted)}
         self._counts = Counts()
         self._epoch = 0
         self._watermark = 0
@@ -192,9 +187,7 @@ class MarketDesk:
             series.begin(start, today, now)
             pairs[interval] = builder, series
             begun.append(series)
-        fresh = _Stream(token, tuple(pairs.values()))
-        fresh.last = None if stream is None else stream.last
-        self._streams[token] = fresh
+        self._streams[token] = _Stream(token, tuple(pairs.values()))
         if stream is None:
             self._lay_out_hours(now)
         told: list[DeskMessage] = []
@@ -260,7 +253,8 @@ class MarketDesk:
         if watermark > self._watermark or counts.bars != bars_before:
             self._watermark = watermark
             told.extend(self._close_until(self._passed(), batch.received_time, mono))
-        told.extend(self._prices(batch, columns, changed))
+        if changed:
+            told.append(self._prices(batch, columns, changed))
         return told
 
     def clock(self, settled: Nanos, now: Nanos, mono: Nanos) -> list[DeskMessage]:
@@ -309,24 +303,24 @@ class MarketDesk:
                 told.extend(series.step(watermark, now, mono))
         return told
 
-    def _prices(self, batch: TickBatch, columns: _Columns, changed: Mapping[int, int]) -> list[PriceChanged]:
-        told = []
+    def _prices(self, batch: TickBatch, columns: _Columns, changed: Mapping[int, int]) -> PricesChanged:
         bids, asks = (batch.rows[side]["price"][:, 0].tolist() for side in ("bids", "asks"))
-        received, streams = batch.received_time, self._streams
-        for token, index in changed.items():
-            exchange = columns.exchange_time[index] or columns.last_trade_time[index]
-            price = PriceChanged(
-                token=token,
-                last_price=columns.last_price[index],
-                bid=bids[index],
-                ask=asks[index],
-                volume=columns.volume[index],
-                event_time=exchange * SECOND or received,
-                received_time=received,
-            )
-            streams[token].last = price
-            told.append(price)
-        return told
+        received, volumes, last = batch.received_time, columns.volume, columns.last_price
+        exchanges, trades = columns.exchange_time, columns.last_trade_time
+        return PricesChanged(
+            {
+                token: PriceChanged(
+                    token,
+                    last[at],
+                    bids[at],
+                    asks[at],
+                    volumes[at],
+                    (exchanges[at] or trades[at]) * SECOND or received,
+                    received,
+                )
+                for token, at in changed.items()
+            }
+        )
 
     def _new_day(self, now: Nanos) -> None:
         for stream in self._streams.values():

@@ -68,8 +68,8 @@ class TickBatch(Struct, frozen=True, tag=True):
     received_time: Nanos
 
 
-class PriceChanged(Struct, frozen=True, tag=True):
-    """Event, market data to strategies, risk gate, portfolio: the newest price; conflated per instrument.
+class PriceChanged(Struct, frozen=True, tag=True, gc=False):
+    """The newest price of one instrument; what a strategy is told.
 
     bid, ask  best prices, 0 where the mode carries none
     """
@@ -83,7 +83,19 @@ class PriceChanged(Struct, frozen=True, tag=True):
     received_time: Nanos
 
 
-class BarClosed(Struct, frozen=True, tag=True):
+class PricesChanged(Struct, frozen=True, tag=True):
+    """Event, market data to strategies, risk gate, portfolio: the newest prices of a frame, to each receiver of its own
+    instruments, by token. One that waits takes the place of those before it, and keeps what they say of others.
+    """
+
+    prices: dict[int, PriceChanged]
+
+    def after(self, older: PricesChanged) -> PricesChanged:
+        """The newest of both, in the order in which the instruments first moved."""
+        return PricesChanged({**older.prices, **self.prices})
+
+
+class BarClosed(Struct, frozen=True, tag=True, gc=False):
     """Event, market data to strategies: one finished bar, in order, never conflated."""
 
     bar: Bar

@@ -22,6 +22,7 @@ from domain.costs.note import NoteState
 from domain.messages.adjustments import AdjustmentKind, PositionAdjusted
 from domain.messages.control import PortfolioSnapshot, PositionView, StrategyResult
 from domain.messages.journal import DayOpened, JournalRecord, TradeBooked
+from domain.messages.market import PriceChanged
 from domain.portfolio.ledger import Ledger, RoundTrip, carried, converted, rescale, settled, traded
 from domain.portfolio.positions import NetPosition, net_positions
 from domain.portfolio.sequence import SnapshotUnreadable, is_next
@@ -126,6 +127,10 @@ class Book:
         """The newest price of an instrument, 1/10,000 rupee. One that is not positive is no price, and is ignored."""
         if price > 0:
             self._marks[token] = price
+
+    def mark_all(self, prices: Mapping[int, PriceChanged]) -> None:
+        """As `mark`, for all of them."""
+        self._marks.update({token: price.last_price for token, price in prices.items() if price.last_price > 0})
 
     def note(self) -> ContractNote | None:
         """The day's contract note as it would stand now; None before the first day."""

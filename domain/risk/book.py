@@ -34,6 +34,7 @@ from domain.messages.journal import (
     OrderRejected,
     TradeBooked,
 )
+from domain.messages.market import PriceChanged
 from domain.messages.orders import OrderIntent
 from domain.portfolio.sequence import SnapshotUnreadable, is_next
 from domain.risk.counts import OrderCounts
@@ -203,6 +204,10 @@ class RiskBook(Lines):
         """The newest price of an instrument, 1/10,000 rupee. One that is not positive is no price, and is ignored."""
         if price > 0:
             self._marks[token] = price
+
+    def mark_all(self, prices: Mapping[int, PriceChanged]) -> None:
+        """As `mark`, for all of them."""
+        self._marks.update({token: price.last_price for token, price in prices.items() if price.last_price > 0})
 
     def freeze(self, strategy: str, why: str) -> None:
         """Deny this strategy's entries from here on."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from domain.errors import CalendarUnknown
 from domain.messages.control import PortfolioSnapshot
+from domain.messages.market import PriceChanged
 from domain.messages.orders import AccountRead, OrderIntent
 from domain.ports import Calendar
 from domain.risk.book import RiskBook
@@ -44,7 +45,7 @@ class World:
         self._calendar = calendar
         self._mis_cutoff = mis_cutoff
         self.market_protection = market_protection
-        self._prices: dict[int, tuple[E4, Nanos]] = {}
+        self._prices: dict[int, PriceChanged] = {}
         self._hours: dict[tuple[SessionClass, dt.date], Hours] = {}
         self._left: dict[tuple[SessionClass, dt.date, dt.date], int | None] = {}
         self._holdings: dict[str, tuple[int, int]] | None = None
@@ -54,9 +55,9 @@ class World:
 
     # What it is told
 
-    def price(self, token: int, price: E4, received: Nanos) -> None:
-        """The newest price."""
-        self._prices[token] = price, received
+    def prices(self, prices: Mapping[int, PriceChanged]) -> None:
+        """The newest prices."""
+        self._prices.update(prices)
 
     def account(self, read: AccountRead) -> None:
         """What the broker holds for us, and how much of it is used already; nothing where it could not be read."""
@@ -85,7 +86,7 @@ class World:
 
     def last_prices(self) -> dict[int, E4]:
         """Newest prices by token."""
-        return {token: price for token, (price, _) in self._prices.items()}
+        return {token: price.last_price for token, price in self._prices.items()}
 
     @property
     def day_limits(self) -> Mapping[str, tuple[E4, E4]]:
@@ -94,15 +95,21 @@ class World:
 
     def last_price(self, token: int) -> E4:
         """The newest price; 0 where none was seen."""
-        return self._prices.get(token, (0, 0))[0]
+        price = self._prices.get(token)
+        return 0 if price is None else price.last_price
+
+    def best(self, token: int) -> tuple[E4, E4]:
+        """The newest best bid and ask; 0 where none was seen."""
+        price = self._prices.get(token)
+        return (0, 0) if price is None else (price.bid, price.ask)
 
     def near_limits(self) -> list[str]:
         """Instruments whose price is near the exchange's lowest or highest of the day, as far as these are known."""
         found = []
-        for token, (price, _) in self._prices.items():
+        for token, price in self._prices.items():
             instrument = self._instruments.get(token)
             limits = None if instrument is None else self._circuits.get(instrument.key)
-            if instrument is not None and limits is not None and is_near(price, limits):
+            if instrument is not None and limits is not None and is_near(price.last_price, limits):
                 found.append(instrument.key)
         return found
 
@@ -121,7 +128,7 @@ class World:
     ) -> MarketFacts:
         """The facts of one decision about an instrument; without an intent, nothing of a strategy or of its order."""
         instrument = self._instruments.get(token)
-        price, received = self._prices.get(token, (0, 0))
+        price = self._prices.get(token)
         hours, cutoff = (None, None) if instrument is None else self.hours(instrument.session, now)
         snapshot = self.snapshot
         return MarketFacts(
@@ -129,8 +136,8 @@ class World:
             state=state.state,
             latched=latched,
             instrument=instrument,
-            price=price,
-            price_received=received,
+            price=0 if price is None else price.last_price,
+            price_received=0 if price is None else price.received_time,
             hours=hours,
             mis_cutoff=cutoff,
             feed_lost=self.feed_down_since(),

@@ -21,7 +21,6 @@ from domain.messages.control import (
     TradingState,
 )
 from domain.messages.journal import OrderState, TradeBooked
-from domain.messages.market import PriceChanged
 from domain.messages.orders import OrderUpdateReceived
 from domain.orders.tags import tag_for
 from domain.values import RUPEE, SECOND, SessionClass, Side
@@ -31,6 +30,7 @@ from tests.actors.test_risk_gate_actor import ACTIVE
 from tests.actors.test_risk_gate_actor import Desk as RiskDesk
 from tests.domain.builders import INFY, INSTRUMENTS, an_intent
 from tests.fakes.broker import FakeBroker
+from tests.support.prices import a_price
 
 
 class Floor:
@@ -95,7 +95,7 @@ class Floor:
     def price(self, rupees: int) -> None:
         now = self.stage.clock.now
         for name in ("risk", "portfolio"):
-            self.tell(name, PriceChanged(INFY.token, rupees * RUPEE, 0, 0, 0, now, now))
+            self.tell(name, a_price(INFY.token, rupees, now))
         self.tell("risk", self.books())
 
     def books(self) -> PortfolioSnapshot:

@@ -11,11 +11,11 @@ from actors.portfolio import Portfolio
 from domain.messages.adjustments import AdjustmentKind, PeakReset, PositionAdjusted
 from domain.messages.control import Alert, PortfolioSnapshot, Report
 from domain.messages.journal import JournalAdvanced, JournalEvent, JournalRecord
-from domain.messages.market import PriceChanged
 from domain.portfolio import Book
 from domain.values import RUPEE, Product
 from tests.actors.stage import Stage, Told, own
 from tests.domain.builders import INFY, INSTRUMENTS, buy, day_opened, sell
+from tests.support.prices import a_price
 
 
 def trading() -> list[JournalEvent]:
@@ -144,7 +144,7 @@ def test_it_tells_a_snapshot_when_something_changed_and_only_then(stage: Stage) 
 
     desk.tell(*stage.journal.commit([day_opened(), buy(10, 1000)]))
     desk.actor.receive(desk.timer)
-    desk.actor.receive(PriceChanged(INFY.token, 1010 * RUPEE, 0, 0, 0, 0, 0))
+    desk.actor.receive(a_price(INFY.token, 1010))
     desk.actor.receive(desk.timer)
     desk.actor.receive(desk.timer)
 
@@ -191,7 +191,7 @@ def test_peaks_and_prices_outlive_a_crash_and_a_reset_by_hand_counts_once(stage:
 
     def at(seen: Desk, rupees: int) -> PortfolioSnapshot:
         now = stage.clock.now
-        seen.actor.receive(PriceChanged(INFY.token, rupees * RUPEE, 0, 0, 0, now, now))
+        seen.actor.receive(a_price(INFY.token, rupees, now))
         return published(seen)
 
     def published(seen: Desk) -> PortfolioSnapshot:
@@ -217,7 +217,7 @@ def test_peaks_and_prices_outlive_a_crash_and_a_reset_by_hand_counts_once(stage:
 def test_a_price_from_before_a_split_is_not_taken_for_one_of_after(stage: Stage) -> None:
     desk = Desk(stage)
     desk.tell(*stage.journal.commit([day_opened(), buy(10, 1000)]))
-    desk.actor.receive(PriceChanged(INFY.token, 1050 * RUPEE, 0, 0, 0, 1, 1))
+    desk.actor.receive(a_price(INFY.token, 1050, 1))
     desk.actor.receive(desk.timer)
     desk.actor.stopping()
     mis = Product.MIS

@@ -39,7 +39,7 @@ from domain.messages.journal import (
     OrderRejected,
     SendingClaimed,
 )
-from domain.messages.market import FeedConnected, FeedDisconnected, PriceChanged
+from domain.messages.market import FeedConnected, FeedDisconnected
 from domain.messages.operator import OperatorAnswered, OperatorRequest, Resume
 from domain.messages.orders import ApprovedIntent, CancelOpenOrders, Denied, DenyReason, IntentVoided, OrderIntent
 from domain.portfolio import Book
@@ -48,6 +48,7 @@ from domain.risk.state import why_not_resume
 from domain.values import MINUTE, RUPEE, SECOND, Instrument, Product, SessionClass, Side
 from tests.actors.stage import Stage, Told, own
 from tests.domain.builders import INFY, NIFTY_FUTURE, SBIN, accepted, an_intent, buy, day_opened, sell, some_limits
+from tests.support.prices import a_price
 
 INSTRUMENTS = {one.token: one for one in (INFY, SBIN, NIFTY_FUTURE)}
 ACTIVE = SetTradingState(TradingState.ACTIVE, "everything is up", "startup")
@@ -116,7 +117,7 @@ class Desk:
 
     def price(self, token: int, rupees: int) -> None:
         now = self.stage.clock.now
-        self.actor.receive(PriceChanged(token, rupees * RUPEE, 0, 0, 0, now, now))
+        self.actor.receive(a_price(token, rupees, now))
 
     def journal(self, *events: JournalEvent) -> None:
         """Commit events and tell them."""

@@ -39,6 +39,7 @@ from actors.routes import MESSAGE_MODULES, QUERIES, ROUTES, Route, Routes, Topol
 from actors.runtime import Actor, Lane
 from actors.runtime.mailbox import Entry, Mailbox, MailboxSpec
 from actors.session import Session
+from actors.shards import ShardRoutes
 from actors.strategy import StrategyActor
 from actors.timetable import Timetable
 from domain.bars import Bar
@@ -51,6 +52,7 @@ from domain.strategy import messages as strategy_messages
 from domain.ticks import TICK_DTYPE
 from domain.values import Product
 from tests.actors.stage import Stage
+from tests.support.prices import prices_of
 
 STRATEGY = "s1"
 TOPOLOGY = Topology(
@@ -93,6 +95,7 @@ ELSEWHERE: Mapping[type[Actor], tuple[types.FunctionType, ...]] = {
 """Where an actor's `receive` hands what it does not name to a function with a table of its own."""
 
 PARTS: Mapping[type, str] = {
+    PriceChanged: "a price, inside PricesChanged",
     control.StrategyResult: "a row, inside PortfolioSnapshot",
     broker.PlaceOrder: "inside SubmitOrder and IntentAccepted",
     broker.Accepted: "an outcome, inside OrderPosted and CancelPosted",
@@ -150,6 +153,8 @@ def sample(kind: object) -> object:
         return ()
     if origin is Mapping:
         return {}
+    if origin is dict:
+        return {sample(args[0]): sample(args[1])}
     if origin is typing.Annotated:
         return sample(args[0])
     if isinstance(kind, type) and issubclass(kind, Struct):
@@ -243,6 +248,23 @@ def test_the_table_has_no_rows_for_what_does_not_exist() -> None:
     assert not set(ROUTES) & set(PARTS)
 
 
+ONE, TWO = PriceChanged(1, 1, 1, 1, 1, 1, 1), PriceChanged(2, 1, 1, 1, 1, 1, 1)
+
+
+def test_each_strategy_is_told_the_prices_of_its_own_instruments_and_who_weighs_them_all(stage: Stage) -> None:
+    context, both = stage.context("market"), prices_of(TWO, ONE)
+
+    Routes(TOPOLOGY).publish(context, both)
+    ShardRoutes(TOPOLOGY, {1: 0, 2: 1}, 1).publish(context, prices_of(ONE))
+
+    own = prices_of(ONE)
+    whole = [(told.to, told.message, told.key) for told in context.told]
+    names = ("risk", "portfolio", "strategy.s1", "exits", "execution")
+    assert whole[:5] == [(name, own if name == "strategy.s1" else both, "prices") for name in names]
+    # A shard's prices wait for themselves: their order is that of one teller.
+    assert whole[5:] == [(name, own, ("prices", 1)) for name in names]
+
+
 class Unheard(Struct, frozen=True, tag=True):
     """A new message that somebody forgot to handle."""
 
@@ -261,8 +283,8 @@ def test_a_forgotten_route_receiver_or_case_is_found() -> None:
 @pytest.mark.parametrize(
     ("message", "receivers"),
     [
-        (PriceChanged(1, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "strategy.s1", "exits", "execution")),
-        (PriceChanged(2, 1, 1, 1, 1, 1, 1), ("risk", "portfolio", "exits", "execution")),
+        (prices_of(ONE), ("risk", "portfolio", "strategy.s1", "exits", "execution")),
+        (prices_of(TWO), ("risk", "portfolio", "exits", "execution")),
         (orders.Denied("i", "s1", orders.DenyReason.HALTED, "", 1), ("strategy.s1", "reporter", "exits", "execution")),
         (orders.Denied("i", "gone", orders.DenyReason.HALTED, "", 1), ("reporter", "exits", "execution")),
         (orders.IntentVoided("i", "gone", ""), ("risk", "exits", "execution")),
@@ -281,7 +303,7 @@ def test_who_hears_depends_on_who_trades_what(message: object, receivers: tuple[
 
 def test_only_prices_and_snapshots_conflate() -> None:
     assert {kind for kind, route in ROUTES.items() if route.key is not None} == {
-        PriceChanged,
+        market.PricesChanged,
         control.PortfolioSnapshot,
         limits.LimitsUsed,
     }
@@ -315,7 +337,7 @@ def test_lanes() -> None:
     assert lanes[Lane.DATA] == {
         market.FrameReceived,
         market.TickBatch,
-        PriceChanged,
+        market.PricesChanged,
         control.PortfolioSnapshot,
         orders.OrderIntent,
         orders.ModifyIntent,
@@ -332,7 +354,7 @@ def test_lanes() -> None:
 def test_the_kill_switch_overtakes_what_is_queued_prices_conflate_and_bars_do_not(stage: Stage) -> None:
     table, context, waiting = Routes(TOPOLOGY), stage.context("market"), Mailbox(MailboxSpec())
     for price in (100, 101, 102):
-        table.publish(context, PriceChanged(1, price, 0, 0, 0, 0, 0))
+        table.publish(context, prices_of(PriceChanged(1, price, 0, 0, 0, 0, 0)))
         table.publish(context, market.BarClosed(Bar(1, 60, price, 1, 1, 1, 1, 1), 0))
     table.publish(context, SetTradingState(TradingState.HALTED, "stop", "operator"))
 
@@ -343,7 +365,8 @@ def test_the_kill_switch_overtakes_what_is_queued_prices_conflate_and_bars_do_no
     taken = [entry.message for entry in waiting.clear()]
     assert isinstance(taken[0], SetTradingState)
     assert [m.bar.start for m in taken if isinstance(m, market.BarClosed)] == [100, 101, 102]
-    assert [m.last_price for m in taken if isinstance(m, PriceChanged)] == [102, 102]  # one per receiver, the newest
+    newest = [m.prices[1].last_price for m in taken if isinstance(m, market.PricesChanged)]
+    assert newest == [102, 102]  # one per receiver
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])

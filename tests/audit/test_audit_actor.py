@@ -18,13 +18,13 @@ from domain.errors import JournalUnavailable
 from domain.messages.broker import Accepted
 from domain.messages.control import Alert, SessionLost
 from domain.messages.journal import IntentAccepted, JournalAdvanced, JournalEvent, JournalRecord, OrderAcknowledged
-from domain.messages.market import PriceChanged
 from domain.messages.orders import OrderPosted
 from domain.orders.tags import tag_for
 from tests.actors.stage import TOPOLOGY, Stage, own
 from tests.actors.test_routes_table import sample
 from tests.audit.making import plain, the_file
 from tests.support.orders import an_accepted, an_intent
+from tests.support.prices import a_price
 from tests.timetable.market_clocks import at
 
 
@@ -270,7 +270,7 @@ def test_the_trail_hears_before_anybody_can_act(stage: Stage) -> None:
 
 def test_only_what_is_audited_and_only_where_there_is_a_trail(stage: Stage) -> None:
     audited, context = Routes(replace(TOPOLOGY, audited=True)), stage.context("market")
-    audited.publish(context, PriceChanged(1, 1, 1, 1, 1, 1, 1))
+    audited.publish(context, a_price(1, 1))
     stage.routes.publish(context, an_intent())
 
     assert AUDIT not in [told.to for told in context.told]

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from domain.calendar import SessionCalendar
 from domain.messages.broker import BrokerHolding
 from domain.messages.control import TradingState
+from domain.messages.market import PriceChanged
 from domain.messages.orders import AccountRead
 from domain.risk import MarketFacts, RiskBook
 from domain.risk.state import Effective
@@ -95,7 +96,7 @@ def test_hours_and_cut_off_are_of_the_instruments_class() -> None:
 def test_what_the_broker_states_of_the_day_comes_with_the_facts() -> None:
     world = a_world(market_protection=150)
     world.circuits({INFY.key: (900 * RUPEE, 1_100 * RUPEE)})
-    world.price(INFY.token, 1_000 * RUPEE, NOW)
+    world.prices({INFY.token: PriceChanged(INFY.token, 1_000 * RUPEE, 0, 0, 0, NOW, NOW)})
 
     found = facts(world)
 

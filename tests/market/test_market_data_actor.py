@@ -21,7 +21,7 @@ from domain.messages.market import (
     FeedConnected,
     FeedDisconnected,
     LoadHistory,
-    PriceChanged,
+    PricesChanged,
     Subscribe,
 )
 from domain.strategy.messages import WarmUpRequested
@@ -86,9 +86,9 @@ def test_bars_go_to_the_strategies_of_the_instrument_and_prices_to_all_who_weigh
     [bar] = aggregates(prints)[:1]
     kinds = {name: [type(each) for each in context.told_to(name)] for name in ("strategy.one", "strategy.two", RISK)}
     assert kinds == {
-        "strategy.one": [BarClosed, PriceChanged],
-        "strategy.two": [BarClosed, PriceChanged, PriceChanged],
-        RISK: [PriceChanged, PriceChanged],
+        "strategy.one": [BarClosed, PricesChanged],
+        "strategy.two": [BarClosed, PricesChanged, PricesChanged],
+        RISK: [PricesChanged, PricesChanged],
     }
     assert context.told_to("strategy.one")[0] == BarClosed(bar, (OPENS + 60) * SECOND)
     assert context.told_to(PORTFOLIO) == context.told_to(RISK)

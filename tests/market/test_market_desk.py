@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.bars import Bar
 from domain.market.desk import DeskMessage, DeskSettings, MarketDesk
 from domain.market.series import SeriesSettings, warm_up_start
-from domain.messages.market import BarClosed, BarsBackfilled, LoadHistory, PriceChanged
+from domain.messages.market import BarClosed, BarsBackfilled, LoadHistory, PriceChanged, PricesChanged
 from domain.values import SECOND
 from tests.market.making import (
     DAY,
@@ -67,18 +67,30 @@ def test_bars_come_before_the_price_that_closed_them() -> None:
 
     told = desk.ticks(batch(packets([Print(0, 1_000, 1), Print(61, 1_010, 1)])), 0)
 
-    assert [type(each) for each in told] == [BarClosed, PriceChanged]
+    assert [type(each) for each in told] == [BarClosed, PricesChanged]
 
 
 def test_only_the_newest_price_of_a_frame_is_told() -> None:
     desk = a_desk()
     desk.begin(at(0), 0)
 
-    told = of(PriceChanged, desk.ticks(batch(packets([Print(0, 1_000, 1), Print(1, 1_010, 2)])), 0))
+    [told] = of(PricesChanged, desk.ticks(batch(packets([Print(0, 1_000, 1), Print(1, 1_010, 2)])), 0))
 
-    assert [(each.last_price, each.bid, each.ask, each.volume, each.event_time) for each in told] == [
-        (1_010, 510, 1_510, 3, at(1))
-    ]
+    assert told.prices == {INFY: PriceChanged(INFY, 1_010, 510, 1_510, 3, at(1), told.prices[INFY].received_time)}
+
+
+def test_the_prices_of_a_frame_are_one_message_and_a_newer_one_keeps_what_an_older_says_of_others() -> None:
+    desk = MarketDesk({(INFY, 60): 0}, (SBIN,), OneDay(), QUICK)
+    desk.begin(at(0), 0)
+    both = [*packets([Print(0, 1_000, 1)]), *packets([Print(0, 700, 1)], SBIN)]
+
+    [first] = of(PricesChanged, desk.ticks(batch(both), 0))
+    [second] = of(PricesChanged, desk.ticks(batch(packets([Print(1, 1_010, 2)])), 0))
+    [none] = [of(PricesChanged, desk.ticks(batch(packets([Print(1, 0, 2)], token=999)), 0))]
+
+    assert list(first.prices) == [INFY, SBIN]
+    assert second.after(first).prices == {INFY: second.prices[INFY], SBIN: first.prices[SBIN]}
+    assert none == []
 
 
 def test_the_warm_up_is_asked_for_at_the_start_and_told_before_any_live_bar() -> None:
@@ -313,7 +325,7 @@ def test_what_is_bad_is_counted_and_has_no_effect() -> None:
 
     counts = desk.counts()
     assert (counts.stale, counts.unknown, counts.bad, counts.untimed, counts.prints) == (1, 1, 2, 1, 1)
-    assert len(of(PriceChanged, told)) == 1
+    assert len(of(PricesChanged, told)) == 1
 
 
 def test_a_strategy_that_starts_again_is_answered_from_memory() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import strategies as st
@@ -280,3 +280,35 @@ def test_no_conflated_key_is_starved_while_tellers_and_the_reader_run_at_once() 
         assert turns[-1] == rounds - 1
     assert sum(map(len, seen.values())) + counts.conflated == 2 * 5 * rounds
     assert counts.depth == 0
+
+
+class Combined(NamedTuple):
+    """All that was said under one key, in order."""
+
+    turns: tuple[int, ...]
+
+    def after(self, older: Combined) -> Combined:
+        """Both."""
+        return Combined((*older.turns, *self.turns))
+
+
+def test_what_is_combined_while_the_reader_runs_comes_out_once_and_in_order() -> None:
+    """A teller takes out what waits while the reader may be taking it: one of the two has it, never both or neither."""
+    runtime = ThreadRuntime(Monotonic())
+    cell = Cell("a", MailboxSpec(100, Overflow.GROW), runtime, lambda _: None)
+    lease = cell.open(1)
+    rounds = 20_000
+
+    def tell() -> None:
+        for turn in range(rounds):
+            cell.tell(Combined((turn,)), Lane.DATA, key="all")
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    seen: list[int] = []
+    while not seen or seen[-1] < rounds - 1:
+        message: Any = lease.get().message
+        seen += message.turns
+    teller.join()
+
+    assert seen == list(range(rounds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +49,24 @@ def test_a_newer_message_of_the_same_key_takes_the_place_of_the_older() -> None:
 
     assert taken(mailbox) == ["a2", "b1"]
     assert mailbox.conflated == 1
+
+
+class Several(NamedTuple):
+    """A message that keeps what an older one says of others."""
+
+    values: tuple[int, ...]
+
+    def after(self, older: Several) -> Several:
+        return Several((*older.values, *self.values))
+
+
+def test_a_message_that_knows_how_is_combined_with_the_one_that_waits() -> None:
+    mailbox = a_mailbox(*(an_entry(Several((number,)), Lane.DATA, "a") for number in range(3)))
+    other = a_mailbox(an_entry(Several((0,)), Lane.DATA, "a", life=1), an_entry(Several((1,)), Lane.DATA, "a", life=2))
+
+    assert taken(mailbox) == [Several((0, 1, 2))]
+    assert mailbox.conflated == 2
+    assert taken(other) == [Several((1,))], "what another incarnation was told is none of its business"
 
 
 def test_a_key_in_another_lane_is_another_key() -> None:
