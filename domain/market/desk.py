@@ -120,6 +120,7 @@ class MarketDesk:
         for token, interval in wanted:
             pairs[token].append((BarBuilder(token, interval), self._series[token, interval]))
         self._streams = {token: _Stream(token, tuple(pairs.get(token, ()))) for token in (*pairs, *quoted)}
+        self._built = len(pairs)
         self._counts = Counts()
         self._epoch = 0
         self._watermark = 0
@@ -130,6 +131,10 @@ class MarketDesk:
     def tokens(self) -> tuple[int, ...]:
         """What is to be subscribed."""
         return tuple(self._streams)
+
+    @property
+    def _mostly_quoted(self) -> bool:
+        return 4 * self._built < len(self._streams)
 
     @property
     def watermark(self) -> Nanos:
@@ -188,6 +193,7 @@ class MarketDesk:
             pairs[interval] = builder, series
             begun.append(series)
         self._streams[token] = _Stream(token, tuple(pairs.values()))
+        self._built = sum(bool(each.builders) for each in self._streams.values())
         if stream is None:
             self._lay_out_hours(now)
         told: list[DeskMessage] = []
@@ -223,32 +229,20 @@ class MarketDesk:
         if batch.received_time >= self._day_ends:
             self._new_day(batch.received_time)
         horizon = batch.received_time // SECOND + self._settings.future_seconds_max
-        watermark = self._watermark
-        changed: dict[int, int] = {}
         bars_before = counts.bars
         # Columns as lists: reading single fields of a structured array is many times slower.
         columns = _Columns(*(rows[name].tolist() for name in _Columns._fields))
-        for index, (token, price, quantity, volume, traded, exchange) in enumerate(zip(*columns, strict=True)):
-            stream = self._streams.get(token)
-            if stream is None:
-                counts.unknown += 1
-                continue
-            if price <= 0 or exchange > horizon or traded > horizon:
-                counts.bad += 1
-                continue
-            changed[token] = index
-            if exchange == 0:
-                counts.untimed += 1
-                continue
-            watermark = max(watermark, exchange)
-            for builder, series in stream.builders:
-                resumes = builder.interrupted
-                bar = builder.tick(price, quantity, volume, traded, exchange)
-                if resumes:
-                    series.resumed(builder.whole_from)
-                if bar is not None:
-                    counts.bars += 1
-                    series.closed(bar)
+        changed: dict[int, int] = {}
+        watermark = self._watermark
+        if self._mostly_quoted and self._is_plain(columns, horizon):
+            # Only the few that bars are made of need a look.
+            changed = dict(zip(columns.token, range(len(rows)), strict=True))
+            watermark = max(watermark, *columns.exchange_time)
+            built = [index for token, index in changed.items() if self._streams[token].builders]
+            picked = zip(built, *([column[index] for index in built] for column in columns), strict=True)
+            self._take(picked, horizon, changed)
+        else:
+            watermark = max(watermark, self._take(zip(range(len(rows)), *columns, strict=True), horizon, changed))
         told: list[DeskMessage] = []
         if watermark > self._watermark or counts.bars != bars_before:
             self._watermark = watermark
@@ -282,6 +276,47 @@ class MarketDesk:
         return self._series[token, interval_seconds].remembered()
 
     # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _take(self, rows: Iterator[tuple[int, ...]], horizon: int, changed: dict[int, int]) -> int:
+        """Bars of these rows (index and columns); `changed` is told the newest row of each good one's instrument.
+
+        Returns the newest exchange time; 0 where there is none.
+        """
+        counts, streams, newest = self._counts, self._streams, 0
+        for index, token, price, quantity, volume, traded, exchange in rows:
+            stream = streams.get(token)
+            if stream is None:
+                counts.unknown += 1
+                continue
+            if price <= 0 or exchange > horizon or traded > horizon:
+                counts.bad += 1
+                continue
+            changed[token] = index
+            if exchange == 0:
+                counts.untimed += 1
+                continue
+            if exchange > newest:  # noqa: PLR1730 - once for each row of thousands: a call costs more
+                newest = exchange
+            for builder, series in stream.builders:
+                resumes = builder.interrupted
+                bar = builder.tick(price, quantity, volume, traded, exchange)
+                if resumes:
+                    series.resumed(builder.whole_from)
+                if bar is not None:
+                    counts.bars += 1
+                    series.closed(bar)
+        return newest
+
+    def _is_plain(self, columns: _Columns, horizon: int) -> bool:
+        """Whether every row is good, timed, of an instrument that is asked for, and the only one of it."""
+        tokens = set(columns.token)
+        return (
+            len(tokens) == len(columns.token) > 0
+            and self._streams.keys() >= tokens
+            and min(columns.last_price) > 0
+            and 0 < min(columns.exchange_time) <= max(columns.exchange_time) <= horizon
+            and max(columns.last_trade_time) <= horizon
+        )
 
     def _passed(self) -> int:
         """The second before which nothing more is expected."""

@@ -69,7 +69,7 @@ class TickBatch(Struct, frozen=True, tag=True):
 
 
 class PriceChanged(Struct, frozen=True, tag=True, gc=False):
-    """The newest price of one instrument; what a strategy is told.
+    """The newest price of one instrument: what a strategy is told, conflated per instrument.
 
     bid, ask  best prices, 0 where the mode carries none
     """
