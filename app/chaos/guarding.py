@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from app.chaos.verdict import unresolved_lines
 from domain.exits.values import Hold
 from domain.messages.gtt import GttState, GttStatus
-from domain.messages.journal import IntentAccepted, JournalRecord, OrderState
+from domain.messages.journal import IntentAccepted, JournalRecord, ModifyState, OrderRecord, OrderState
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, ExitPlanEnded, ExitPlanned
 from domain.values import SECOND
 
@@ -68,9 +68,11 @@ class Guarding:
         in_doubt = line in unresolved_lines(journal) or any(
             each.state in (GttState.REQUESTED, GttState.SENDING, GttState.UNRESOLVED) for each in journal.gtts()
         )
-        # A worker that died with its claim may have sent it: nothing can take the order's place before that is known.
+        # A worker that died with its claim may have sent it: nothing can take the order's place, or the place of its
+        # change, before that is known.
         claimed = any(
-            each.state is OrderState.SENDING and (each.intent.strategy, each.intent.token) == line
+            (each.state is OrderState.SENDING or _is_changing(each))
+            and (each.intent.strategy, each.intent.token) == line
             for each in journal.open_records()
         )
         if not held or in_doubt or claimed:
@@ -133,6 +135,11 @@ def unended(journal: Journal) -> str:
                 begun.pop(intent_id, None)
     waiting = unresolved_lines(journal)
     return next((f"{intent_id} is being carried out" for intent_id, line in begun.items() if line not in waiting), "")
+
+
+def _is_changing(record: OrderRecord) -> bool:
+    """Whether a change of it may have reached the broker, and nothing is proved yet."""
+    return record.modifying is not None and record.modifying.state is not ModifyState.REQUESTED
 
 
 def _plan(records: Iterable[JournalRecord], strategy: str) -> ExitPlan | None:

@@ -34,6 +34,7 @@ from tests.isolation.minds import Doomed
 from tests.market.making import DAY, INFY
 from tests.runtime.harness import Inbox, Running, Scripted, a_root, a_runtime, running
 from tests.strategy.playing import SETTINGS, SHARE, a_price, at, filled
+from tests.support.prices import prices_of
 from tests.support.waiting import PATIENCE, eventually, nothing_left_behind, open_descriptors
 
 NAME = "strategy.it"
@@ -118,7 +119,7 @@ def test_crashed_by_its_strategy_it_is_back_in_another_process_with_what_it_hold
         intent = replace(an_entry(), strategy="it")
         stage.journal.commit(filled(intent))
 
-        stage.system.tell(NAME, a_price(60, 100))
+        stage.system.tell(NAME, prices_of(a_price(60, 100)))
         [crash] = stage.seen(ChildCrashed)
         stage.seen(ChildReady, count=2)
 
@@ -150,10 +151,10 @@ def test_its_process_killed_while_nothing_happens_it_is_back_by_itself(tmp_path:
 def test_hung_it_is_replaced_and_its_process_killed_and_no_thread_stays_given_up(tmp_path: Path) -> None:
     with on_stage(tmp_path, lambda life: Doomed("hold") if life == 1 else Pulse(), heartbeat=3.0) as stage:
         former = stage.process()
-        stage.system.tell(NAME, a_price(60, 100))
+        stage.system.tell(NAME, prices_of(a_price(60, 100)))
         stage.seen(ChildHung)
         stage.seen(ChildReady, count=2)
-        stage.system.tell(NAME, a_price(60, 100))
+        stage.system.tell(NAME, prices_of(a_price(60, 100)))
         [order] = eventually(lambda: stage.gate.items, what="its order")
 
         assert isinstance(order, OrderIntent)
@@ -210,7 +211,7 @@ def test_fifty_restarts_leave_one_process_and_nothing_else(tmp_path: Path) -> No
                 case "drill":
                     stage.system.tell(NAME, Crash("a drill"))
                 case _:
-                    stage.system.tell(NAME, a_price(60, 100))
+                    stage.system.tell(NAME, prices_of(a_price(60, 100)))
             eventually(partial(_lives, stage, life + 1), what="the next life")
             pid = stage.process()
 

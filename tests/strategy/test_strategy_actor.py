@@ -27,6 +27,7 @@ from tests.market.making import INFY, OPENS
 from tests.runtime.harness import Inbox, Monotonic, Scripted, a_root, running, until
 from tests.strategy.playing import SETTINGS, SHARE, a_bar, a_price, at, filled
 from tests.strategy.rules import Digits, SlowDigits
+from tests.support.prices import prices_of
 
 ROUTES = Routes(Topology(strategies=("it",), by_token={INFY: ("it",)}))
 NAME = "strategy.it"
@@ -167,7 +168,7 @@ def test_a_strategy_by_the_clock_has_a_timer_and_needs_no_warm_up(desk: Desk) ->
     [timer] = context.timers
     desk.clock.second = 7
 
-    actor.receive(a_price(7, 100))
+    actor.receive(prices_of(a_price(7, 100)))
     actor.receive(timer.message)
 
     assert context.told_to(MARKET) == []

@@ -18,6 +18,7 @@ from domain.strategies.pulse import Pulse
 from domain.values import Nanos
 from tests.market.making import INFY
 from tests.strategy.playing import SETTINGS, SHARE, a_price, at
+from tests.support.prices import prices_of
 
 ROUTES = Routes(Topology(strategies=("it",), by_token={INFY: ("it",)}))
 
@@ -46,13 +47,13 @@ def test_the_first_decision_waits_for_active_and_is_made_then(made: tuple[Strate
     actor, context = made
     actor.started()
 
-    actor.receive(a_price(59, 1500))
+    actor.receive(prices_of(a_price(59, 1500)))
     actor.receive(changed(TradingState.REDUCING))
-    actor.receive(a_price(60, 1500))
+    actor.receive(prices_of(a_price(60, 1500)))
     assert context.told_to(RISK) == []
 
     actor.receive(changed(TradingState.ACTIVE))
-    actor.receive(a_price(60, 1500))
+    actor.receive(prices_of(a_price(60, 1500)))
     assert len(context.told_to(RISK)) == 1
 
 
