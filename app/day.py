@@ -45,7 +45,7 @@ from adapters.config_watch import ConfigWatch
 from adapters.report.writer import EodWriter
 from adapters.schedule import MarketScheduler
 from app.board import Board
-from app.interpreter import keep_what_is_there
+from app.interpreter import keep_what_is_there, share_finely
 from app.latch import keep_halt, latch_halt
 from app.logs import EventLog
 from app.recording import begin_recording
@@ -328,6 +328,7 @@ class TradingDay:
         # The checklist that a late start makes at once: what it finds is said before the first trade.
         self._hear_from(CARETAKER, PREFLIGHT_SECONDS)
         keep_what_is_there()
+        share_finely()
         active = SetTradingState(state=TradingState.ACTIVE, why="everything is up", who="startup")
         self._tell(RISK, active, Lane.CONTROL)
         self._release_clock()

@@ -15,7 +15,9 @@ each hop from actor to actor may wait for so long. Half of it gains little more,
 
 
 def share_finely() -> None:
-    """For a process that trades, as it begins."""
+    """For a process that trades, as trading begins. (While it starts, many threads compute at once, and nobody is in a
+    hurry: asking each other for the interpreter would take more than it gives.)
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
 
 

@@ -71,7 +71,7 @@ MINUTES: Final = 330
 _BUSY: Final = ("feed.", "market", "strategy.", "risk", "portfolio", "orders", "publisher", "audit")
 """Whose work has to be over before the next round begins."""
 
-PATIENCE_SECONDS: Final = 120.0
+PATIENCE_SECONDS: Final = 300.0
 PRICE: Final = 50_000
 """Paise."""
 
@@ -325,7 +325,6 @@ class Rig:
         stack.callback(let_go)
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         stack.callback(gc.set_threshold, *gc.get_threshold())
-        share_finely()
         collect_rarely()
         self.exchange = broker
         self.clock = SteppedClock(begins)
@@ -400,6 +399,7 @@ class Rig:
         self.system.address(RISK).tell(active, Lane.CONTROL)
         self.settle()
         keep_what_is_there()
+        share_finely()
 
     def until(self, holds: Callable[[], object], what: str) -> None:
         """Wait for it. Raises TimeoutError."""

@@ -18,7 +18,7 @@ from app import logs
 from app.account import require_account
 from app.alerting import channels_of
 from app.checks_kept import require_checks
-from app.interpreter import collect_rarely, share_finely
+from app.interpreter import collect_rarely
 from app.options import ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, FAILED, GAVE_UP, USAGE, UsageError, complain
 from app.sandboxed import LocalSandbox
@@ -89,7 +89,6 @@ def run(
     from app.nights import keep_memory_together
 
     keep_memory_together()
-    share_finely()
     collect_rarely()
     stop = StopRequest(interrupting=True)
     try:
