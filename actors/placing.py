@@ -68,7 +68,7 @@ class Placing:
             self._void(intent.intent_id, intent.strategy, str(error), "order.no_limit_price")
             return
         try:
-            records = desk.journal.commit(orders, risk_epoch=approved.risk_epoch)
+            self._tell(desk.journal.commit(orders, risk_epoch=approved.risk_epoch))
         except DuplicateIntent as error:
             desk.context.log("info", "order.duplicate_intent", intent=intent.intent_id, why=str(error))
             return
@@ -81,10 +81,8 @@ class Placing:
         except JournalUnavailable as error:
             self._void(intent.intent_id, intent.strategy, str(error), "journal.unavailable")
             return
-        # The worker first: a dozen readers of the journal would take the interpreter from it.
         for each in reversed(orders):
             self.submit(each)
-        self._tell(records)
 
     def submit(self, order: IntentAccepted | OrderRecord) -> None:
         """Hand a journaled order to a worker."""

@@ -283,6 +283,7 @@ class RiskGate(Actor):
 
     def _decide_gtt(self, asked: GttIntent | ModifyGttIntent) -> None:
         now = self._clock.now_ns()
+        self._book.expire_holds(now)
         if isinstance(asked, GttIntent):
             refusal = check_gtt(asked, self._book, self._facts(asked.token, now, self._limits.current))
             approved: ApprovedGtt | ApprovedGttModify = ApprovedGtt(asked, self._epoch, now)
@@ -293,8 +294,10 @@ class RiskGate(Actor):
             approved = ApprovedGttModify(asked, self._epoch, now)
         if refusal is not None:
             self._refuse(refusal, "")
-        else:
-            self._routes.publish(self.context, approved)
+            return
+        if isinstance(asked, GttIntent):
+            self._book.hold_gtt(asked)
+        self._routes.publish(self.context, approved)
 
     def _refuse(self, denied: Denied, subject: str) -> None:
         keys = {"strategy": denied.strategy, "subject": subject, "reason": denied.reason.name, "text": denied.text}

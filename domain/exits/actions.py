@@ -49,7 +49,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     foreign   units of open exits that are not the plan's
     parts     what is open for the plan
     refused   how many of the plan's orders the broker has refused; refusal: the last reason
-    unsent    how many of them were certainly never sent, or turned away for the session or the rate
+    unsent    how many of them were certainly never sent; turned_away: how many met no session, or too many others
     cancelled how many of its protections somebody else than we has cancelled
     entries   tags of open orders that may still make it larger
     number    the highest number among the plan's journaled orders
@@ -66,6 +66,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     refused: int = 0
     refusal: str = ""
     unsent: int = 0
+    turned_away: int = 0
     cancelled: int = 0
     number: int = 0
     price: E4 = 0

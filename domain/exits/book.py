@@ -38,6 +38,18 @@ def of_plan(intent_id: str) -> tuple[str, int] | None:
     return None if found is None else (found["plan"], int(found["number"]))
 
 
+def _is_of(intent_id: str, plan: ExitPlan) -> bool:
+    """Whether a guard asked for it under this plan."""
+    found = of_plan(intent_id)
+    return found is not None and found[0] == plan.id
+
+
+def _guards(intent_id: str, plan: ExitPlan) -> bool:
+    """Whether a guard asked for it under any plan of this position: one may have ended with it on its way."""
+    found = of_plan(intent_id)
+    return found is not None and found[0].rpartition(":")[0] == f"{plan.strategy}:{plan.token}"
+
+
 class ExitBook:
     """Folds the journal for the strategies whose exits are managed.
 
@@ -155,8 +167,11 @@ class ExitBook:
     def facts(self, plan: ExitPlan, now: Nanos, mono: Nanos, price: E4, *, blind: bool) -> Facts:
         """What is so at one look at the plan's position."""
         key = plan.strategy, plan.token
-        own = [record for record in self._of(key) if self._is_of(record.intent.intent_id, plan)]
-        gtts = [each for each in self._gtts.values() if self._is_of(each.intent.intent_id, plan)]
+        own = [record for record in self._of(key) if _is_of(record.intent.intent_id, plan)]
+        gtts = [each for each in self._gtts.values() if _is_of(each.intent.intent_id, plan)]
+        # What a former plan of the position asked for, and nobody has withdrawn, closes the same units.
+        resting = [r for r in self._of(key) if not r.state.final and _guards(r.intent.intent_id, plan)]
+        triggers = [each for each in self._gtts.values() if _guards(each.intent.intent_id, plan)]
         refused = [r.text for r in own if r.state is OrderState.REJECTED and not r.turned_away]
         refused += [
             each.text
@@ -168,7 +183,7 @@ class ExitBook:
             mono=mono,
             position=self.quantity(key),
             foreign=self._foreign(key, plan),
-            parts=(*(_part(each) for each in own if not each.state.final), *_gtt_parts(gtts)),
+            parts=(*map(_part, resting), *_gtt_parts(triggers)),
             entries=tuple(
                 record.tag
                 for record in self._of(key)
@@ -176,7 +191,8 @@ class ExitBook:
             ),
             refused=len(refused),
             refusal=refused[-1] if refused else "",
-            unsent=sum(r.state is OrderState.EXPIRED or r.turned_away for r in own) + sum(g.turned_away for g in gtts),
+            unsent=sum(record.state is OrderState.EXPIRED for record in own),
+            turned_away=sum(r.turned_away for r in own) + sum(each.turned_away for each in gtts),
             cancelled=_cancelled(own, gtts),
             number=self._numbers.get(plan.id, 0),
             price=price,
@@ -207,24 +223,27 @@ class ExitBook:
     def _of(self, key: Key) -> list[OrderRecord]:
         return [self._orders[tag] for tag in self._by_key.get(key, ())]
 
-    def _is_of(self, intent_id: str, plan: ExitPlan) -> bool:
-        found = of_plan(intent_id)
-        return found is not None and found[0] == plan.id
-
     def _foreign(self, key: Key, plan: ExitPlan) -> int:
-        """Units of exits by others: single orders, and decisions that are carried out in parts with all their rest."""
+        """Units of exits by others: single orders, GTTs, and decisions carried out in parts with all their rest."""
         parts = [parent for parent in self._parents.values() if (parent.strategy, parent.token) == key]
         rest = {parent.intent_id: parent.quantity for parent in parts}
         single = 0
         for record in self._of(key):
             intent = record.intent
-            if not intent.reduce_only or self._is_of(intent.intent_id, plan):
+            if not intent.reduce_only or _guards(intent.intent_id, plan):
                 continue
             if intent.parent in rest:
                 rest[intent.parent] -= filled(record)
             elif not record.state.final:
                 single += _left(record)
-        return single + sum(max(each, 0) for each in rest.values())
+        own = [
+            max(leg.quantity for leg in each.gtt.legs)
+            for each in self._gtts.values()
+            if not each.state.final
+            and (each.intent.strategy, each.intent.token) == key
+            and not _guards(each.intent.intent_id, plan)
+        ]
+        return single + sum(own) + sum(max(each, 0) for each in rest.values())
 
     def _price(self, key: Key) -> E4:
         """What the position was opened at: by its trades, and until they are booked by its decision."""

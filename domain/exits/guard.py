@@ -82,7 +82,8 @@ class Guard:
         self._bare_told = False
         self._last_refused = 0
         self._last_unsent = 0
-        self._unsent_in_a_row = 0
+        self._last_away = 0
+        self._away_in_a_row = 0
         self._last_cancelled: int | None = None
         self._ended_at: Nanos = 0
 
@@ -127,7 +128,7 @@ class Guard:
 
     def again(self) -> None:
         """What kept orders from the broker is over (there is a session again): nothing waits any longer."""
-        self._retry_at, self._unsent_in_a_row = 0, 0
+        self._retry_at, self._away_in_a_row = 0, 0
 
     def stand_aside(self, mono: Nanos) -> None:
         """Somebody else closes the position."""
@@ -271,8 +272,11 @@ class Guard:
         """The broker refused something: a protection makes it an emergency, an exit is tried again later."""
         if facts.unsent > self._last_unsent:
             self._last_unsent = facts.unsent
-            self._retry_at = facts.mono + min(RETRY_MAX, SECOND << min(self._unsent_in_a_row, 5))
-            self._unsent_in_a_row += 1
+            self._retry_at = facts.mono + SECOND
+        if facts.turned_away > self._last_away:
+            self._last_away = facts.turned_away
+            self._retry_at = facts.mono + min(RETRY_MAX, SECOND << min(self._away_in_a_row, 5))
+            self._away_in_a_row += 1
         if facts.refused <= self._last_refused:
             return []
         self._last_refused = facts.refused
@@ -300,7 +304,7 @@ class Guard:
         bare = need - self._covered(facts, need)
         if bare <= 0:
             since, self._bare_since, self._bare_told = self._bare_since, 0, False
-            self._denials = self._unsent_in_a_row = 0
+            self._denials = self._away_in_a_row = 0
             return [Protected(need, facts.mono - since)] if since else []
         self._bare_since = self._bare_since or facts.mono
         lasted = facts.mono - self._bare_since

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from domain.messages.adjustments import PositionAdjusted
-from domain.messages.gtt import GttEvent
+from domain.messages.gtt import GttEvent, GttIntent
 from domain.messages.journal import (
     DayOpened,
     DifferenceCleared,
@@ -162,8 +162,24 @@ class RiskBook(Lines):
         self._counts.approved(intent, now)
         self._held_names[intent.token] = intent.instrument, intent.reference_price
 
+    def hold_gtt(self, intent: GttIntent) -> None:
+        """Count an approved GTT from here on, before anyone is told of it."""
+        self._dirty.add(self._guards.hold(intent))
+
+    def knows_gtt(self, intent_id: str) -> bool:
+        """Whether this GTT is held, or may still close something."""
+        return self._guards.is_known(intent_id)
+
+    def gtt_units(self, tag: str) -> int:
+        """Units that a GTT may close."""
+        return self._guards.of(tag)
+
     def release(self, intent_id: str) -> bool:
         """Give up a hold whose intent never reached the journal; False where it has, or is not known."""
+        line = self._guards.release(intent_id)
+        if line is not None:
+            self._dirty.add(line)
+            return True
         order = self._orders.get(intent_id)
         if order is None or order.standing is not Standing.HELD:
             return False
@@ -198,6 +214,7 @@ class RiskBook(Lines):
         for intent_id in gone:
             self._forget(intent_id)
             self._counts.withdrawn(intent_id)
+        self._dirty.update(self._guards.expire(now))
         return gone
 
     def mark(self, token: int, price: E4) -> None:

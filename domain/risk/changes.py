@@ -58,7 +58,9 @@ def check_change(
 def check_gtt(asked: GttIntent, book: RiskBook, facts: MarketFacts) -> Denied | None:
     """Why a GTT may not be placed; None: it may."""
     line = asked.strategy, asked.token, asked.product
-    refusal = _gtt_refusal(asked.instrument, asked.legs, asked.product, line, book, facts, asked.valid_until)
+    refusal: tuple[DenyReason, str] | None = DenyReason.DUPLICATE_INTENT, f"{asked.intent_id} was asked for already"
+    if not book.knows_gtt(asked.intent_id):
+        refusal = _gtt_refusal(asked.instrument, asked.legs, asked.product, line, book, facts, asked.valid_until)
     return None if refusal is None else Denied(asked.intent_id, asked.strategy, *refusal, facts.now)
 
 
@@ -74,7 +76,8 @@ def check_gtt_change(
     else:
         was = record.intent
         line = was.strategy, was.token, was.product
-        refusal = _gtt_refusal(was.instrument, asked.legs, was.product, line, book, facts, asked.valid_until)
+        own = book.gtt_units(asked.tag)
+        refusal = _gtt_refusal(was.instrument, asked.legs, was.product, line, book, facts, asked.valid_until, own)
     return None if refusal is None else Denied(asked.modify_id, asked.strategy, *refusal, facts.now)
 
 
@@ -86,7 +89,9 @@ def _gtt_refusal(
     book: RiskBook,
     facts: MarketFacts,
     valid_until: Nanos,
+    own: int = 0,
 ) -> tuple[DenyReason, str] | None:
+    """own: units that the one which is changed may close already."""
     listed = facts.instrument
     if listed is None or listed.key != instrument:
         return DenyReason.UNKNOWN_INSTRUMENT, f"{instrument} is not in today's list"
@@ -96,7 +101,8 @@ def _gtt_refusal(
         return DenyReason.INTENT_EXPIRED, "the decision is too old"
     if len(legs) not in (1, 2) or (len(legs) == 2 and legs[0].trigger >= legs[1].trigger):
         return DenyReason.BAD_TERMS, "a GTT has one leg, or two, the lower trigger first"
-    held = book.exposure(*line).position
+    exposure = book.exposure(*line)
+    held, left = exposure.position, min(exposure.exits() + own, abs(exposure.position))
     for leg in legs:
         if leg.quantity <= 0 or leg.quantity % listed.lot_size:
             return DenyReason.LOT_SIZE, f"{leg.quantity} is not a positive multiple of the lot {listed.lot_size}"
@@ -105,4 +111,7 @@ def _gtt_refusal(
                 return DenyReason.TICK_SIZE, f"{price} is not a positive multiple of the tick {listed.tick_size}"
         if leg.side.sign * held >= 0 or leg.quantity > abs(held):
             return DenyReason.NOT_REDUCING, f"{leg.side.value} {leg.quantity} of a position of {held}"
+        if leg.quantity > left:
+            why = f"{leg.side.value} {leg.quantity} of a position of {held}: others may close all but {left} of it"
+            return DenyReason.NOT_REDUCING, why
     return None

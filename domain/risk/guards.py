@@ -10,12 +10,14 @@ from domain.messages.gtt import (
     GttClosed,
     GttEvent,
     GttExpired,
+    GttIntent,
     GttRefused,
     GttRequested,
     GttTriggered,
 )
+from domain.orders.gtt import gtt_tag
 from domain.risk.exposure import LineKey
-from domain.values import Product
+from domain.values import Nanos, Product
 
 Row = tuple[str, str, int, Product, int]
 """(tag, strategy, token, product, units), for a snapshot."""
@@ -28,6 +30,27 @@ class Guards:
         self._units: dict[str, tuple[LineKey, int]] = {
             tag: ((strategy, token, product), units) for tag, strategy, token, product, units in rows
         }
+        self._held: dict[str, tuple[LineKey, int, Nanos]] = {}  # approved ones that are not journaled yet, by intent
+
+    def hold(self, intent: GttIntent) -> LineKey:
+        """Count an approved one from here on, before anyone is told of it: the line whose sum has changed."""
+        key = intent.strategy, intent.token, intent.product
+        self._held[intent.intent_id] = key, max(leg.quantity for leg in intent.legs), intent.valid_until
+        return key
+
+    def release(self, intent_id: str) -> LineKey | None:
+        """One that was held will not be journaled: its line; None where none was held."""
+        held = self._held.pop(intent_id, None)
+        return None if held is None else held[0]
+
+    def expire(self, now: Nanos) -> list[LineKey]:
+        """Give up what nobody may journal any more: the lines."""
+        late = [intent_id for intent_id, (_, _, until) in self._held.items() if until <= now]
+        return [self._held.pop(intent_id)[0] for intent_id in late]
+
+    def is_known(self, intent_id: str) -> bool:
+        """Whether it is held, or may still close something."""
+        return intent_id in self._held or gtt_tag(intent_id) in self._units
 
     def apply(self, event: GttEvent) -> LineKey | None:
         """Fold one event: the line whose sum it may have changed."""
@@ -35,6 +58,7 @@ class Guards:
         match event:
             case GttRequested(tag=tag, intent=intent):
                 key = intent.strategy, intent.token, intent.product
+                self._held.pop(intent.intent_id, None)
                 self._units[tag] = key, max(leg.quantity for leg in intent.legs)
             case GttChangeRequested(tag=tag, gtt=gtt) if key is not None:
                 # From here on either definition may hold.
@@ -49,7 +73,12 @@ class Guards:
 
     def units(self, key: LineKey) -> int:
         """Units of the line that they may close."""
-        return sum(units for line, units in self._units.values() if line == key)
+        held = sum(units for line, units, _ in self._held.values() if line == key)
+        return held + sum(units for line, units in self._units.values() if line == key)
+
+    def of(self, tag: str) -> int:
+        """Units that one may close."""
+        return self._units.get(tag, (None, 0))[1]
 
     def rows(self) -> tuple[Row, ...]:
         """For a snapshot: equal guards, equal rows."""

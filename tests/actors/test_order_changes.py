@@ -12,6 +12,7 @@ from domain.errors import JournalUnavailable
 from domain.messages.broker import Accepted, BrokerStatus, Change, NotSent, Rejected, Unresolved
 from domain.messages.control import SetTradingState, TradingState
 from domain.messages.gtt import (
+    ApprovedGtt,
     Gtt,
     GttExpired,
     GttIntent,
@@ -355,9 +356,9 @@ def test_a_gtt_whose_reply_was_lost_is_found_in_the_list_and_never_placed_twice(
 def test_a_lost_gtt_is_not_taken_for_its_twin_that_is_known(floor: Floor) -> None:
     long_position(floor)
     floor.broker.now = floor.stage.clock.now
-    protect(floor, leg(950))
+    protect(floor, leg(950, 5))
     floor.broker.scripted = [Unresolved("timed out")]
-    protect(floor, leg(950), name="s1:twin")
+    protect(floor, leg(950, 5), name="s1:twin")
 
     floor.poll(2.1)
 
@@ -380,11 +381,11 @@ def test_a_gtt_that_never_arrived_is_given_up_only_after_the_quarantine(floor: F
 
 def test_a_gtt_is_changed_and_deleted_and_one_that_fired_first_is_adopted_all_the_same(floor: Floor) -> None:
     long_position(floor)
-    protect(floor, leg(950))
+    protect(floor, leg(950, 5))
     now = floor.stage.clock.now
-    asked = ModifyGttIntent("s1:mg", "s1", gtt_tag("s1:gtt"), (leg(960),), 1000 * RUPEE, now + 30 * SECOND, now)
+    asked = ModifyGttIntent("s1:mg", "s1", gtt_tag("s1:gtt"), (leg(960, 5),), 1000 * RUPEE, now + 30 * SECOND, now)
     floor.tell("risk", asked)
-    assert gtt(floor).gtt.legs == (leg(960),)
+    assert gtt(floor).gtt.legs == (leg(960, 5),)
     row = floor.broker.fire(gtt(floor).trigger_id, 0)
     floor.tell("orders", CancelIntent("s1", gtt_tag("s1:gtt"), "enough"))
 
@@ -392,7 +393,7 @@ def test_a_gtt_is_changed_and_deleted_and_one_that_fired_first_is_adopted_all_th
 
     assert gtt(floor).state is GttState.TRIGGERED
     assert floor.stage.journal.record_of(row.order_id) is not None
-    protect(floor, leg(950, quantity=10), name="s1:second")
+    protect(floor, leg(950, 5), name="s1:second")
     floor.tell("orders", CancelIntent("s1", gtt_tag("s1:second"), "enough"))
     floor.poll(2.1)
     assert gtt(floor, "s1:second").state is GttState.CLOSED
@@ -415,6 +416,50 @@ def test_a_gtt_may_only_protect_what_is_held(floor: Floor, legs: tuple[GttLeg, .
 
     assert protect(floor, *legs, product=product) is None
     assert calls(floor, "place gtt") == 0
+
+
+@pytest.mark.parametrize("first", ["is on its way", "is approved and not journaled"])
+def test_two_gtts_never_close_the_same_units(floor: Floor, first: str) -> None:
+    """Seed 64995: two plans of one position each had its own, both fired, and the position turned."""
+    long_position(floor)
+    floor.deaf = {SubmitGtt} if first == "is on its way" else {ApprovedGtt}
+    protect(floor, leg(950, 6))
+    floor.deaf = set()
+
+    assert protect(floor, leg(950, 5), name="s1:second") is None
+    assert protect(floor, leg(940, 4), name="s1:rest") is not None
+    assert protect(floor, leg(930, 1), name="s1:more") is None
+
+
+def test_a_gtt_that_was_approved_and_never_journaled_holds_its_units_while_it_was_valid(floor: Floor) -> None:
+    long_position(floor)
+    floor.deaf = {ApprovedGtt}
+    protect(floor, leg(950))
+    floor.deaf = set()
+    assert protect(floor, leg(950), name="s1:second") is None
+
+    floor.poll(31)
+
+    assert protect(floor, leg(950), name="s1:third") is not None
+
+
+def test_a_gtt_of_which_the_journal_wants_nothing_gives_its_units_back_and_one_asked_for_twice_is_one(
+    floor: Floor,
+) -> None:
+    long_position(floor)
+    floor.stage.journal.full = True
+    assert protect(floor, leg(950)) is None
+    floor.stage.journal.full = False
+
+    assert protect(floor, leg(950), name="s1:second") is not None
+    protect(floor, leg(950), name="s1:second")
+
+    assert calls(floor, "place gtt") == 1
+    # What it may close itself is no hindrance to its change.
+    now = floor.stage.clock.now
+    tag = gtt_tag("s1:second")
+    floor.tell("risk", ModifyGttIntent("s1:mg", "s1", tag, (leg(960),), 1000 * RUPEE, now + 30 * SECOND, now))
+    assert gtt(floor, "s1:second").gtt.legs == (leg(960),)
 
 
 def test_a_restart_finds_a_fired_gtt_books_it_and_knows_its_order(floor: Floor) -> None:

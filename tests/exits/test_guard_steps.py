@@ -128,20 +128,31 @@ def test_one_that_was_turned_away_at_the_door_is_no_emergency_and_is_tried_ever_
     assert steps(guard.look(at(1))) == [Protect(1, 10, gtt=True)]
     tried: list[int] = []
     for second in range(2, 40):
-        asked = steps(guard.look(at(second, unsent=1 + len(tried), number=1 + len(tried))))
+        asked = steps(guard.look(at(second, turned_away=1 + len(tried), number=1 + len(tried))))
         if asked:
             tried.append(second)
             assert asked == [Protect(1 + len(tried), 10, gtt=True)]
     assert tried == [3, 6, 11, 20, 37]
 
-    assert steps(guard.look(at(40, unsent=6, number=6))) == []
+    assert steps(guard.look(at(40, turned_away=6, number=6))) == []
     guard.again()
-    assert steps(guard.look(at(40, unsent=6, number=6))) == [Protect(7, 10, gtt=True)]
+    assert steps(guard.look(at(40, turned_away=6, number=6))) == [Protect(7, 10, gtt=True)]
     # Once it rests the next one waits a second only.
-    covered = guard.look(at(41, unsent=6, number=7, parts=(rests(10),)))
+    covered = guard.look(at(41, turned_away=6, number=7, parts=(rests(10),)))
     assert any(isinstance(each, Protected) for each in covered)
-    guard.look(at(42, unsent=7, number=7))
-    assert steps(guard.look(at(43, unsent=7, number=7))) == [Protect(8, 10, gtt=True)]
+    guard.look(at(42, turned_away=7, number=7))
+    assert steps(guard.look(at(43, turned_away=7, number=7))) == [Protect(8, 10, gtt=True)]
+
+
+def test_one_that_was_never_sent_is_tried_again_after_a_second_however_often() -> None:
+    """Seed 65999: the worker hung, each try ran out before it was claimed; the worker is back at any moment."""
+    guard = a_guard()
+    guard.look(at(1))
+    tried: list[int] = []
+    for second in range(2, 14):
+        if steps(guard.look(at(second, unsent=1 + len(tried), number=1 + len(tried)))):
+            tried.append(second)
+    assert tried == [3, 5, 7, 9, 11, 13]
 
 
 def test_one_that_our_own_gate_denies_again_and_again_is_one_too() -> None:
