@@ -161,6 +161,9 @@ class RiskGate(Actor):
         self._set_gate()
         state = self._standing.effective.state.value
         self.context.log("info", "risk.rebuilt", seq=self._book.seq, epoch=self._epoch, state=state)
+        if self.context.incarnation > 1:
+            # A former life may have failed while it told of a change: strategies wait for that word.
+            self._tell_state()
         self.context.every(self._settings.flatten_again_seconds, _Look())
 
     def receive(self, message: object) -> object:  # noqa: C901, PLR0912 - one line per message: the table of what it handles
@@ -346,9 +349,13 @@ class RiskGate(Actor):
         if changed:
             level = "info" if now.state is TradingState.ACTIVE else "warning"
             self.context.log(level, "risk.state", state=now.state.value, why=now.why, who=now.who)
-            told = TradingStateChanged(state=now.state, why=now.why, who=now.who, time=self._clock.now_ns())
-            self._routes.publish(self.context, told)
+            self._tell_state()
         return on_the_wire
+
+    def _tell_state(self) -> None:
+        now = self._standing.effective
+        told = TradingStateChanged(state=now.state, why=now.why, who=now.who, time=self._clock.now_ns())
+        self._routes.publish(self.context, told)
 
     def _set_gate(self) -> list[str]:
         """Set the gate to the state: tags of requests already on the wire that a halt can no longer stop."""

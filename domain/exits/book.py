@@ -236,14 +236,14 @@ class ExitBook:
                 rest[intent.parent] -= filled(record)
             elif not record.state.final:
                 single += _left(record)
-        own = [
+        triggers = [
             max(leg.quantity for leg in each.gtt.legs)
             for each in self._gtts.values()
             if not each.state.final
             and (each.intent.strategy, each.intent.token) == key
             and not _guards(each.intent.intent_id, plan)
         ]
-        return single + sum(own) + sum(max(each, 0) for each in rest.values())
+        return single + sum(triggers) + sum(max(each, 0) for each in rest.values())
 
     def _price(self, key: Key) -> E4:
         """What the position was opened at: by its trades, and until they are booked by its decision."""

@@ -109,7 +109,7 @@ def _gtt_refusal(
         for price in (leg.trigger, leg.price):
             if price <= 0 or price % listed.tick_size:
                 return DenyReason.TICK_SIZE, f"{price} is not a positive multiple of the tick {listed.tick_size}"
-        if leg.side.sign * held >= 0 or leg.quantity > abs(held):
+        if leg.side.sign * held >= 0:
             return DenyReason.NOT_REDUCING, f"{leg.side.value} {leg.quantity} of a position of {held}"
         if leg.quantity > left:
             why = f"{leg.side.value} {leg.quantity} of a position of {held}: others may close all but {left} of it"

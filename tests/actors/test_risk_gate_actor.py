@@ -445,6 +445,16 @@ def test_a_session_lost_while_entries_are_held_back_holds_them_longer(desk: Desk
     assert (restarted.state(), restarted.entry_leaves()) == (TradingState.ACTIVE, True)
 
 
+def test_a_life_that_follows_another_tells_the_state_as_its_change_may_not_have_been_told(desk: Desk) -> None:
+    """Seed 87535: it failed while it told that trading is ACTIVE, and no strategy ever heard."""
+    desk.actor.receive(ACTIVE)
+
+    told = desk.again().context.of(TradingStateChanged)
+
+    assert [each.state for each in told] == [TradingState.ACTIVE]
+    assert desk.again(run="run 2").context.of(TradingStateChanged) == [], "the first life of a process begins anew"
+
+
 def test_while_there_is_no_session_it_is_asked_for_as_its_news_may_be_lost(stage: Stage, desk: Desk) -> None:
     desk.active().look()
     assert desk.context.of(AskSession) == []
