@@ -25,7 +25,6 @@ from domain.messages.orders import (
     CancelIntent,
     CancelOrder,
     CancelPosted,
-    IntentVoided,
     ModifyOrder,
     ModifyPosted,
 )
@@ -79,6 +78,8 @@ class Changing:
     def modify(self, approved: ApprovedModify) -> None:
         """Journal the change, then hand it to a worker; or cancel first, where the broker takes no more changes."""
         desk, intent = self._desk, approved.intent
+        if desk.refuse_again(intent.modify_id, intent.strategy):
+            return
         record = desk.journal.record(intent.tag)
         try:
             event = requested(record, approved, desk.now())
@@ -251,5 +252,4 @@ class Changing:
     def _void(self, approved: ApprovedModify, why: str) -> None:
         intent = approved.intent
         self._desk.context.log("info", "order.modify_void", tag=intent.tag, strategy=intent.strategy, why=why)
-        voided = IntentVoided(intent_id=intent.modify_id, strategy=intent.strategy, why=why)
-        self._desk.routes.publish(self._desk.context, voided)
+        self._desk.void(intent.modify_id, intent.strategy, why)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from actors.routes import Routes
 from actors.runtime import Context
 from domain.messages.journal import JournalEvent
+from domain.messages.orders import IntentVoided
 from domain.ports import Clock, Journal
 from domain.values import SECOND, Nanos
 
@@ -22,6 +23,7 @@ class Desk(NamedTuple):
 
     alert           call a person: (name, text)
     read_book_soon  read the order book within so many wall seconds
+    refused         what was refused, by id, by any life of the supervisor in this process
     """
 
     context: Context
@@ -31,6 +33,20 @@ class Desk(NamedTuple):
     commit: Callable[[Sequence[JournalEvent]], bool]
     alert: Callable[[str, str], None]
     read_book_soon: Callable[[float], None]
+    refused: set[str]
+
+    def void(self, intent_id: str, strategy: str, why: str) -> None:
+        """An approval comes to nothing, for good: its hold is let go. A failed life's message may bring it again."""
+        self.refused.add(intent_id)
+        self.routes.publish(self.context, IntentVoided(intent_id=intent_id, strategy=strategy, why=why))
+
+    def refuse_again(self, intent_id: str, strategy: str) -> bool:
+        """Whether it was refused before: then that is said once more, as not everybody may have heard."""
+        if intent_id not in self.refused:
+            return False
+        self.context.log("info", "order.refused_before", intent=intent_id, strategy=strategy)
+        self.void(intent_id, strategy, "it was refused before")
+        return True
 
     def now(self) -> Nanos:
         """Market time."""

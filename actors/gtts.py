@@ -35,7 +35,7 @@ from domain.messages.gtt import (
     SubmitGtt,
 )
 from domain.messages.journal import JournalRecord
-from domain.messages.orders import CancelIntent, IntentVoided
+from domain.messages.orders import CancelIntent
 from domain.orders.gtt import accept, after_gtt_change, after_gtt_post, after_list, after_restart_gtt
 from domain.values import SECOND, Nanos
 
@@ -97,6 +97,8 @@ class Gtts:
     def place(self, approved: ApprovedGtt) -> None:
         """I, then a worker."""
         desk, intent = self._desk, approved.intent
+        if desk.refuse_again(intent.intent_id, intent.strategy):
+            return
         event = accept(approved, desk.now())
         try:
             self._tell(desk.journal.commit((event,), risk_epoch=approved.risk_epoch))
@@ -111,6 +113,8 @@ class Gtts:
     def change(self, approved: ApprovedGttModify) -> None:
         """Journal the new definition, then put it; it is put again until the list shows it."""
         desk, intent = self._desk, approved.intent
+        if desk.refuse_again(intent.modify_id, intent.strategy):
+            return
         record = desk.journal.gtt(intent.tag)
         why = _why_not(record, intent.strategy, intent.tag)
         if record is None or why:
@@ -255,8 +259,7 @@ class Gtts:
 
     def _void(self, intent_id: str, strategy: str, why: str) -> None:
         self._desk.context.log("warning", "gtt.void", intent=intent_id, why=why)
-        voided = IntentVoided(intent_id=intent_id, strategy=strategy, why=why)
-        self._desk.routes.publish(self._desk.context, voided)
+        self._desk.void(intent_id, strategy, why)
 
 
 def _why_not(record: GttRecord | None, strategy: str, tag: str) -> str:

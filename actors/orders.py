@@ -129,7 +129,9 @@ class OrderSupervisor(Actor):
         clock: Clock,
         settings: OrderSettings,
         known: Known | None = None,
+        refused: set[str] | None = None,
     ) -> None:
+        """refused: what any life of it has refused in this process, the same for all of them"""
         super().__init__(context)
         self._routes = routes
         self._journal = journal
@@ -143,7 +145,16 @@ class OrderSupervisor(Actor):
         self._reconciled = False
         self._account_read = False
         self._day = ""
-        desk = Desk(context, routes, journal, clock, self._commit, self._alert, self._read_book_soon)
+        desk = Desk(
+            context,
+            routes,
+            journal,
+            clock,
+            self._commit,
+            self._alert,
+            self._read_book_soon,
+            set() if refused is None else refused,
+        )
         quarantine = int(settings.quarantine_seconds * SECOND)
         self._executions = Executions(journal)
         self._placing = Placing(

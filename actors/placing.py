@@ -20,7 +20,7 @@ from domain.messages.journal import (
     OrderRejected,
     OrderState,
 )
-from domain.messages.orders import ApprovedIntent, IntentVoided, SubmitOrder
+from domain.messages.orders import ApprovedIntent, SubmitOrder
 from domain.orders.placing import PlacingSettings, accepted, is_slice_last, siblings
 from domain.orders.watch import overdue_intents, overdue_sends, unclaimed_exits
 from domain.values import Nanos
@@ -56,11 +56,12 @@ class Placing:
     def accept(self, approved: ApprovedIntent) -> None:
         """Commit every order of it at once, then hand them out."""
         desk, intent, now = self._desk, approved.intent, self._desk.now()
+        if desk.refuse_again(intent.intent_id, intent.strategy):
+            return
         if self._has_ended(intent.parent):
             # It was asked for by a former life of whoever carried the decision out, and overtaken by its end.
             desk.context.log("info", "order.of_an_ended_decision", intent=intent.intent_id, strategy=intent.strategy)
-            voided = IntentVoided(intent.intent_id, intent.strategy, f"{intent.parent} has ended")
-            desk.routes.publish(desk.context, voided)
+            desk.void(intent.intent_id, intent.strategy, f"{intent.parent} has ended")
             return
         try:
             orders = accepted(approved, self._settings(intent.config_version), now)
@@ -160,6 +161,5 @@ class Placing:
             self._sent.pop(record.tag, None)
 
     def _void(self, intent_id: str, strategy: str, why: str, alert: str) -> None:
-        voided = IntentVoided(intent_id=intent_id, strategy=strategy, why=why)
-        self._desk.routes.publish(self._desk.context, voided)
+        self._desk.void(intent_id, strategy, why)
         self._desk.alert(alert, why)

@@ -341,9 +341,12 @@ def _orders(ports: Ports, routes: Routes, board: Board) -> ChildSpec:
         quarantine_seconds=orders.quarantine_seconds,
         instruments=board.listing.by_key,
     )
+    refused: set[str] = set()  # it outlives each of them: what one has refused, no later one takes
     return ChildSpec(
         id=ORDERS,
-        factory=lambda context: OrderSupervisor(context, routes, ports.journal, ports.clock, settings, board.known),
+        factory=lambda context: OrderSupervisor(
+            context, routes, ports.journal, ports.clock, settings, board.known, refused
+        ),
         ready=Ready.EXPLICIT,
         start_timeout_seconds=RECONCILE_SECONDS,
         in_flight=InFlight.REDELIVER_ONCE,

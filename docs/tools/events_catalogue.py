@@ -94,6 +94,9 @@ WORDS: Final[dict[str, Words]] = {
     "order.cancel_idle": Words("There was nothing to cancel."),
     "order.cancelling": Words("A cancel is asked for."),
     "order.duplicate_intent": Words("A decision that was journaled already came again, and made no second order."),
+    "order.refused_before": Words(
+        "What a failed life of the order supervisor had refused came again, and was refused again: its hold was let go."
+    ),
     "order.of_an_ended_decision": Words(
         "An order of a decision that had ended meanwhile was not made: a failure had come between."
     ),

@@ -77,10 +77,13 @@ ORDER_ID = "2611200000000000001"
 class Desk:
     """A supervisor built by hand, and a hand that feeds it."""
 
-    def __init__(self, stage: Stage, incarnation: int = 1) -> None:
+    def __init__(self, stage: Stage, incarnation: int = 1, refused: set[str] | None = None) -> None:
         self.stage, self.journal = stage, stage.journal
+        self.refused = set() if refused is None else refused
         self.context: Told = stage.context("orders", incarnation)
-        self.actor = OrderSupervisor(self.context, stage.routes, self.journal, stage.clock, SETTINGS)
+        self.actor = OrderSupervisor(
+            self.context, stage.routes, self.journal, stage.clock, SETTINGS, refused=self.refused
+        )
         self.actor.started()
 
     def approve(self, intent: OrderIntent, risk_epoch: int = 0) -> None:
@@ -193,6 +196,22 @@ def test_nothing_is_submitted_that_cannot_be_made_durable(stage: Stage, desk: De
     (alert,) = desk.context.of(Alert)
     assert (alert.level, alert.name) == ("critical", "journal.unavailable")
     assert "disk full" in alert.text
+
+
+def test_what_was_refused_is_not_taken_by_the_next_life_that_is_given_it_again(stage: Stage, desk: Desk) -> None:
+    """Seed 61766: it hung after it had said so, the hold was let go, another exit approved, and both were sent."""
+    stage.journal.full = True
+    desk.approve(desk.intent())
+    stage.journal.full = False
+
+    after = Desk(stage, incarnation=2, refused=desk.refused)
+    after.approve(desk.intent())
+
+    assert (after.stored(), after.submitted()) == ([], [])
+    (voided,) = after.context.of(IntentVoided)
+    assert voided.intent_id == "ma:1", "it is said again: not everybody may have heard"
+    after.approve(desk.intent("ma:2"))
+    assert len(after.submitted()) == 1
 
 
 def test_an_approval_of_a_former_risk_gate_expires_in_the_journal_and_is_not_sent(stage: Stage, desk: Desk) -> None:
