@@ -306,14 +306,15 @@ class ReadWorker(Actor):
         self._broker.close()
 
     def _read_order_book(self, request: int, with_trades: bool) -> None:
+        begun = self._clock.now_ns()
         try:
             # Orders before trades: a trade made in between is then booked early, never missed.
             orders = tuple(self._broker.orders())
             trades = tuple(self._broker.trades()) if with_trades else ()
-            reply = OrderBookRead(request=request, orders=orders, trades=trades)
+            reply = OrderBookRead(request=request, orders=orders, trades=trades, begun=begun)
         except BrokerError as error:
             reply = OrderBookRead(
-                request=request, orders=(), trades=(), error=str(error), login_needed=self._lost(error)
+                request=request, orders=(), trades=(), begun=begun, error=str(error), login_needed=self._lost(error)
             )
         self._routes.publish(self.context, reply)
 

@@ -301,7 +301,7 @@ class Reconciler(Actor):
             DifferenceCleared(name=name, subject=subject, why="the order is over", time=now)
             for name, subject in foreign.gone
         ]
-        missing, lapsed = missing_orders(self._books, read.orders, open_records, now)
+        missing, lapsed = missing_orders(self._books, read.orders, open_records, read.begun, now)
         events += self._weigh(ORDERS_AREA, missing, MISSING_NAMES, now).events
         events += [lapse(record, now) for record in lapsed]
         self._tell(events)

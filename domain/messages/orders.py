@@ -305,11 +305,15 @@ class ReadOrderBook(Struct, frozen=True, tag=True):
 
 
 class OrderBookRead(Struct, frozen=True, tag=True):
-    """Event, read worker to order supervisor. `error` is empty when it worked."""
+    """Event, read worker to order supervisor and reconciler. `error` is empty when it worked.
+
+    begun  when it was asked for: of what happened later it may know nothing
+    """
 
     request: int
     orders: tuple[BrokerOrder, ...]
     trades: tuple[BrokerTrade, ...]
+    begun: Nanos
     error: str = ""
     login_needed: bool = False
 

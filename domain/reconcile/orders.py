@@ -129,11 +129,12 @@ def perhaps_placed(rows: Iterable[BrokerOrder], open_records: Iterable[OrderReco
 
 
 def missing_orders(
-    books: Books, rows: Iterable[BrokerOrder], open_records: Iterable[OrderRecord], now: Nanos
+    books: Books, rows: Iterable[BrokerOrder], open_records: Iterable[OrderRecord], begun: Nanos, now: Nanos
 ) -> tuple[list[Finding], list[OrderRecord]]:
     """Orders of ours that the broker acknowledged and shows no more: of today, and those that outlived their day.
 
-    A broker's book has its own day alone, so the latter have lapsed.
+    A broker's book has its own day alone, so the latter have lapsed. A reading that was begun before the newest thing
+    known of an order says nothing of it: it may have waited behind a reader that hung.
     """
     there = {row.order_id for row in rows}
     missing, lapsed = [], []
@@ -143,7 +144,7 @@ def missing_orders(
         if books.day and ist(record.created).date().isoformat() < books.day:
             lapsed.append(record)
             continue
-        if now - record.created < ROW_LATE_AT_MOST:
+        if now - record.created < ROW_LATE_AT_MOST or record.updated >= begun:
             continue
         missing.append(
             Finding(

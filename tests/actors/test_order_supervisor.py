@@ -116,7 +116,7 @@ class Desk:
         self.actor.receive(TradesRead((order_id,), trades, error))
 
     def book(self, *rows: BrokerOrder, trades: tuple[BrokerTrade, ...] = (), error: str = "") -> None:
-        self.actor.receive(OrderBookRead(1, rows, trades, error))
+        self.actor.receive(OrderBookRead(1, rows, trades, self.stage.clock.now, error))
 
     def account(self, *, error: str = "") -> None:
         (asked,) = self.context.of(ReadAccount)[-1:]

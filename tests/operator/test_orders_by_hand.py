@@ -134,7 +134,7 @@ def find(
     """Say it, and answer the reading of the book that it causes."""
     say(desk, finding)
     [read] = desk.context.of(ReadOrderBook)
-    desk.actor.receive(OrderBookRead(read.request, rows, trades, error))
+    desk.actor.receive(OrderBookRead(read.request, rows, trades, desk.stage.clock.now, error))
 
 
 def test_placed_is_believed_where_the_broker_shows_that_order(unresolved: Desk) -> None:

@@ -363,11 +363,12 @@ def test_an_order_of_ours_that_is_not_in_the_book_is_missing_or_has_outlived_its
     late = NOW + 121 * SECOND
     there = a_row(MINE, BrokerStatus.OPEN, order_id="77")
 
-    assert missing_orders(books_of(), [there], [MINE], late) == ([], [])
-    assert missing_orders(books_of(), [], [MINE], NOW + 119 * SECOND) == ([], []), "a row may come late"
-    (found,), lapsed = missing_orders(books_of(), [], [MINE], late)
+    assert missing_orders(books_of(), [there], [MINE], late, late) == ([], [])
+    assert missing_orders(books_of(), [], [MINE], late, NOW + 119 * SECOND) == ([], []), "a row may come late"
+    assert missing_orders(books_of(), [], [MINE], MINE.updated, late) == ([], []), "seed 69066: the reading is older"
+    (found,), lapsed = missing_orders(books_of(), [], [MINE], late, late)
     assert (found.name, found.strategies, lapsed) == (Difference.MISSING_ORDER, ("ma",), [])
-    assert missing_orders(books_of(NEXT_DAY), [], [MINE], late) == ([], [MINE])
+    assert missing_orders(books_of(NEXT_DAY), [], [MINE], late, late) == ([], [MINE])
     assert lapse(MINE, late).state is OrderState.CANCELLED
 
 

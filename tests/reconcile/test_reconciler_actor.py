@@ -97,9 +97,9 @@ class Desk:
             for asked in questions:
                 names.append(type(asked).__name__)
                 if isinstance(asked, ReadOrderBook):
-                    self.actor.receive(
-                        OrderBookRead(asked.request, () if error else self.orders, () if error else self.trades, error)
-                    )
+                    rows, trades = ((), ()) if error else (self.orders, self.trades)
+                    begun = self.stage.clock.now
+                    self.actor.receive(OrderBookRead(asked.request, rows, trades, begun, error))
                 else:
                     positions = self.positions if asked.positions and not error else None
                     holdings = () if asked.positions and not error else None
@@ -159,7 +159,7 @@ def test_positions_are_compared_every_minute_and_funds_as_often_as_said(desk: De
     desk.actor.receive(own(desk.context, "_Tick"))
     (book,) = desk.asked()
     assert isinstance(book, ReadOrderBook) and book.with_trades
-    desk.actor.receive(OrderBookRead(book.request, (), ()))
+    desk.actor.receive(OrderBookRead(book.request, (), (), NOW))
     (account,) = desk.asked()
     assert isinstance(account, ReadAccount) and (account.positions, account.funds) == (True, True)
 
@@ -263,12 +263,12 @@ def test_a_halt_that_stands_halts_again_at_the_next_start(stage: Stage) -> None:
 def test_nothing_is_judged_while_what_was_told_is_not_journaled(desk: Desk) -> None:
     desk.orders = (replace(a_row(folded(an_accepted(an_intent())), BrokerStatus.OPEN, order_id="9"), tags=()),)
     (book,) = desk.asked()
-    desk.actor.receive(OrderBookRead(book.request, desk.orders, ()))
-    desk.actor.receive(OrderBookRead(1, desk.orders, ()))  # the order supervisor's own poll
+    desk.actor.receive(OrderBookRead(book.request, desk.orders, (), NOW))
+    desk.actor.receive(OrderBookRead(1, desk.orders, (), NOW))  # the order supervisor's own poll
 
     assert len(desk.context.of(JournalDifferences)) == 1
     desk.stage.passes(10.1)  # lost with the order supervisor
-    desk.actor.receive(OrderBookRead(2, desk.orders, ()))
+    desk.actor.receive(OrderBookRead(2, desk.orders, (), NOW))
     assert len(desk.context.of(JournalDifferences)) == 2
 
 
