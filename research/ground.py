@@ -76,9 +76,17 @@ def market_of(candles: Candles, settings: RunSettings, calendar: Calendar | None
             np.array([-1 if each is None else each for each in cutoff], dtype=np.int64),
             np.array(square_off, dtype=np.int64),
             tariff,
+            _even(candles, days.first),
         ),
         rates,
     )
+
+
+def _even(candles: Candles, first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """1 for each day without a gap between its bars."""
+    gaps = np.flatnonzero(np.diff(candles.start) != candles.interval)
+    inside = np.searchsorted(gaps, first[1:] - 1) - np.searchsorted(gaps, first[:-1])
+    return (inside <= 0).astype(np.int64)
 
 
 def _tariff(

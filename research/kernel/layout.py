@@ -20,6 +20,7 @@ class Market(NamedTuple):
     cutoff     from when no MIS entry is made
     square_off when MIS is closed; beyond every time where nothing is
     tariff     row of the rates
+    even       1 where each bar of the day begins when the one before ends
     """
 
     start: Ints
@@ -35,6 +36,7 @@ class Market(NamedTuple):
     cutoff: Ints
     square_off: Ints
     tariff: Ints
+    even: Ints
 
 
 class Rules(NamedTuple):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from numpy import uint64
+
 from domain.strategy.exits import better, stop_level, target_level, trail_level
 from domain.strategy.rule import Book, SessionNow
 from domain.values import RUPEE, SECOND
@@ -49,7 +51,7 @@ from research.kernel.layout import (
     Rules,
 )
 from research.kernel.money import book, close_day, flatten, open_day, settle_peaks, submit
-from research.kernel.slots import READS_AGE, READS_SESSION, compiled, decide, finite_at, row_at
+from research.kernel.slots import AHEAD, READS_AGE, READS_SESSION, compiled, decide, fetch, finite_at, row_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -194,6 +196,27 @@ def wish(account: Ints, recent: Ints, orders: Ints, rules: Rules, now: int, want
         account[PENDING] = signed
         account[PENDING_ORDER] = number
         account[PENDING_REDUCES] = reduces
+
+
+@compiled
+def act(
+    account: Ints,
+    recent: Ints,
+    orders: Ints,
+    rules: Rules,
+    now: int,
+    wanted: int,
+    price: int,
+    day_peak: int,
+    peak: int,
+) -> bool:
+    """A decision for another position, at the end of a bar. Whether an order rests then."""
+    account[MARK] = price
+    account[DAY_PEAK] = day_peak
+    account[PEAK] = peak
+    account[REVERSING] = 0
+    wish(account, recent, orders, rules, now, wanted, price)
+    return bool(account[PENDING] != 0 or account[CLOSING] != 0)
 
 
 @compiled
@@ -345,9 +368,13 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
             calm = first
             while starts[calm] + interval < square_off:
                 calm += 1
+        # Where bars follow each other without a gap, their times need not be read.
+        even, begins = market.even[day] != 0, starts[first] - first * interval
+        within = not sessions or (calm > first and starts[calm - 1] + interval <= day_closes)
         i = first - 1
         while i + 1 < after:
             i += 1
+            now = begins + i * interval if even else starts[i]
             # -- bars on which nothing happens: no order, no level, no news but the price
             if (
                 i > warm_up
@@ -356,8 +383,9 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
                 and not resting
                 and ((held == 0 and not watching) or (held != 0 and not (stop > 0 or target > 0 or trail > 0)))
                 and not account[FLATTENING]
-                and starts[i] + interval >= decide_from
-                and (not sessions or (day_opens <= starts[i] + interval and starts[calm - 1] + interval <= day_closes))
+                and now + interval >= decide_from
+                and within
+                and (not sessions or day_opens <= now + interval)
             ):
                 worth = held * unit
                 lowest = -daily_loss
@@ -367,16 +395,19 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
                 if READS_AGE and held != 0:
                     bars_held = i - account[OPENED_BAR]
                 session = SessionNow(0, 0, 0)
-                quantity, new_stop, new_target, new_trail = held, stop, target, trail
+                quantity, new_stop, new_target, new_trail, after_state = held, stop, target, trail, state
+                price, result = 0, 0
                 while i < calm:
-                    price = closes[i]
+                    # Nothing else reads the open of a quiet bar, and an order is filled at the next one's.
+                    fetch(opens, i + AHEAD)
+                    price = closes[uint64(i)]
                     result = settled + worth * price
                     if held != 0 and result <= lowest:
                         break
                     if not finite_at(i, columns):
                         break
                     if READS_SESSION:
-                        end = starts[i] + interval
+                        end = (begins + i * interval if even else starts[i]) + interval
                         session_opens = day_opens if sessions else (end + IST) // DAY * DAY - IST
                         session_closes = day_closes if sessions else session_opens + DAY
                         since = (end - session_opens) // SECOND
@@ -409,7 +440,20 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
                     decided += i - begun
                 if i >= after:
                     break
-            now = starts[i]
+                now = begins + i * interval if even else starts[i]
+                if quantity != held:
+                    if held != 0:
+                        day_peak = max(day_peak, result)
+                        highest = max(highest, result)
+                    watching = False
+                    decided += 1
+                    state, wanted, stop, target, trail = after_state, quantity, new_stop, new_target, new_trail
+                    decided_at, reference = now + interval, price
+                    peak = highest + account[OPENING] + account[CARRIED]
+                    resting = act(account, recent, orders, rules, decided_at, wanted, price, day_peak, peak)
+                    if account[STATUS] != 0:
+                        return
+                    continue
             end = now + interval
             if now >= square_off and not stopped:
                 stopped = True
@@ -539,12 +583,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
                 wanted, stop, target, trail = quantity, new_stop, new_target, new_trail
                 if wanted != held:
                     decided_at, reference = end, price
-                    account[MARK] = price
-                    account[DAY_PEAK] = day_peak
-                    account[PEAK] = highest + account[OPENING] + account[CARRIED]
-                    account[REVERSING] = 0
-                    wish(account, recent, orders, rules, end, wanted, reference)
-                    resting = account[PENDING] != 0 or account[CLOSING] != 0
+                    peak = highest + account[OPENING] + account[CARRIED]
+                    resting = act(account, recent, orders, rules, end, wanted, price, day_peak, peak)
                     if account[STATUS] != 0:
                         return
                 elif resting:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+AHEAD = 24
+"""So many bars ahead `fetch` is asked for, which is the time that memory takes."""
 READS_SESSION = True
 """Whether the rule looks at the session at all: what nobody reads is not computed."""
 READS_AGE = True
@@ -26,6 +28,10 @@ def row_at(index: int, opens: Any, highs: Any, lows: Any, closes: Any, volumes: 
 def finite_at(index: int, columns: Any) -> bool:  # noqa: ANN401 - as above
     """Every indicator has a value."""
     raise NotImplementedError
+
+
+def fetch(array: Any, index: int) -> None:  # noqa: ANN401 - an array
+    """Begin to bring what stands there from memory, which takes as long as an order's checks."""
 
 
 def decide(now: Any, before: Any, book: Any, session: Any, state: Any, params: Any) -> Any:  # noqa: ANN401 - as above
