@@ -7,6 +7,7 @@ viewed by numpy, a group of equal lengths at a time. Nothing here raises: what c
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Final
 
@@ -89,6 +90,10 @@ _ALL_PRICES: Final = {
     for each in _LAYOUTS.values()
 }
 _UNPACK: Final = {length: struct.Struct(f">{length // 4}I") for length in _LAYOUTS}
+_PACKET: Final = re.compile(
+    rb"(?s)\x00(?=(.))(?:" + b"|".join(re.escape(bytes([each])) + b".{%d}" % each for each in _LAYOUTS) + b")"
+)
+"""A packet of a known length, with that length before it; its group is the length's lower byte, the upper one is 0."""
 _PACK_ROW: Final = struct.Struct(f"<{WORDS}q")
 
 
@@ -120,10 +125,23 @@ def decode(payload: bytes, counts: DecodeCounts, now_seconds: int = 0) -> TickRo
                 good = _fill(words, packets, length, counts, latest)
                 rows = words.view(TICK_DTYPE)[:, 0]
                 return rows if good is None else rows[good]
+        lengths = _lengths(payload, announced)
+        if lengths is not None:
+            counts.packets += announced
+            return _decode_many(payload, np.cumsum(lengths + 2) + 2 - lengths, lengths, counts, latest)
     spans = _split(payload, announced, counts)
     if len(spans) > FEW:
-        return _decode_many(payload, spans, counts, latest)
+        known = np.array(spans, dtype=np.int64)
+        return _decode_many(payload, known >> 16, known & 0xFFFF, counts, latest)
     return _decode_few(payload, spans, counts, latest)
+
+
+def _lengths(payload: bytes, announced: int) -> NDArray[np.int64] | None:
+    """Of each packet, where they are all known and fill the frame; in half the time that walking over them takes."""
+    lengths = np.frombuffer(b"".join(_PACKET.findall(payload, 2)), np.uint8).astype(np.int64)
+    # What was found does not overlap: where nothing is left over each began where the one before ended.
+    whole = len(lengths) == announced and int(lengths.sum()) + 2 * announced == len(payload) - 2
+    return lengths if whole else None
 
 
 def _split(payload: bytes, announced: int, counts: DecodeCounts) -> list[int]:
@@ -151,12 +169,12 @@ def _split(payload: bytes, announced: int, counts: DecodeCounts) -> list[int]:
 # --- many packets: numpy, a group of equal lengths at a time -------------------------------------------------------
 
 
-def _decode_many(payload: bytes, spans: list[int], counts: DecodeCounts, latest: int) -> TickRows:
-    offsets_and_lengths = np.array(spans, dtype=np.int64)
-    offsets, lengths = offsets_and_lengths >> 16, offsets_and_lengths & 0xFFFF
+def _decode_many(
+    payload: bytes, offsets: NDArray[np.int64], lengths: NDArray[np.int64], counts: DecodeCounts, latest: int
+) -> TickRows:
     content = np.frombuffer(payload, np.uint8)
-    words = np.empty((len(spans), WORDS), np.int64)
-    all_good, dropped = np.ones(len(spans), np.bool_), False
+    words = np.empty((len(offsets), WORDS), np.int64)
+    all_good, dropped = np.ones(len(offsets), np.bool_), False
     for length in _LAYOUTS:
         places = np.nonzero(lengths == length)[0]
         if not places.size:
