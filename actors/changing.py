@@ -78,7 +78,7 @@ class Changing:
     def modify(self, approved: ApprovedModify) -> None:
         """Journal the change, then hand it to a worker; or cancel first, where the broker takes no more changes."""
         desk, intent = self._desk, approved.intent
-        if desk.refuse_again(intent.modify_id, intent.strategy):
+        if desk.refuse_again(intent.modify_id, intent.strategy, approved.approved_time):
             return
         record = desk.journal.record(intent.tag)
         try:
@@ -252,4 +252,4 @@ class Changing:
     def _void(self, approved: ApprovedModify, why: str) -> None:
         intent = approved.intent
         self._desk.context.log("info", "order.modify_void", tag=intent.tag, strategy=intent.strategy, why=why)
-        self._desk.void(intent.modify_id, intent.strategy, why)
+        self._desk.void(intent.modify_id, intent.strategy, approved.approved_time, why)

@@ -23,7 +23,7 @@ class Desk(NamedTuple):
 
     alert           call a person: (name, text)
     read_book_soon  read the order book within so many wall seconds
-    refused         what was refused, by id, by any life of the supervisor in this process
+    refused         approvals that any life of the supervisor in this process has refused: (id, when it was approved)
     """
 
     context: Context
@@ -33,19 +33,19 @@ class Desk(NamedTuple):
     commit: Callable[[Sequence[JournalEvent]], bool]
     alert: Callable[[str, str], None]
     read_book_soon: Callable[[float], None]
-    refused: set[str]
+    refused: set[tuple[str, Nanos]]
 
-    def void(self, intent_id: str, strategy: str, why: str) -> None:
+    def void(self, intent_id: str, strategy: str, approved: Nanos, why: str) -> None:
         """An approval comes to nothing, for good: its hold is let go. A failed life's message may bring it again."""
-        self.refused.add(intent_id)
-        self.routes.publish(self.context, IntentVoided(intent_id=intent_id, strategy=strategy, why=why))
+        self.refused.add((intent_id, approved))
+        self.routes.publish(self.context, IntentVoided(intent_id, strategy, approved, why))
 
-    def refuse_again(self, intent_id: str, strategy: str) -> bool:
+    def refuse_again(self, intent_id: str, strategy: str, approved: Nanos) -> bool:
         """Whether it was refused before: then that is said once more, as not everybody may have heard."""
-        if intent_id not in self.refused:
+        if (intent_id, approved) not in self.refused:
             return False
         self.context.log("info", "order.refused_before", intent=intent_id, strategy=strategy)
-        self.void(intent_id, strategy, "it was refused before")
+        self.void(intent_id, strategy, approved, "it was refused before")
         return True
 
     def now(self) -> Nanos:

@@ -97,7 +97,7 @@ class Gtts:
     def place(self, approved: ApprovedGtt) -> None:
         """I, then a worker."""
         desk, intent = self._desk, approved.intent
-        if desk.refuse_again(intent.intent_id, intent.strategy):
+        if desk.refuse_again(intent.intent_id, intent.strategy, approved.approved_time):
             return
         event = accept(approved, desk.now())
         try:
@@ -106,24 +106,24 @@ class Gtts:
             desk.context.log("info", "gtt.duplicate_intent", intent=intent.intent_id, why=str(error))
             return
         except (StaleApproval, JournalUnavailable) as error:
-            self._void(intent.intent_id, intent.strategy, str(error))
+            self._void(intent.intent_id, approved, str(error))
             return
         self._hand_out(event)
 
     def change(self, approved: ApprovedGttModify) -> None:
         """Journal the new definition, then put it; it is put again until the list shows it."""
         desk, intent = self._desk, approved.intent
-        if desk.refuse_again(intent.modify_id, intent.strategy):
+        if desk.refuse_again(intent.modify_id, intent.strategy, approved.approved_time):
             return
         record = desk.journal.gtt(intent.tag)
         why = _why_not(record, intent.strategy, intent.tag)
         if record is None or why:
-            self._void(intent.modify_id, intent.strategy, why)
+            self._void(intent.modify_id, approved, why)
             return
         gtt = replace(record.gtt, legs=intent.legs, last_price=intent.reference_price)
         event = GttChangeRequested(record.tag, intent.strategy, gtt, intent.why, desk.now())
         if not desk.commit([event]):
-            self._void(intent.modify_id, intent.strategy, "nothing can be made durable now")
+            self._void(intent.modify_id, approved, "nothing can be made durable now")
             return
         self._put(replace(record, wanted=gtt))
 
@@ -257,9 +257,9 @@ class Gtts:
         command = DeleteGtt(record.tag, record.trigger_id, record.intent.instrument)
         self._desk.routes.publish(self._desk.context, command)
 
-    def _void(self, intent_id: str, strategy: str, why: str) -> None:
+    def _void(self, intent_id: str, approved: ApprovedGtt | ApprovedGttModify, why: str) -> None:
         self._desk.context.log("warning", "gtt.void", intent=intent_id, why=why)
-        self._desk.void(intent_id, strategy, why)
+        self._desk.void(intent_id, approved.intent.strategy, approved.approved_time, why)
 
 
 def _why_not(record: GttRecord | None, strategy: str, tag: str) -> str:

@@ -129,7 +129,7 @@ class OrderSupervisor(Actor):
         clock: Clock,
         settings: OrderSettings,
         known: Known | None = None,
-        refused: set[str] | None = None,
+        refused: set[tuple[str, Nanos]] | None = None,
     ) -> None:
         """refused: what any life of it has refused in this process, the same for all of them"""
         super().__init__(context)

@@ -56,17 +56,17 @@ class Placing:
     def accept(self, approved: ApprovedIntent) -> None:
         """Commit every order of it at once, then hand them out."""
         desk, intent, now = self._desk, approved.intent, self._desk.now()
-        if desk.refuse_again(intent.intent_id, intent.strategy):
+        if desk.refuse_again(intent.intent_id, intent.strategy, approved.approved_time):
             return
         if self._has_ended(intent.parent):
             # It was asked for by a former life of whoever carried the decision out, and overtaken by its end.
             desk.context.log("info", "order.of_an_ended_decision", intent=intent.intent_id, strategy=intent.strategy)
-            desk.void(intent.intent_id, intent.strategy, f"{intent.parent} has ended")
+            desk.void(intent.intent_id, intent.strategy, approved.approved_time, f"{intent.parent} has ended")
             return
         try:
             orders = accepted(approved, self._settings(intent.config_version), now)
         except ValueError as error:
-            self._void(intent.intent_id, intent.strategy, str(error), "order.no_limit_price")
+            self._void(approved, str(error), "order.no_limit_price")
             return
         try:
             self._tell(desk.journal.commit(orders, risk_epoch=approved.risk_epoch))
@@ -80,7 +80,7 @@ class Placing:
             )
             return
         except JournalUnavailable as error:
-            self._void(intent.intent_id, intent.strategy, str(error), "journal.unavailable")
+            self._void(approved, str(error), "journal.unavailable")
             return
         for each in reversed(orders):
             self.submit(each)
@@ -160,6 +160,6 @@ class Placing:
         if after is None or after.state is not OrderState.SENDING:
             self._sent.pop(record.tag, None)
 
-    def _void(self, intent_id: str, strategy: str, why: str, alert: str) -> None:
-        self._desk.void(intent_id, strategy, why)
+    def _void(self, approved: ApprovedIntent, why: str, alert: str) -> None:
+        self._desk.void(approved.intent.intent_id, approved.intent.strategy, approved.approved_time, why)
         self._desk.alert(alert, why)

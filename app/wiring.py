@@ -341,7 +341,7 @@ def _orders(ports: Ports, routes: Routes, board: Board) -> ChildSpec:
         quarantine_seconds=orders.quarantine_seconds,
         instruments=board.listing.by_key,
     )
-    refused: set[str] = set()  # it outlives each of them: what one has refused, no later one takes
+    refused: set[tuple[str, int]] = set()  # it outlives each of them: what one has refused, no later one takes
     return ChildSpec(
         id=ORDERS,
         factory=lambda context: OrderSupervisor(

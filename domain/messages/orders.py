@@ -355,10 +355,14 @@ class AccountRead(Struct, frozen=True, tag=True):
 
 
 class IntentVoided(Struct, frozen=True, tag=True):
-    """Event, order supervisor to risk gate and strategy: an approved intent could not even be journaled."""
+    """Event, order supervisor to risk gate and strategy: an approved intent could not even be journaled.
+
+    approved_time  of the approval that came to nothing: the same intent may have been approved again since
+    """
 
     intent_id: str
     strategy: str
+    approved_time: Nanos
     why: str
 
 

@@ -214,10 +214,26 @@ def test_an_intent_that_was_voided_gives_its_hold_back(stage: Stage) -> None:
     desk = Desk(stage, limits=some_limits(max_position_quantity=15, stale_price_seconds=300)).active()
     desk.entry("s1:1")
 
-    desk.actor.receive(IntentVoided("s1:1", "s1", "the disk is full"))
+    desk.actor.receive(IntentVoided("s1:1", "s1", stage.clock.now, "the disk is full"))
     desk.entry("s1:2")
 
     assert [i.intent_id for i in desk.approvals()] == ["s1:1", "s1:2"]
+
+
+def test_a_refusal_that_is_told_again_leaves_the_hold_of_a_later_approval_alone(stage: Stage) -> None:
+    stage.journal.commit([day_opened()])
+    desk = Desk(stage, limits=some_limits(max_position_quantity=15, stale_price_seconds=300)).active()
+    desk.entry("s1:1")
+    voided = IntentVoided("s1:1", "s1", stage.clock.now, "the disk is full")
+    desk.actor.receive(voided)
+    stage.passes(30)
+    desk.entry("s1:1")
+
+    desk.actor.receive(voided)
+    desk.entry("s1:2", quantity=9)
+
+    assert [i.intent_id for i in desk.approvals()] == ["s1:1", "s1:1"]
+    assert desk.denials() == [DenyReason.POSITION_QUANTITY]
 
 
 def test_a_hold_ends_with_its_intents_validity(stage: Stage) -> None:

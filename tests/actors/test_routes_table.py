@@ -287,7 +287,7 @@ def test_a_forgotten_route_receiver_or_case_is_found() -> None:
         (prices_of(TWO), ("risk", "portfolio", "exits", "execution")),
         (orders.Denied("i", "s1", orders.DenyReason.HALTED, "", 1), ("strategy.s1", "reporter", "exits", "execution")),
         (orders.Denied("i", "gone", orders.DenyReason.HALTED, "", 1), ("reporter", "exits", "execution")),
-        (orders.IntentVoided("i", "gone", ""), ("risk", "exits", "execution")),
+        (orders.IntentVoided("i", "gone", 0, ""), ("risk", "exits", "execution")),
         (journal.JournalAdvanced(1), ("risk", "portfolio", "strategy.s1", "exits", "execution", "reconciler")),
         (JobDue(JobKind.SQUARE_OFF, "equity", 1, 1), ("risk",)),
         (control.SessionOpened("AB1234", 0, 0), ("risk", "feed.0", "reconciler", "exits")),

@@ -145,7 +145,7 @@ def test_a_refusal_frees_the_instrument(desk: Desk, kind: type) -> None:
     if kind is Denied:
         actor.receive(Denied(intent_id, "it", DenyReason.HALTED, "trading is halted", at(121)))
     else:
-        actor.receive(IntentVoided(intent_id, "it", "disk full"))
+        actor.receive(IntentVoided(intent_id, "it", at(120), "disk full"))
     desk.clock.second = 121
 
     report = actor.receive(Report())
