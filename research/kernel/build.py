@@ -46,15 +46,26 @@ from domain.strategy import exits as _exits
 from research import fills as _fills
 
 
-def compiled(function):
+def compiled(function, forceinline=False):
     # They make no array, and so need not count who refers to those they are given: a third of a fill's time.
     made = njit(
-        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, cache=True, _nrt=False
+        nogil=True,
+        error_model="numpy",
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+        cache=True,
+        _nrt=False,
+        forceinline=forceinline,
     )(function)
     template = made.get_call_template
     # Once for whole numbers, not once more for each constant that somebody calls it with.
     made.get_call_template = lambda args, kws: template(tuple(map(unliteral, args)), kws)
     return made
+
+
+def inlined(function):
+    # Arrays are given as seven words each: a call with six of them takes as long as what it does.
+    return compiled(function, forceinline=True)
 
 
 @intrinsic

@@ -51,7 +51,7 @@ from research.kernel.layout import (
     Rules,
 )
 from research.kernel.money import book, close_day, flatten, open_day, settle_peaks, submit
-from research.kernel.slots import AHEAD, READS_AGE, READS_SESSION, compiled, decide, fetch, finite_at, row_at
+from research.kernel.slots import AHEAD, READS_AGE, READS_SESSION, compiled, decide, fetch, finite_at, inlined, row_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,7 +154,7 @@ def size_of(rules: Rules, price: int) -> int:
     return units // rules.lot * rules.lot
 
 
-@compiled
+@inlined
 def fill(
     account: Ints,
     lots: Ints,
@@ -177,7 +177,7 @@ def fill(
     book(account, lots, fills, orders, rules, rates, order, time, signed, price)
 
 
-@compiled
+@inlined
 def wish(account: Ints, recent: Ints, orders: Ints, rules: Rules, now: int, wanted: int, reference: int) -> None:
     """The next order on the way from what is held to what is wanted."""
     held = account[POSITION]
@@ -198,7 +198,7 @@ def wish(account: Ints, recent: Ints, orders: Ints, rules: Rules, now: int, want
         account[PENDING_REDUCES] = reduces
 
 
-@compiled
+@inlined
 def act(
     account: Ints,
     recent: Ints,
@@ -242,7 +242,7 @@ def guard(account: Ints, recent: Ints, orders: Ints, rules: Rules, now: int) -> 
         flatten(account, recent, orders, rules, now, SQUARE_OFF)
 
 
-@compiled
+@inlined
 def opening(
     account: Ints,
     lots: Ints,

@@ -98,7 +98,7 @@ from research.kernel.layout import (
     TURNOVER_MAX,
     Rules,
 )
-from research.kernel.slots import compiled
+from research.kernel.slots import compiled, inlined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,7 +142,7 @@ def day_pnl(account: Ints, rules: Rules) -> int:
     return result
 
 
-@compiled
+@inlined
 def charge(account: Ints, rules: Rules, rates: Ints, signed: int, value: int) -> None:
     """One executed order on the day's note."""
     if rules.flat >= 0:
@@ -179,7 +179,7 @@ def charge(account: Ints, rules: Rules, rates: Ints, signed: int, value: int) ->
     )
 
 
-@compiled
+@inlined
 def move_lots(account: Ints, lots: Ints, signed: int, price: int) -> None:
     """First in, first out."""
     left = signed
@@ -207,7 +207,7 @@ def move_lots(account: Ints, lots: Ints, signed: int, price: int) -> None:
         account[LOT_UNITS_VALUE] += left * price
 
 
-@compiled
+@inlined
 def book(
     account: Ints,
     lots: Ints,
@@ -264,7 +264,7 @@ def orders_since(account: Ints, recent: Ints, start: int) -> int:
     return count
 
 
-@compiled
+@inlined
 def denial(  # noqa: C901, PLR0912 - the list of checks in their order
     account: Ints, recent: Ints, rules: Rules, now: int, signed: int, reduces: int, reference: int
 ) -> int:
@@ -324,7 +324,7 @@ def denial(  # noqa: C901, PLR0912 - the list of checks in their order
     return exposure_denial(account, rules, now, signed, price, value)
 
 
-@compiled
+@inlined
 def exposure_denial(  # noqa: C901, PLR0912 - as above
     account: Ints, rules: Rules, now: int, signed: int, price: int, value: int
 ) -> int:
@@ -392,7 +392,7 @@ def loss_denial(account: Ints, rules: Rules, funds: int) -> int:
     return 0
 
 
-@compiled
+@inlined
 def submit(
     account: Ints,
     recent: Ints,
