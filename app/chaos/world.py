@@ -28,6 +28,7 @@ from app.chaos.process import Process
 from app.chaos.recovery import Recovery, square_off_job
 from app.chaos.scenario import BEGINS, MAX_POSITION, cast_of, settings_of
 from app.chaos.trace import Trace
+from domain.errors import JournalCorrupt
 from domain.messages.control import SetTradingState, TradingState
 from domain.messages.journal import IntentAccepted, JournalRecord
 from domain.messages.market import PricesChanged
@@ -112,6 +113,8 @@ class World:
             self.kernel.run(steps_max=STEPS_MAX)
         except Livelock as error:
             self.checker.broken("livelock", str(error))
+        except JournalCorrupt as error:
+            self.checker.broken("starts again", self._without_folder(str(error)))
         self._look_for_errors(self.process)
         steps = self.kernel.steps
         self.trace.note(f"end after {steps} steps, next draw {self.kernel.random.random()} {self._random.random()}")
@@ -192,8 +195,7 @@ class World:
 
     def _process_ends(self, process: Process, why: str) -> None:
         """On the hub: it is gone, and its service manager starts another."""
-        # The folder has another name each time; the trace of a seed has not.
-        self.trace.note(f"process {process.number} ends: {why.replace(str(self.disk.path.parent), '')}")
+        self.trace.note(f"process {process.number} ends: {self._without_folder(why)}")
         process.runtime.kill()
         self._look_for_errors(process)
         self.disk.crash(process.ports.journal)
@@ -203,6 +205,10 @@ class World:
         process = self._begin_process()
         if not self._is_calm and self.storm.has("kill") and self._random.random() < 0.2:
             self._arm_kill(process)  # and again, in the recovery
+
+    def _without_folder(self, text: str) -> str:
+        """The folder has another name each time; the trace of a seed has not."""
+        return text.replace(str(self.disk.path.parent), "")
 
     def _look_for_errors(self, process: Process) -> None:
         for name, error in process.runtime.errors:
