@@ -42,7 +42,8 @@ def test_a_halt_outlives_the_program_until_a_person_resumes(tmp_path: Path) -> N
             on_the_wire = halted["tags"]
             assert isinstance(on_the_wire, list)
             assert entries(exchange, tmp_path) - sent <= set(on_the_wire), "an entry left after the halt"
-            assert terminal.say("status")["state"] == "HALTED"
+            # The status is written once a second.
+            eventually(lambda: terminal.say("status")["state"] == "HALTED", what="it says so")
             program.kill()
 
         with Program(tmp_path, *exchange.sets) as program:
@@ -86,7 +87,8 @@ def test_flatten_closes_what_is_held_and_trading_goes_on(tmp_path: Path) -> None
             closed = terminal.say("halt", "--flatten", "--why", "enough")
             eventually(lambda: exchange.books().flat, what="flat")
             assert closed["done"] is True
-            assert terminal.say("status")["state"] == "HALTED"
+            # The status is written once a second.
+            eventually(lambda: terminal.say("status")["state"] == "HALTED", what="it says so")
             terminal.say("resume", "--why", "again")
             before = exchange.books().orders
             eventually(lambda: exchange.books().orders > before, what="it trades again")
