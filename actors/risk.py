@@ -130,7 +130,6 @@ class RiskGate(Actor):
         self._world = World(instruments, calendar, settings.mis_cutoff)
         self._flags = Flags(journal, settings.run, self._alarm)
         self._epoch = 0
-        self._approved: dict[str, Nanos] = {}  # by intent: when it was approved last
         self._session_asked_again: Nanos = 0
         self._standing = starting(settings.run)
         self._freezing = Freezing(context, routes, self._flags, lambda: self._book)
@@ -183,10 +182,8 @@ class RiskGate(Actor):
                 self._projection.feed(message)
             case JournalAdvanced(seq=seq):
                 self._projection.catch_up(seq)
-            case IntentVoided(intent_id=intent_id, approved_time=time):
-                # A refusal may be told twice, the second time when the intent was approved anew: that hold stays.
-                if time >= self._approved.get(intent_id, time):
-                    self._book.release(intent_id)
+            case IntentVoided(intent_id=intent_id, approved_time=approved):
+                self._book.release(intent_id, approved)
             case PortfolioSnapshot():
                 self._world.snapshot = message
                 self._guard()
@@ -266,7 +263,6 @@ class RiskGate(Actor):
             self._figures.denied(verdict.reason, intent.instrument)
             return verdict
         self._book.hold(intent, verdict.margin, now)
-        self._approved[intent.intent_id] = now
         self._figures.approved(intent)
         bid, ask = self._world.best(intent.token)
         approved = ApprovedIntent(intent, self._epoch, verdict.margin, approved_time=now, bid=bid, ask=ask)
@@ -303,8 +299,7 @@ class RiskGate(Actor):
             self._refuse(refusal, "")
             return
         if isinstance(asked, GttIntent):
-            self._book.hold_gtt(asked)
-            self._approved[asked.intent_id] = now
+            self._book.hold_gtt(asked, now)
         self._routes.publish(self.context, approved)
 
     def _refuse(self, denied: Denied, subject: str) -> None:

@@ -304,7 +304,7 @@ def _hold_nothing(book: RiskBook, intent: object, margin: int, now: Nanos) -> No
     return
 
 
-def _release_nothing(book: RiskBook, intent_id: str) -> bool:
+def _release_nothing(book: RiskBook, intent_id: str, approved: Nanos) -> bool:
     return False
 
 

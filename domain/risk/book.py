@@ -162,9 +162,9 @@ class RiskBook(Lines):
         self._counts.approved(intent, now)
         self._held_names[intent.token] = intent.instrument, intent.reference_price
 
-    def hold_gtt(self, intent: GttIntent) -> None:
+    def hold_gtt(self, intent: GttIntent, now: Nanos) -> None:
         """Count an approved GTT from here on, before anyone is told of it."""
-        self._dirty.add(self._guards.hold(intent))
+        self._dirty.add(self._guards.hold(intent, now))
 
     def knows_gtt(self, intent_id: str) -> bool:
         """Whether this GTT is held, or may still close something."""
@@ -174,14 +174,18 @@ class RiskBook(Lines):
         """Units that a GTT may close."""
         return self._guards.of(tag)
 
-    def release(self, intent_id: str) -> bool:
-        """Give up a hold whose intent never reached the journal; False where it has, or is not known."""
-        line = self._guards.release(intent_id)
+    def release(self, intent_id: str, approved: Nanos) -> bool:
+        """Give up a hold whose intent never reached the journal; False where it has, or is not known.
+
+        approved  when what came to nothing was approved. That may be told twice, the second time when the intent was
+                  approved anew: the later hold stays.
+        """
+        line = self._guards.release(intent_id, approved)
         if line is not None:
             self._dirty.add(line)
             return True
         order = self._orders.get(intent_id)
-        if order is None or order.standing is not Standing.HELD:
+        if order is None or order.standing is not Standing.HELD or order.time > approved:
             return False
         self._forget(intent_id)
         self._counts.withdrawn(intent_id)

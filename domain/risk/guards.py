@@ -30,22 +30,26 @@ class Guards:
         self._units: dict[str, tuple[LineKey, int]] = {
             tag: ((strategy, token, product), units) for tag, strategy, token, product, units in rows
         }
-        self._held: dict[str, tuple[LineKey, int, Nanos]] = {}  # approved ones that are not journaled yet, by intent
+        # Approved ones that are not journaled yet, by intent: line, units, until when they may be, since when.
+        self._held: dict[str, tuple[LineKey, int, Nanos, Nanos]] = {}
 
-    def hold(self, intent: GttIntent) -> LineKey:
+    def hold(self, intent: GttIntent, now: Nanos) -> LineKey:
         """Count an approved one from here on, before anyone is told of it: the line whose sum has changed."""
         key = intent.strategy, intent.token, intent.product
-        self._held[intent.intent_id] = key, max(leg.quantity for leg in intent.legs), intent.valid_until
+        self._held[intent.intent_id] = key, max(leg.quantity for leg in intent.legs), intent.valid_until, now
         return key
 
-    def release(self, intent_id: str) -> LineKey | None:
-        """One that was held will not be journaled: its line; None where none was held."""
-        held = self._held.pop(intent_id, None)
-        return None if held is None else held[0]
+    def release(self, intent_id: str, approved: Nanos) -> LineKey | None:
+        """One that was approved then will not be journaled: its line; None where none is held, or since later."""
+        held = self._held.get(intent_id)
+        if held is None or held[3] > approved:
+            return None
+        del self._held[intent_id]
+        return held[0]
 
     def expire(self, now: Nanos) -> list[LineKey]:
         """Give up what nobody may journal any more: the lines."""
-        late = [intent_id for intent_id, (_, _, until) in self._held.items() if until <= now]
+        late = [intent_id for intent_id, (_, _, until, _) in self._held.items() if until <= now]
         return [self._held.pop(intent_id)[0] for intent_id in late]
 
     def is_known(self, intent_id: str) -> bool:
@@ -73,7 +77,7 @@ class Guards:
 
     def units(self, key: LineKey) -> int:
         """Units of the line that they may close."""
-        held = sum(units for line, units, _ in self._held.values() if line == key)
+        held = sum(held[1] for held in self._held.values() if held[0] == key)
         return held + sum(units for line, units in self._units.values() if line == key)
 
     def of(self, tag: str) -> int:

@@ -151,9 +151,10 @@ def test_only_a_hold_can_be_released() -> None:
     book = a_risk_book(ACCEPTED)
     book.hold(an_intent("a"), 700, NOW)
 
-    assert book.release("a")
-    assert not book.release("a")
-    assert not book.release("s1:1")
+    assert not book.release("a", NOW - 1), "it is of a former approval"
+    assert book.release("a", NOW)
+    assert not book.release("a", NOW)
+    assert not book.release("s1:1", NOW)
     assert len(book.open_orders()) == 1
 
 
@@ -198,7 +199,7 @@ def test_a_void_approval_of_a_former_gate_takes_nothing_from_our_own_of_the_same
 
     assert line(book) == Exposure(position=0, buys=10, opening_buys=10)
     assert book.margin_used(some_limits()) == 2_000 * RUPEE
-    assert book.release("s1:1"), "what ends our own is said of it"
+    assert book.release("s1:1", NOW), "what ends our own is said of it"
     assert book.open_orders() == ()
 
 
@@ -327,6 +328,6 @@ def test_an_order_that_was_never_sent_may_be_tried_again_at_once() -> None:
     book.hold(an_intent("s1:1"), 0, NOW)
     assert book.repeated(an_intent("s1:2")) == NOW
 
-    book.release("s1:1")
+    book.release("s1:1", NOW)
 
     assert book.repeated(an_intent("s1:2")) is None

@@ -139,7 +139,7 @@ class Market(RuleBasedStateMachine):
             if self.count % 2:
                 self.tell(IntentExpired("", intent.intent_id, strategy, "one of a former gate", NOW))
                 assert self.book.is_known(intent.intent_id), "ours still counts"
-            self.book.release(intent.intent_id)
+            self.book.release(intent.intent_id, NOW)
             self.entries -= not reduce_only
 
     def any_tag(self, data: st.DataObject) -> str | None:
