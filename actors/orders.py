@@ -248,7 +248,8 @@ class OrderSupervisor(Actor):
         if record is None:
             self.context.log("error", "order.outcome_of_unknown_tag", tag=posted.tag)
             return
-        if isinstance(posted.outcome, NotSent) and not posted.claim_seq and record.state is not OrderState.INTENT:
+        unclaimed = isinstance(posted.outcome, NotSent) and not posted.claim_seq
+        if unclaimed and record.state is not OrderState.INTENT and not self._journal.withdraw(posted.tag):
             return  # handed out twice: what becomes of it is told by whoever claimed it
         events = after_post(record, posted.outcome, self._clock.now_ns())
         if not self._commit(events):

@@ -52,9 +52,14 @@ class Placing:
         self._has_ended = has_ended
         self._next_worker = 0
         self._sent: dict[str, Nanos] = {}
+        self._entry_workers_of: dict[str, int] = {}
 
     def accept(self, approved: ApprovedIntent) -> None:
-        """Commit every order of it at once, then hand them out."""
+        """Commit every order of it at once, then hand them out.
+
+        An entry in one piece is claimed in the same commit where the worker that gets it has nothing to do: that spares
+        it a wait for the disk. Not an exit: one whose worker fails before it takes the claim up is handed out again.
+        """
         desk, intent, now = self._desk, approved.intent, self._desk.now()
         if desk.refuse_again(intent.intent_id, intent.strategy, approved.approved_time):
             return
@@ -69,7 +74,11 @@ class Placing:
             self._void(approved, str(error), "order.no_limit_price")
             return
         try:
-            self._tell(desk.journal.commit(orders, risk_epoch=approved.risk_epoch))
+            ahead = len(orders) == 1 and not intent.reduce_only and self._is_next_idle()
+            claim_at = desk.now() if ahead else 0
+            records = desk.journal.commit(orders, risk_epoch=approved.risk_epoch, claim_at=claim_at)
+            # Claims are told by nobody: readers find them in the journal.
+            self._tell(records[: len(orders)])
         except DuplicateIntent as error:
             desk.context.log("info", "order.duplicate_intent", intent=intent.intent_id, why=str(error))
             return
@@ -99,13 +108,14 @@ class Placing:
             context.tell(self._desk.routes.topology.exit_worker(intent.instrument), command)
         else:
             context.tell(gateway_entry(self._next_worker), command)
+            self._entry_workers_of[order.tag] = self._next_worker
             if is_slice_last(intent):
                 self._next_worker = (self._next_worker + 1) % self._entry_workers
         self._sent[order.tag] = self._desk.mono()
 
     def heard(self, tag: str, events: Sequence[JournalEvent]) -> None:
         """A worker said what came of it."""
-        self._sent.pop(tag, None)
+        self._forget(tag)
         self.stop_slices(events)
 
     def may_be_out(self, tag: str, since: Nanos) -> None:
@@ -128,23 +138,34 @@ class Placing:
         """End what was not claimed in time; quarantine what was, and was not heard of again."""
         desk, now = self._desk, self._desk.now()
         open_records = tuple(open_records)
+        for record in open_records:
+            if record.state is OrderState.SENDING:
+                # Claimed for a former life of the order supervisor, say: nobody waits for its outcome yet.
+                self._sent.setdefault(record.tag, desk.mono())
         for record in overdue_intents(open_records, now):
-            self.expire(record, now, "not sent while the decision was valid")
+            if record.state is OrderState.INTENT or desk.journal.withdraw(record.tag):
+                self.expire(record, now, "not sent while the decision was valid")
         for record in unclaimed_exits(open_records, now, self._sent, desk.mono(-HAND_OUT_AGAIN_SECONDS)):
             # Its worker failed before it claimed it, say. Whoever claims it first sends it; the other does nothing.
             desk.context.log("info", "order.handed_out_again", tag=record.tag, strategy=record.intent.strategy)
             self.submit(record)
         for record in overdue_sends(open_records, self._sent, desk.mono(-self._deadline_seconds)):
+            if desk.journal.withdraw(record.tag):
+                self.expire(record, now, "no worker took it up")
+                continue
             text = "no outcome of the request became known"
             event = OrderQuarantined(tag=record.tag, strategy=record.intent.strategy, text=text, time=now)
             if desk.commit([event]):
                 # Only then: on a full disk it stays overdue, and is tried again.
-                self._sent.pop(record.tag, None)
+                self._forget(record.tag)
                 self.stop_slices([event])
             desk.read_book_soon(0.0)
 
     def expire(self, record: OrderRecord, now: Nanos, why: str) -> None:
-        """Where the journal takes this, the intent can no longer be claimed; where it was claimed, this is refused."""
+        """Where the journal takes this, the intent can no longer be claimed; where it was claimed, this is refused.
+
+        Of an order that is SENDING the claim must have been withdrawn.
+        """
         intent = record.intent
         expired = IntentExpired(
             tag=record.tag,
@@ -153,12 +174,20 @@ class Placing:
             why=why,
             time=now,
             # A worker may claim it while this waits for the disk: then it is on its way to the broker.
-            was=OrderState.INTENT,
+            was=record.state,
         )
         self._desk.commit([expired])
         after = self._desk.journal.record(record.tag)
         if after is None or after.state is not OrderState.SENDING:
-            self._sent.pop(record.tag, None)
+            self._forget(record.tag)
+
+    def _forget(self, tag: str) -> None:
+        self._sent.pop(tag, None)
+        self._entry_workers_of.pop(tag, None)
+
+    def _is_next_idle(self) -> bool:
+        """Whether the next entry's worker has none of ours: a guess, which only decides how long an order takes."""
+        return self._next_worker not in self._entry_workers_of.values()
 
     def _void(self, approved: ApprovedIntent, why: str, alert: str) -> None:
         self._desk.void(approved.intent.intent_id, approved.intent.strategy, approved.approved_time, why)

@@ -223,17 +223,29 @@ class FeedPort(Protocol):
 class Journal(Protocol):
     """The durable order journal. Every event has a `seq`; commit order is seq order."""
 
-    def commit(self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
+    def commit(
+        self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None, claim_at: Nanos = 0
+    ) -> Sequence[JournalRecord]:
         """Make the events durable in one transaction and number them.
 
         DuplicateIntent where an IntentAccepted repeats an intent_id or a tag, whatever its epoch, or a decision that is
         carried out in parts would begin or end again. With `risk_epoch`, refuses (StaleApproval) where a newer epoch
         has been raised. Raises JournalUnavailable for a full or read-only disk.
+
+        claim_at  not 0: the one event is an IntentAccepted, and its order is claimed in the same transaction, if it is
+                  valid then; the claim stands in this process until `claim` takes it up or `withdraw` takes it back
         """
         ...
 
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
-        """I -> S for the tag if it is in I and valid_until is later than `now`: the record, or None (do not post)."""
+        """I -> S for the tag if it is in I and valid_until is later than `now`: the record, or None (do not post).
+
+        Where a claim was committed with the intent, it is taken up instead: once, and before valid_until as well.
+        """
+        ...
+
+    def withdraw(self, tag: str) -> bool:
+        """Whether the claim that was committed with that intent was taken up by nobody, and never will be now."""
         ...
 
     def claim_change(self, tag: str, number: int, now: Nanos) -> JournalRecord | None:

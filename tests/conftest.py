@@ -5,8 +5,14 @@ normal run draws the same examples each time, so that it says the same of the sa
 draw new ones.
 """
 
+import signal
+
 import pytest
 from hypothesis import settings
+
+# Whoever starts the tests in the background may have them ignore SIGINT, and every program they start with them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("explore", deadline=None)
 settings.register_profile("steady", deadline=None, derandomize=True)

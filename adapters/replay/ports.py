@@ -231,13 +231,21 @@ class ReplayJournal:
         self._inner = inner
         self._ask = ask
 
-    def commit(self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
+    def commit(
+        self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None, claim_at: Nanos = 0
+    ) -> Sequence[JournalRecord]:
         """See Journal.commit."""
-        return self._in_turn("journal.commit", lambda: self._inner.commit(events, risk_epoch=risk_epoch))
+        return self._in_turn(
+            "journal.commit", lambda: self._inner.commit(events, risk_epoch=risk_epoch, claim_at=claim_at)
+        )
 
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
         """See Journal.claim."""
         return self._in_turn("journal.claim", lambda: self._inner.claim(tag, now))
+
+    def withdraw(self, tag: str) -> bool:
+        """See Journal.withdraw."""
+        return self._in_turn("journal.withdraw", lambda: self._inner.withdraw(tag))
 
     def claim_change(self, tag: str, number: int, now: Nanos) -> JournalRecord | None:
         """See Journal.claim_change."""

@@ -16,6 +16,7 @@ import apsw
 from adapters.simulated.seam import Hazard, Process, SimLock, Watcher, Weather
 from adapters.store.journal import SqliteJournal
 from domain.messages.journal import JournalEvent, JournalRecord, OrderRecord
+from domain.orders.transitions import tag_of
 from domain.values import Nanos
 
 
@@ -41,18 +42,24 @@ class SimJournal(SqliteJournal):
         self._db.pragma("synchronous", "off")
         self._ready = True
 
-    def commit(self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
+    def commit(
+        self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None, claim_at: Nanos = 0
+    ) -> Sequence[JournalRecord]:
         """See Journal.commit."""
+        if claim_at:
+            self._watcher.claiming(tag_of(events[0]))
         self._hazard("journal.commit")
-        records = super().commit(events, risk_epoch=risk_epoch)
+        records = super().commit(events, risk_epoch=risk_epoch, claim_at=claim_at)
         self._hazard("journal.committed")
         return records
 
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
         """See Journal.claim."""
-        self._watcher.claiming(tag)
+        stands = tag in self._standing
+        if not stands:
+            self._watcher.claiming(tag)
         record = super().claim(tag, now)
-        if record is not None:
+        if record is not None and not stands:
             self._watcher.committed((record,))
         self._hazard("journal.claimed")
         return record

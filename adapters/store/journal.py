@@ -26,6 +26,7 @@ from domain.messages.journal import (
     ModifyState,
     OrderAdopted,
     OrderRecord,
+    OrderState,
     SendingClaimed,
     TradeBooked,
 )
@@ -83,6 +84,15 @@ def trade_key(trade: TradeBooked) -> str:
     return f"{exchange}|{trade.trade_id}|{trade.order_id}"
 
 
+def _claim_with(events: Sequence[JournalEvent], claim_at: Nanos) -> SendingClaimed | None:
+    """The claim to be committed with the one intent."""
+    if not claim_at:
+        return None
+    (event,) = events
+    assert isinstance(event, IntentAccepted), "only an intent is claimed"
+    return SendingClaimed(tag=event.tag, time=claim_at) if claim_at < event.intent.valid_until else None
+
+
 class SqliteJournal:
     """The Journal port (domain/ports.py) on one SQLite file.
 
@@ -98,12 +108,19 @@ class SqliteJournal:
         self._by_order_id: dict[str, str] = {}
         self._trades: dict[str, set[str]] = {}
         self._gtts: dict[str, GttRecord] = {}
+        self._standing: dict[str, JournalRecord] = {}
+        self._withdrawn: set[str] = set()
         self._db = self._connect(path, read_only)
         self._epoch = int(self.flag("risk_epoch") or 0)
         self._replay()
 
-    def commit(self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
+    def commit(
+        self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None, claim_at: Nanos = 0
+    ) -> Sequence[JournalRecord]:
         """See Journal.commit. All or none: an event that may not happen takes the others back with it."""
+        claim = _claim_with(events, claim_at)
+        if claim is not None:
+            events = (*events, claim)
         with self._lock:
             folded: dict[str, OrderRecord] = {}
             gtts: dict[str, GttRecord] = {}
@@ -124,6 +141,8 @@ class SqliteJournal:
                 raise StaleApproval(f"approved under risk epoch {risk_epoch}; it is {self._epoch} now")
             records = self._write(events, folded, risk_epoch)
             self._remember(folded, gtts, events)
+            if claim is not None:
+                self._standing[claim.tag] = records[-1]
             return records
 
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
@@ -132,6 +151,9 @@ class SqliteJournal:
             record = self._orders.get(tag)
             if record is None:
                 return None
+            if tag in self._standing:
+                sendable = record.state is OrderState.SENDING and now < record.intent.valid_until
+                return self._standing.pop(tag) if sendable else None
             event = SendingClaimed(tag=tag, time=now)
             seq = self._write_claim(record, event)
             if seq is None:
@@ -140,6 +162,13 @@ class SqliteJournal:
             assert folded is not None, "a claim concerns an order"
             self._orders[tag] = folded
             return JournalRecord(seq=seq, event=event)
+
+    def withdraw(self, tag: str) -> bool:
+        """See Journal.withdraw. The same lock as for a claim: it is taken up or taken back, never both."""
+        with self._lock:
+            if self._standing.pop(tag, None) is not None:
+                self._withdrawn.add(tag)
+            return tag in self._withdrawn
 
     def claim_change(self, tag: str, number: int, now: Nanos) -> JournalRecord | None:
         """See Journal.claim_change."""
@@ -328,7 +357,8 @@ class SqliteJournal:
             if risk_epoch is not None:
                 self._refuse_stale(risk_epoch)
             for event in events:
-                seq = self._insert(event, strategy_of(event))
+                strategy = folded[event.tag].intent.strategy if isinstance(event, SendingClaimed) else strategy_of(event)
+                seq = self._insert(event, strategy)
                 records.append(JournalRecord(seq=seq, event=event))
                 if isinstance(event, IntentAccepted | OrderAdopted):
                     self._insert_order(event)

@@ -152,10 +152,15 @@ def _claim_in_two_steps(journal: SqliteJournal, tag: str, now: Nanos) -> Journal
         return JournalRecord(seq=seq, event=event)
 
 
+def _withdraw_anything(journal: SqliteJournal, tag: str) -> bool:
+    journal._standing.pop(tag, None)
+    return True
+
+
 def _commit_any_epoch(
-    journal: SqliteJournal, events: Sequence[JournalEvent], *, risk_epoch: int | None = None
+    journal: SqliteJournal, events: Sequence[JournalEvent], *, risk_epoch: int | None = None, claim_at: Nanos = 0
 ) -> Sequence[JournalRecord]:
-    return _COMMIT(journal, events)
+    return _COMMIT(journal, events, claim_at=claim_at)
 
 
 # -- the gateway -----------------------------------------------------------------------------------------------------
@@ -383,6 +388,12 @@ MUTANTS: Final = (
         "an unresolved order that the book does not show is posted again",
         ((OrderSupervisor, "_book_read", _resend_what_is_absent), (SqliteJournal, "claim", _claim_what_is_unresolved)),
         shown_by=("request_lost", "late_order"),
+    ),
+    Mutant(
+        "taken back after it was taken up",
+        "a claim that a worker took up still counts as one that nobody did",
+        ((SqliteJournal, "withdraw", _withdraw_anything),),
+        shown_by=("hang", "slow_network", "crash"),
     ),
     Mutant(
         "absent means rejected",

@@ -10,8 +10,9 @@ from domain.values import Nanos, OrderKind, Variety
 
 
 def overdue_intents(records: Iterable[OrderRecord], now: Nanos) -> list[OrderRecord]:
-    """Orders never claimed whose decision has run out: the claim itself would refuse them now."""
-    return [r for r in records if r.state is OrderState.INTENT and r.intent.valid_until <= now]
+    """Orders whose decision has run out and that nobody may have sent: where one is SENDING, its claim says whether."""
+    waiting = (OrderState.INTENT, OrderState.SENDING)
+    return [r for r in records if r.state in waiting and r.intent.valid_until <= now]
 
 
 def unclaimed_exits(

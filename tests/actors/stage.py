@@ -30,9 +30,11 @@ class Disk(SqliteJournal):
         # What is committed is read by other connections all the same; only a power cut would tell the difference.
         self._db.pragma("synchronous", "off")
 
-    def commit(self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
+    def commit(
+        self, events: Sequence[JournalEvent], *, risk_epoch: int | None = None, claim_at: Nanos = 0
+    ) -> Sequence[JournalRecord]:
         self._must_have_room()
-        return super().commit(events, risk_epoch=risk_epoch)
+        return super().commit(events, risk_epoch=risk_epoch, claim_at=claim_at)
 
     def claim(self, tag: str, now: Nanos) -> JournalRecord | None:
         self._must_have_room()

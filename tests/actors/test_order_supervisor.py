@@ -36,6 +36,7 @@ from domain.messages.journal import (
     OrderRecord,
     OrderRejected,
     OrderState,
+    SendingClaimed,
     TradeBooked,
 )
 from domain.messages.market import FeedConnected
@@ -57,9 +58,9 @@ from domain.messages.orders import (
 )
 from domain.messages.plans import ExecutionEnded, ExecutionStarted, KeepPlan
 from domain.orders.tags import tag_for
-from domain.values import MINUTE, OrderKind, Side, e4
+from domain.values import MINUTE, SECOND, OrderKind, Side, e4
 from tests.actors.stage import Stage, Told, own
-from tests.support.orders import a_row, a_trade, an_intent
+from tests.support.orders import a_row, a_trade, an_accepted, an_intent
 
 FUNDS = Funds(cash=e4("500000"), live_balance=e4("500000"), opening_balance=e4("500000"), collateral=0)
 SETTINGS = OrderSettings(
@@ -93,6 +94,11 @@ class Desk:
 
     def intent(self, intent_id: str = "ma:1", **changes: object) -> OrderIntent:
         return replace(an_intent(intent_id, valid_until=self.stage.clock.now + MINUTE), **changes)
+
+    def unsent(self, intent_id: str = "ma:1", **changes: object) -> OrderRecord:
+        """Journaled, and claimed by nobody: it waits for a worker that has others to send."""
+        self.journal.commit([an_accepted(self.intent(intent_id, **changes))])
+        return self.record(intent_id)
 
     def sending(self, intent_id: str = "ma:1", **changes: object) -> OrderRecord:
         """An approved order, claimed by its worker."""
@@ -173,7 +179,7 @@ def test_the_intent_is_in_the_file_before_anybody_is_told(stage: Stage, desk: De
 
     desk.approve(desk.intent())
 
-    assert durable and set(durable) == {1}
+    assert durable and set(durable) == {2}, "the claim with it: its worker has nothing else to do"
     told = [type(t.message).__name__ for t in desk.context.told]
     assert told[-1] == "SubmitOrder"
     assert told.count("JournalRecord") == 5  # risk, portfolio, strategy, reporter, reconciler
@@ -232,7 +238,7 @@ def test_a_repeated_intent_is_ignored(desk: Desk) -> None:
     desk.approve(desk.intent())
 
     assert len(desk.submitted()) == 1
-    assert len(desk.stored()) == 1
+    assert kinds(desk.stored()) == ["IntentAccepted", "SendingClaimed"]
     assert "order.duplicate_intent" in desk.context.words()
     assert desk.context.of(IntentVoided) == []
 
@@ -244,8 +250,111 @@ def test_an_approval_heard_again_after_the_risk_gate_restarted_leaves_its_order_
 
     desk.approve(desk.intent())
 
-    assert len(desk.stored()) == 1, "nothing is void: the order may be on its way"
-    assert desk.record("ma:1").state is OrderState.INTENT
+    assert len(desk.stored()) == 2, "nothing is void: the order may be on its way"
+    assert desk.record("ma:1").state is OrderState.SENDING
+
+
+# -- the claim in the intent's commit ----------------------------------------------------------------------------------
+
+
+def test_an_entry_is_claimed_with_its_intent_where_its_worker_has_nothing_to_do(desk: Desk) -> None:
+    for number in range(4):
+        desk.approve(desk.intent(f"ma:{number}"))
+
+    claimed = [event.tag for event in desk.stored() if isinstance(event, SendingClaimed)]
+    assert claimed == [tag_for(f"ma:{number}") for number in range(3)], "the fourth waits behind the first"
+    desk.posted("ma:1", Accepted(ORDER_ID))
+    desk.approve(desk.intent("ma:4"))
+    assert desk.record("ma:4").state is OrderState.SENDING, "the second worker has answered"
+
+
+def test_an_exit_is_claimed_by_its_worker_alone(desk: Desk) -> None:
+    """One whose worker fails first is to be handed out again."""
+    desk.approve(desk.intent("ma:exit", side=Side.SELL, reduce_only=True))
+
+    assert kinds(desk.stored()) == ["IntentAccepted"]
+
+
+def test_a_decision_that_is_too_old_is_not_claimed(desk: Desk) -> None:
+    desk.approve(desk.intent(valid_until=desk.stage.clock.now))
+
+    assert kinds(desk.stored()) == ["IntentAccepted"]
+
+
+def test_a_standing_claim_that_no_worker_takes_up_expires_with_the_decision(desk: Desk) -> None:
+    desk.approve(desk.intent(valid_until=desk.stage.clock.now + 10 * SECOND))
+    desk.tick(9.9)
+    assert desk.record().state is OrderState.SENDING
+
+    desk.tick(0.2)
+
+    assert desk.record().state is OrderState.EXPIRED
+    assert desk.journal.claim(tag_for("ma:1"), desk.stage.clock.now - SECOND) is None, "taken back for good"
+
+
+def test_a_standing_claim_that_no_worker_takes_up_is_never_unresolved(desk: Desk) -> None:
+    desk.reconciled().approve(desk.intent())
+
+    desk.tick(15.1)
+
+    assert desk.record().state is OrderState.EXPIRED, "whoever would have sent it cannot any more"
+
+
+@pytest.mark.parametrize(("taken", "after"), [(False, OrderState.EXPIRED), (True, OrderState.SENDING)])
+def test_a_worker_that_was_stopped_before_it_took_the_claim_up_sent_nothing(
+    desk: Desk, taken: bool, after: OrderState
+) -> None:
+    desk.approve(desk.intent())
+    if taken:
+        desk.journal.claim(tag_for("ma:1"), desk.stage.clock.now)
+
+    desk.actor.receive(OrderPosted(tag_for("ma:1"), NotSent("halted"), 0, 0, 0, desk.stage.clock.now))
+
+    assert desk.record().state is after, "where one has taken it up, that one says what came of it"
+
+
+def test_what_could_not_be_kept_of_that_is_kept_when_the_disk_takes_it(stage: Stage, desk: Desk) -> None:
+    desk.approve(desk.intent())
+    stage.journal.full = True
+    posted = OrderPosted(tag_for("ma:1"), NotSent("halted"), 0, 0, 0, desk.stage.clock.now)
+    desk.actor.receive(posted)
+    stage.journal.full = False
+
+    desk.actor.receive(posted)
+
+    assert desk.record().state is OrderState.EXPIRED
+
+
+def test_a_later_life_takes_back_what_a_former_one_claimed_and_never_handed_out(stage: Stage, desk: Desk) -> None:
+    """It hung between its commit and the worker, say; if it wakes up later, its worker finds the claim taken back."""
+    desk.approve(desk.intent())
+    again = Desk(stage, incarnation=2)
+
+    again.tick(60)
+
+    assert again.record().state is OrderState.EXPIRED
+    assert stage.journal.claim(tag_for("ma:1"), stage.clock.now - 30 * SECOND) is None
+
+
+def test_what_a_worker_took_up_from_a_former_life_is_looked_for_though_this_one_never_heard_of_it(
+    stage: Stage, desk: Desk
+) -> None:
+    """The former life's commit ended after this one had looked what is open."""
+    again = Desk(stage, incarnation=2)
+    desk.sending()
+
+    again.tick()
+    again.tick(15.1)
+
+    assert again.record().state is OrderState.QUARANTINED
+
+
+def test_a_new_process_looks_for_what_was_claimed_with_its_intent(stage: Stage, desk: Desk) -> None:
+    desk.approve(desk.intent())
+    stage.restart_process()
+
+    assert Desk(stage).record().state is OrderState.QUARANTINED
+    assert not stage.journal.withdraw(tag_for("ma:1"))
 
 
 def test_entries_go_round_the_workers_and_exits_to_their_own(desk: Desk) -> None:
@@ -506,8 +615,7 @@ def test_a_refusal_is_kept_until_the_disk_has_room(
 
 def test_a_row_for_an_order_that_was_never_sent_is_a_critical_alert_and_no_crash(desk: Desk) -> None:
     """It cannot be, unless a journal was put back from a copy: then a person must look."""
-    desk.approve(desk.intent())
-    record = desk.record()
+    record = desk.unsent()
 
     desk.updated(a_row(record, BrokerStatus.OPEN, 4))
 
@@ -584,7 +692,7 @@ def test_a_feed_that_reconnects_makes_it_read_the_book(desk: Desk) -> None:
 
 def test_a_restarted_actor_leaves_orders_in_flight_to_their_workers(stage: Stage, desk: Desk) -> None:
     desk.sending("ma:1")
-    desk.approve(desk.intent("ma:2"))
+    desk.unsent("ma:2")
 
     again = Desk(stage, incarnation=2)
 
@@ -608,7 +716,7 @@ def test_a_restarted_actor_still_notices_a_worker_that_never_answers(stage: Stag
 
 def test_a_new_process_expires_what_was_unsent_and_looks_for_what_may_have_been_sent(stage: Stage, desk: Desk) -> None:
     desk.sending("ma:1")
-    desk.approve(desk.intent("ma:2"))
+    desk.unsent("ma:2")
     desk.resting("ma:3")
     stage.restart_process()
 
@@ -632,7 +740,7 @@ def test_a_new_process_expires_what_was_unsent_and_looks_for_what_may_have_been_
 
 
 def test_an_intent_that_no_worker_claimed_in_time_expires(desk: Desk) -> None:
-    desk.approve(desk.intent())
+    desk.unsent()
     desk.tick(59)
     assert desk.record().state is OrderState.INTENT
 

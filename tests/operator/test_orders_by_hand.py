@@ -47,7 +47,7 @@ def busy(desk: Desk) -> Desk:
     desk.resting("ma:1", "1")
     desk.resting("ma:2", "2", reduce_only=True)
     desk.sending("ma:3")
-    desk.approve(desk.intent("ma:4"))
+    desk.unsent("ma:4")
     desk.resting("s1:1", "5", strategy="s1")
     desk.context.afresh()
     return desk

@@ -62,6 +62,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal = SqliteJournal(self.path, threading.Lock)
         self.events: list[JournalEvent] = []
         self.states: dict[str, OrderState] = {}
+        self.standing: dict[str, JournalRecord] = {}
+        self.withdrawn: set[str] = set()
         self.trades: dict[str, set[str]] = {}
         self.order_ids: dict[str, str] = {}
         self.epoch = 0
@@ -80,8 +82,14 @@ class JournalMachine(RuleBasedStateMachine):
     # -- the order supervisor ----------------------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.states) < len(NAMES) or self.number % 3 == 0)
-    @rule(name=INTENTS, stale=st.sampled_from([0, 0, 0, 1, 2]), checked=st.booleans())
-    def accept(self, name: str, stale: int, checked: bool) -> None:
+    @rule(
+        name=INTENTS,
+        stale=st.sampled_from([0, 0, 0, 1, 2]),
+        checked=st.booleans(),
+        ahead=st.sampled_from([None, None, -5, 0]),
+    )
+    def accept(self, name: str, stale: int, checked: bool, ahead: int | None) -> None:
+        """ahead: it is claimed in the same commit, so long after its deadline."""
         event = an_accepted(an_intent(name, valid_until=DEADLINES[name]), risk_epoch=self.epoch - stale)
         epoch = event.risk_epoch if checked else None
         wrong: type[Exception] | None = None
@@ -89,7 +97,7 @@ class JournalMachine(RuleBasedStateMachine):
             wrong = DuplicateIntent
         elif checked and stale:
             wrong = StaleApproval
-        self._commit([event], wrong, epoch)
+        self._commit([event], wrong, epoch, 0 if ahead is None else DEADLINES[name] + ahead)
 
     @precondition(lambda self: any(state in GOING_ON for state in self.states.values()))
     @rule(data=st.data())
@@ -132,7 +140,10 @@ class JournalMachine(RuleBasedStateMachine):
         """At most once, from I alone, before the deadline alone."""
         tag, now = tag_for(name), DEADLINES[name] + late
         record = self.journal.claim(tag, now)
-        if self.states.get(tag) is I and now < DEADLINES[name]:
+        if tag in self.standing:
+            sendable = self.states[tag] is S and now < DEADLINES[name]
+            assert record == (self.standing.pop(tag) if sendable else None)
+        elif self.states.get(tag) is I and now < DEADLINES[name]:
             event = SendingClaimed(tag=tag, time=now)
             assert record == JournalRecord(seq=len(self.events) + 1, event=event)
             self.events.append(event)
@@ -140,10 +151,19 @@ class JournalMachine(RuleBasedStateMachine):
         else:
             assert record is None
 
+    @rule(name=INTENTS)
+    def withdraw(self, name: str) -> None:
+        """True where nobody took the claim up, now and ever after."""
+        tag = tag_for(name)
+        if self.standing.pop(tag, None) is not None:
+            self.withdrawn.add(tag)
+        assert self.journal.withdraw(tag) is (tag in self.withdrawn)
+
     # -- the disk ----------------------------------------------------------------------------------------------------
 
     @rule()
     def reopen(self) -> None:
+        self.standing, self.withdrawn = {}, set()
         self.journal.close()
         self.journal = SqliteJournal(self.path, threading.Lock)
 
@@ -181,12 +201,18 @@ class JournalMachine(RuleBasedStateMachine):
 
     # -- the model ---------------------------------------------------------------------------------------------------
 
-    def _commit(self, events: list[JournalEvent], wrong: type[Exception] | None, epoch: int | None) -> None:
+    def _commit(
+        self, events: list[JournalEvent], wrong: type[Exception] | None, epoch: int | None, claim_at: int = 0
+    ) -> None:
         if wrong is not None:
             with pytest.raises(wrong):
-                self.journal.commit(events, risk_epoch=epoch)
+                self.journal.commit(events, risk_epoch=epoch, claim_at=claim_at)
             return
-        records = self.journal.commit(events, risk_epoch=epoch)
+        records = self.journal.commit(events, risk_epoch=epoch, claim_at=claim_at)
+        (event,) = events if claim_at else (None,)
+        if isinstance(event, IntentAccepted) and claim_at < event.intent.valid_until:
+            events = [event, SendingClaimed(event.tag, claim_at)]
+            self.standing[event.tag] = records[-1]
         first = len(self.events) + 1
         assert [record.seq for record in records] == list(range(first, first + len(events)))
         assert [record.event for record in records] == events
@@ -197,6 +223,8 @@ class JournalMachine(RuleBasedStateMachine):
                 self.order_ids[event.order_id] = event.tag
             elif isinstance(event, IntentAccepted):
                 self.states[event.tag] = I
+            elif isinstance(event, SendingClaimed):
+                self.states[event.tag] = S
 
     def _after(
         self, event: JournalEvent, states: dict[str, OrderState], trades: dict[str, set[str]]

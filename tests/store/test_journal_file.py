@@ -92,6 +92,51 @@ def test_a_tag_is_claimed_once_whoever_asks_and_only_while_valid(journal: Sqlite
     assert isinstance(next(iter(journal.read(2))).event, SendingClaimed)
 
 
+def test_an_intent_and_its_claim_are_one_commit_and_one_worker_takes_the_claim_up(
+    tmp_path: Path, journal: SqliteJournal
+) -> None:
+    accepted = an_accepted()
+
+    records = journal.commit([accepted], risk_epoch=0, claim_at=NOW)
+
+    assert [type(record.event).__name__ for record in records] == ["IntentAccepted", "SendingClaimed"]
+    other = open_journal(tmp_path / "data" / "journal.db")
+    (found,) = other.open_records()
+    assert found.state is OrderState.SENDING
+    other.close()
+    claims: list[object] = []
+    threads = [threading.Thread(target=lambda: claims.append(journal.claim(accepted.tag, NOW))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [claim for claim in claims if claim is not None] == [records[1]]
+    assert journal.last_seq() == 2
+    assert not journal.withdraw(accepted.tag)
+
+
+def test_a_standing_claim_is_taken_up_or_taken_back_but_never_both(journal: SqliteJournal) -> None:
+    accepted = an_accepted()
+    journal.commit([accepted], claim_at=NOW)
+
+    assert journal.claim(accepted.tag, accepted.intent.valid_until) is None, "too old"
+    assert journal.withdraw(accepted.tag)
+    assert journal.withdraw(accepted.tag), "as often as it is asked"
+    assert journal.claim(accepted.tag, NOW) is None
+
+
+def test_an_intent_that_cannot_be_accepted_leaves_no_claim(journal: SqliteJournal) -> None:
+    epoch = journal.raise_risk_epoch()
+    with pytest.raises(StaleApproval):
+        journal.commit([an_accepted()], risk_epoch=epoch - 1, claim_at=NOW)
+    journal.commit([an_accepted()])
+    with pytest.raises(DuplicateIntent):
+        journal.commit([an_accepted()], claim_at=NOW)
+
+    assert not journal.withdraw(an_accepted().tag)
+    assert journal.claim(an_accepted().tag, NOW) is not None, "as one that is journaled alone"
+
+
 def test_a_claimed_order_cannot_expire_as_unsent_after_its_claim_lost_the_race(journal: SqliteJournal) -> None:
     accepted = an_accepted()
     journal.commit([accepted])
