@@ -25,10 +25,6 @@ LOOK_SECONDS: Final = 5.0
 LOGIN_SECONDS: Final = 30.0
 """Wall seconds between attempts at a login that a person must make."""
 LOOK_AHEAD_DAYS: Final = 30
-_M_ARENA_MAX: Final = -8
-"""glibc's malloc.h."""
-
-
 _CLASSES: Final = {
     "NSE": (SessionClass.EQUITY_AUCTION, SessionClass.EQUITY),
     "BSE": (SessionClass.EQUITY_AUCTION, SessionClass.EQUITY),
@@ -116,16 +112,6 @@ def _follow(clock: MarketTime) -> None:
     """A sandbox's clock may have been driven by somebody."""
     if isinstance(clock, SandboxMarketClock):
         clock.refresh()
-
-
-def keep_memory_together() -> None:
-    """Have every thread take its memory from one pool. Call it before the others are started.
-
-    glibc gives each thread a pool of its own, and a day's threads leave theirs in pieces: that grew by 6 MiB a day.
-    Under the interpreter's lock they do not wait for each other here.
-    """
-    with suppress(OSError, AttributeError):  # another C library than glibc
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def at_rest() -> dict[str, int]:

@@ -35,7 +35,7 @@ from adapters.store.enduring import EnduringJournal
 from adapters.store.live import LiveFile
 from adapters.store.operator import OperatorDesk
 from app import logs
-from app.interpreter import collect_rarely, keep_what_is_there, let_go, share_finely
+from app.interpreter import collect_rarely, keep_memory_together, keep_what_is_there, let_go, share_finely
 from app.options import ROOT
 from app.ports import Operations
 from app.strategies import Cast, Configured
@@ -325,6 +325,7 @@ class Rig:
         stack.callback(let_go)
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         stack.callback(gc.set_threshold, *gc.get_threshold())
+        keep_memory_together()
         collect_rarely()
         self.exchange = broker
         self.clock = SteppedClock(begins)

@@ -115,16 +115,13 @@ def decode(payload: bytes, counts: DecodeCounts, now_seconds: int = 0) -> TickRo
     latest = now_seconds + A_DAY_SECONDS if now_seconds else 0xFFFFFFFF
     if announced > FEW:
         length = (payload[2] << 8) | payload[3] if size >= 4 else 0
-        if length in _LAYOUTS and size == 2 + announced * (2 + length):
-            # Each packet with its length before it: two bytes that would shift the words, and are cut off.
-            framed = np.frombuffer(payload, np.uint8, size - 2, 2).reshape(announced, 2 + length)
-            if not (framed[:, 0] != length >> 8).any() and not (framed[:, 1] != length & 0xFF).any():
-                counts.packets += announced
-                packets = np.ascontiguousarray(framed[:, 2:]).view(">u4")
-                words = np.empty((announced, WORDS), np.int64)
-                good = _fill(words, packets, length, counts, latest)
-                rows = words.view(TICK_DTYPE)[:, 0]
-                return rows if good is None else rows[good]
+        if length in _LAYOUTS and size == 2 + announced * (2 + length) and _each_is(payload, announced, length):
+            counts.packets += announced
+            packets = np.ndarray((announced, length // 4), ">u4", payload, 4, (2 + length, 4))
+            words = np.empty((announced, WORDS), np.int64)
+            good = _fill(words, packets, length, counts, latest)
+            rows = words.view(TICK_DTYPE)[:, 0]
+            return rows if good is None else rows[good]
         lengths = _lengths(payload, announced)
         if lengths is not None:
             counts.packets += announced
@@ -134,6 +131,11 @@ def decode(payload: bytes, counts: DecodeCounts, now_seconds: int = 0) -> TickRo
         known = np.array(spans, dtype=np.int64)
         return _decode_many(payload, known >> 16, known & 0xFFFF, counts, latest)
     return _decode_few(payload, spans, counts, latest)
+
+
+def _each_is(payload: bytes, announced: int, length: int) -> bool:
+    """Whether every packet has that length before it."""
+    return bool((np.ndarray((announced,), ">u2", payload, 2, (2 + length,)) == length).all())
 
 
 def _lengths(payload: bytes, announced: int) -> NDArray[np.int64] | None:
@@ -199,7 +201,8 @@ def _fill(
     used = LAST + len(layout.words) - 1
     if layout.straight:
         words[:, LAST:used] = packets[:, 1:]
-        words[:, used:] = 0
+        if used < WORDS:
+            words[:, used:] = 0
     else:
         words[:, LAST:] = 0
         for at, place in enumerate(layout.words):
@@ -209,32 +212,33 @@ def _fill(
     token = words[:, TOKEN]
     segment = token & 0xFF
     words[:, KIND] = _KINDS[layout.mode][segment]
-    last = packets[:, 1]
-    bad_price = (last == 0) | (last > PRICE_MAX)
+    last = words[:, LAST]
+    bad_token = token == 0
+    # Unsigned: what is below the least that is allowed is far above the most.
+    bad_price = (last - 1).view(np.uint64) >= PRICE_MAX
     # 1/10,000 rupee: hundredths times 100; 10**-4 as they are; 10**-7 over 1000, rounded half up.
-    if bool(_SPECIAL[segment].any()):
+    if _SPECIAL[segment].any():
         fine = segment == _CDS
         bad_price |= fine & (last % 1000 != 0)
         _scale(words, layout, fine, np.where(_SPECIAL[segment], 1, 100))
     else:
-        for columns in _SLICES[layout.prices]:
-            words[:, columns] *= 100
+        for column in layout.prices:  # each by itself: several at once go row by row, which takes longer
+            words[:, column] *= 100
         if layout.depth:
             words[:, DEPTH + 1 :: 3] *= 100
     if layout.depth:
         words[:, DEPTH + 2 :: 3] >>= 16  # a count in the upper half, padding in the lower
-    bad_token = token == 0
     bad = bad_token | bad_price
+    bad_time = None
     if layout.stamp is not None:
-        stamp = packets[:, layout.stamp]
-        bad_time = (stamp < YEAR_2000) | (stamp > latest)
-        if bool(bad_time.any()):
-            counts.bad_times += int((bad_time & ~bad).sum())
-            bad |= bad_time
-    if not bool(bad.any()):
+        bad_time = packets[:, layout.stamp] - np.uint32(YEAR_2000) > latest - YEAR_2000
+        bad |= bad_time
+    if not bad.any():
         return None
+    dropped = int(bad.sum())
     counts.bad_tokens += int(bad_token.sum())
     counts.bad_prices += int((bad_price & ~bad_token).sum())
+    counts.bad_times += dropped - int((bad_token | bad_price).sum())
     good: NDArray[np.bool_] = ~bad
     return good
 
@@ -245,12 +249,6 @@ _KINDS: Final = {
     mode: np.where(np.arange(256) == _INDICES, mode, mode + _TRADABLE) for mode in (MODE_LTP, MODE_QUOTE, MODE_FULL)
 }
 """By a token's low byte: the word of mode and tradable."""
-_SLICES: Final = {
-    (2,): (slice(2, 3),),
-    (2, 8, 9, 10, 11): (slice(2, 3), slice(8, 12)),
-    _DAY_PRICES: (slice(2, 5, 2), slice(8, 12)),
-}
-"""Columns of prices as few slices: each is one call."""
 
 
 def _scale(words: NDArray[np.int64], layout: _Layout, fine: NDArray[np.bool_], times: NDArray[np.int64]) -> None:

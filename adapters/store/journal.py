@@ -357,8 +357,9 @@ class SqliteJournal:
             if risk_epoch is not None:
                 self._refuse_stale(risk_epoch)
             for event in events:
-                strategy = folded[event.tag].intent.strategy if isinstance(event, SendingClaimed) else strategy_of(event)
-                seq = self._insert(event, strategy)
+                # A claim does not say whose it is; its order does.
+                order = folded.get(event.tag) if isinstance(event, SendingClaimed) else None
+                seq = self._insert(event, strategy_of(event) if order is None else order.intent.strategy)
                 records.append(JournalRecord(seq=seq, event=event))
                 if isinstance(event, IntentAccepted | OrderAdopted):
                     self._insert_order(event)

@@ -18,7 +18,7 @@ from app import logs
 from app.account import require_account
 from app.alerting import channels_of
 from app.checks_kept import require_checks
-from app.interpreter import collect_rarely
+from app.interpreter import collect_rarely, keep_memory_together
 from app.options import ConfigFile, Env, Json, Sets, load_settings
 from app.output import DONE, FAILED, GAVE_UP, USAGE, UsageError, complain
 from app.sandboxed import LocalSandbox
@@ -86,7 +86,6 @@ def run(
     log = logs.setup(loaded.settings.logs, where.logs)
     logs.redactor.add(*loaded.secrets())
     from app.day import StopRequest
-    from app.nights import keep_memory_together
 
     keep_memory_together()
     collect_rarely()

@@ -46,7 +46,7 @@ from domain.messages.orders import (
 )
 from domain.orders.gtt import gtt_tag
 from domain.orders.tags import tag_for
-from domain.values import RUPEE, SECOND, OrderKind, Product, Side
+from domain.values import RUPEE, SECOND, Nanos, OrderKind, Product, Side
 from tests.actors.stage import Stage
 from tests.actors.test_order_life import Floor
 from tests.domain.builders import INFY
@@ -590,10 +590,12 @@ def test_where_the_disk_refuses_what_a_row_proves_of_a_change_the_row_proves_not
     row = replace(floor.broker._orders[record.order_id], status=BrokerStatus.CANCELLED, pending=0)
     commit, refusals = floor.stage.journal.commit, iter([True])
 
-    def full_once(events: Sequence[JournalEvent], *, risk_epoch: int | None = None) -> Sequence[JournalRecord]:
+    def full_once(
+        events: Sequence[JournalEvent], *, risk_epoch: int | None = None, claim_at: Nanos = 0
+    ) -> Sequence[JournalRecord]:
         if next(refusals, False):
             raise JournalUnavailable("disk full")
-        return commit(events, risk_epoch=risk_epoch)
+        return commit(events, risk_epoch=risk_epoch, claim_at=claim_at)
 
     floor.stage.journal.commit = full_once  # type: ignore[method-assign]  # this one disk, this one time
     floor.tell("orders", OrderUpdateReceived(row))
