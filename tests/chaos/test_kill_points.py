@@ -32,10 +32,14 @@ def test_a_survey_sees_the_whole_way_and_is_the_same_again() -> None:
     places = survey("entry").places
 
     assert survey("entry").places == places
-    assert {place.phase for place in places} == {"decided", "INTENT", "SENDING", "ACKNOWLEDGED", "COMPLETE"}
+    assert {place.phase for place in places} == {"decided", "SENDING", "ACKNOWLEDGED", "COMPLETE"}
     files = {place.file for place in places}
     assert all(any(file.startswith(path) for file in files) for path in ORDER_PATH)
     assert all((ROOT / file).is_file() for file in files)
+
+
+def test_an_exit_has_a_moment_more_in_which_it_is_journaled_and_certainly_unsent() -> None:
+    assert "INTENT" in {place.phase for place in survey("exit").places}
 
 
 def test_a_breakage_that_only_a_death_between_two_bytecodes_shows_is_caught() -> None:
