@@ -147,6 +147,7 @@ class StrategyRunner:
             raise ValueError(f"strategy {strategy_id}: trades {', '.join(legs)} together and has {count} instruments")
         self._loads = loads_of(self._needs, settings)
         self._warm_up = max(self._needs.decides_after(settings.interval_seconds), bars_needed(settings.sizing))
+        self._made: E4 | None = None
         self._sized: dict[int, tuple[int, str]] = {}
         self._series = {
             token: _Series(
@@ -257,6 +258,7 @@ class StrategyRunner:
 
     def journaled(self, event: JournalEvent, now: Nanos) -> list[OrderIntent]:
         """One event of the journal, once, in order."""
+        self._made = None
         token = self.ledger.apply(event)
         if token is None or not self._may_decide(token, now):
             return []
@@ -265,6 +267,7 @@ class StrategyRunner:
 
     def fold(self, event: JournalEvent) -> None:
         """One event of the journal from before: nothing is decided on it."""
+        self._made = None
         self.ledger.apply(event)
 
     def standing(self) -> Standing:
@@ -365,8 +368,12 @@ class StrategyRunner:
             self._moves.append(MoveExit(self.strategy_id, token, levels, now))
 
     def _realised(self) -> E4:
-        """What the strategy has made with what it has closed, before charges."""
-        return sum(self.ledger.realised(token) * each.multiplier for token, each in self._instruments.items())
+        """What the strategy has made with what it has closed, before charges: summed up once for each event."""
+        made = self._made
+        if made is None:
+            held = set(self.ledger.tokens()).intersection(self._instruments)
+            made = self._made = sum(self.ledger.realised(token) * self._instruments[token].multiplier for token in held)
+        return made
 
     def _may_decide(self, token: int, now: Nanos) -> bool:
         return now >= self.quiet_until and token in self._instruments and not self.is_stopped(token, now)
