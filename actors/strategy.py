@@ -207,6 +207,7 @@ class StrategyActor(Actor):
             with self._turn(len(bars)):
                 for at, bar in enumerate(bars):  # noqa: B007 - read below
                     self._send(self._runner.bar(bar, now))
+                    self.context.beat()  # thousands of bars may take a while: it does not hang
         except BaseException:
             if bars[at + 1 :]:
                 self.context.me.tell(BarsClosed(bars[at + 1 :], closed.received_time))

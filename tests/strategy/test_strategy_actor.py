@@ -146,6 +146,7 @@ def test_of_bars_that_end_together_each_is_decided_on_and_its_order_sent_before_
     actor.receive(BarsClosed(together, at(240)))
 
     assert [(each.side.value, each.event_time) for each in wanted(context)] == [("BUY", at(60))]
+    assert context.lease.beats == len(together), "it does not hang"
 
 
 def test_where_it_fails_at_one_bar_its_next_life_has_those_behind_it(desk: Desk) -> None:
