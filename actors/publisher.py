@@ -16,7 +16,7 @@ from domain.bars import Bar
 from domain.errors import PatangError
 from domain.messages.control import PortfolioSnapshot, Report
 from domain.messages.limits import LimitsUsed
-from domain.messages.market import BarClosed, BarsBackfilled
+from domain.messages.market import BarsBackfilled, BarsClosed
 from domain.report.curve import CurvePoint, points_of
 from domain.values import MINUTE, Nanos
 
@@ -75,9 +75,7 @@ class Publisher(Actor):
     def receive(self, message: object) -> object:
         """Collect; write when it is time."""
         match message:
-            case BarClosed(bar=bar):
-                self._keep(bar)
-            case BarsBackfilled(bars=bars):
+            case BarsClosed(bars=bars) | BarsBackfilled(bars=bars):
                 for bar in bars:
                     self._keep(bar)
             case PortfolioSnapshot():

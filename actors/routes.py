@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from actors.runtime import Lane, UnknownActor
 from domain.audit.entries import AUDITED
+from domain.bars import Bar
 from domain.messages import broker as broker_messages
 from domain.messages import (
     configuration,
@@ -150,8 +151,8 @@ def _traders(topology: Topology, token: int) -> tuple[str, ...]:
     return tuple(map(strategy_name, traders)) if traders else ()
 
 
-def _price_hearers(topology: Topology, message: market.PricesChanged) -> tuple[str, ...]:
-    return tuple(name for name, _ in _price_parts(topology, message))
+def _hearers(parts: Parts) -> Receivers:
+    return lambda topology, message: tuple(name for name, _ in parts(topology, message))
 
 
 def _price_parts(topology: Topology, message: market.PricesChanged) -> Iterator[tuple[str, object]]:
@@ -169,6 +170,22 @@ def _price_parts(topology: Topology, message: market.PricesChanged) -> Iterator[
     for strategy, prices in own.items():
         yield strategy_name(strategy), message if len(prices) == len(message.prices) else market.PricesChanged(prices)
     for name in topology.managers:
+        yield name, message
+
+
+def _bar_parts(topology: Topology, message: market.BarsClosed) -> Iterator[tuple[str, object]]:
+    """Strategies hear of the bars of their own instruments."""
+    own: dict[str, list[Bar]] = {}
+    by_token = topology.by_token
+    for bar in message.bars:
+        for strategy in by_token.get(bar.token, ()):
+            if strategy in own:
+                own[strategy].append(bar)
+            else:
+                own[strategy] = [bar]
+    for strategy, bars in own.items():
+        yield strategy_name(strategy), market.BarsClosed(tuple(bars), message.received_time)
+    for name in _published(topology):
         yield name, message
 
 
@@ -258,9 +275,9 @@ ROUTES: Final[Mapping[type, Route]] = {
     market.TickBatch: Route(_to(MARKET), Lane.DATA),
     market.LoadHistory: Route(_to(HISTORY)),
     market.HistoryLoaded: Route(_to(MARKET)),
-    market.BarClosed: Route(lambda topology, m: (*_traders(topology, m.bar.token), *_published(topology))),
+    market.BarsClosed: Route(_hearers(_bar_parts), split=_bar_parts),
     market.BarsBackfilled: Route(lambda topology, m: (*_traders(topology, m.token), *_published(topology))),
-    market.PricesChanged: Route(_price_hearers, Lane.DATA, lambda _m: "prices", _price_parts),
+    market.PricesChanged: Route(_hearers(_price_parts), Lane.DATA, lambda _m: "prices", _price_parts),
     WarmUpRequested: Route(_to(MARKET)),
     # decision to order
     # Not ahead of the prices and the funds that it rests on: those travel as data, so it does too.

@@ -67,8 +67,9 @@ class ShardRoutes(Routes):
         key = None if route.key is None else route.key(message)
         if route.split is not None:
             # A key of the shard's own: what waits under it was told by one actor, in its order.
+            own = None if key is None else (key, self._shard)
             for name, part in route.split(self.topology, message):
-                self.send(sender, name, part, route.lane, (key, self._shard))
+                self.send(sender, name, part, route.lane, own)
             return
         names = route.to(self.topology, message)
         if kind in _REDIRECTED:

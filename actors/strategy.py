@@ -7,6 +7,7 @@ what its former life may have sent is either in the journal or no longer valid.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from msgspec import Struct
@@ -15,13 +16,14 @@ from msgspec.structs import replace
 from actors.folding import JournalReader
 from actors.routes import Routes
 from actors.runtime import Actor, Context, DrillCrash
+from actors.turns import Turns
 from actors.versions import taken
 from domain.errors import JournalUnavailable
 from domain.market.buckets import Hours
 from domain.messages.configuration import AdoptConfiguration, StrategyTerms
 from domain.messages.control import JobDue, Report, SquareOff, TradingState, TradingStateChanged
 from domain.messages.journal import JournalAdvanced, JournalRecord
-from domain.messages.market import BarClosed, BarsBackfilled, PricesChanged
+from domain.messages.market import BarsBackfilled, BarsClosed, PricesChanged
 from domain.messages.operator import OperatorAnswered, OperatorRequest, Switch
 from domain.messages.orders import Denied, IntentVoided, OrderIntent
 from domain.ports import Calendar, Clock, Journal
@@ -65,12 +67,19 @@ class _LookDue(Struct, frozen=True, tag=True):
 _LOOK_SECONDS: Final = 0.5
 """Wall seconds between looks at the process."""
 
+BARS_OF_A_TURN: Final = 16
+"""So many bars in one message are worth waiting for the others: a few are handled sooner than a turn comes."""
+
+PRICES_TO_A_BAR: Final = 16
+"""A price is so much less work than a bar."""
+
 
 class StrategyActor(Actor):
     """Runs one strategy on its instruments.
 
     clock        market time
     make_runner  makes what it thinks with, here or in a process of its own; what that raises is raised here
+    turns        shared with the other strategies; None: it waits for nobody
     """
 
     def __init__(
@@ -85,6 +94,7 @@ class StrategyActor(Actor):
         clock: Clock,
         settings: StrategyActorSettings,
         make_runner: MakeRunner = in_thread,
+        turns: Turns | None = None,
     ) -> None:
         super().__init__(context)
         self._routes = routes
@@ -94,6 +104,7 @@ class StrategyActor(Actor):
         self._id = strategy_id
         self._journal = journal
         self._make_runner = make_runner
+        self._turns = turns
         self._terms = StrategyTerms(
             strategy, tuple(instruments), settings.runner, enabled=settings.enabled, isolated=settings.isolated
         )
@@ -148,12 +159,15 @@ class StrategyActor(Actor):
         now = self._clock.now_ns()
         match message:
             case PricesChanged(prices=prices):
-                for price in prices.values():
-                    self._send(self._runner.price(price, now))
-            case BarClosed(bar=bar):
-                self._send(self._runner.bar(bar, now))
-            case BarsBackfilled():
-                self._send(self._runner.backfilled(message, now))
+                with self._turn(len(prices) // PRICES_TO_A_BAR):
+                    for price in prices.values():
+                        self._send(self._runner.price(price, now))
+            case BarsClosed():
+                self._bars(message, now)
+            case BarsBackfilled(bars=bars):
+                with self._turn(len(bars)):
+                    intents = self._runner.backfilled(message, now)
+                self._send(intents)
             case _TimerDue():
                 if self._runner.timed:
                     self._send(self._runner.timer(now))
@@ -185,6 +199,25 @@ class StrategyActor(Actor):
             case Report():
                 return self._report()
         return None
+
+    def _bars(self, closed: BarsClosed, now: Nanos) -> None:
+        """Each by itself; where it fails at one, its next life has those behind it."""
+        bars, at = closed.bars, 0
+        try:
+            with self._turn(len(bars)):
+                for at, bar in enumerate(bars):  # noqa: B007 - read below
+                    self._send(self._runner.bar(bar, now))
+                    self.context.beat()  # thousands of bars may take a while: it does not hang
+        except BaseException:
+            if bars[at + 1 :]:
+                self.context.me.tell(BarsClosed(bars[at + 1 :], closed.received_time))
+            raise
+
+    def _turn(self, bars: int) -> AbstractContextManager[None]:
+        """For so much work."""
+        if self._turns is None or bars < BARS_OF_A_TURN or self._runner.process is not None:
+            return nullcontext()
+        return self._turns.taken(self.context.runtime)
 
     def _adopt(self, terms: StrategyTerms | None) -> None:
         """From here on decide by these. Another code, other parameters, instruments or bars: begun anew, as after a

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from actors.routes import Routes, Topology
 from actors.shards import ShardRoutes, deal
+from actors.turns import Turns
 from app.limits import risk_limits
 from app.strategies import Cast
 from config.errors import ConfigError
@@ -38,6 +39,7 @@ class Board:
     known           the last versions
     exits           rules of managed exits, also of strategies that were taken out: what they guard may still be held
     first           strategies that were there when the process started
+    turns           of its strategies
     """
 
     def __init__(self, settings: Settings, cast: Cast, version: int = 1, reloadable: bool = False) -> None:
@@ -55,6 +57,7 @@ class Board:
         self.known = Known({version: terms_of(settings, cast, version)}, version, version)
         self.exits = dict(self.terms.exits)
         self.first = frozenset(each.id for each in cast.strategies)
+        self.turns = Turns()
         self._topology = replace(cast.topology, reloadable=reloadable)
         self._routes: list[Routes] = []
 

@@ -72,7 +72,7 @@ DERIVED: Final = frozenset(
     {
         market.TickBatch,
         market.PricesChanged,
-        market.BarClosed,
+        market.BarsClosed,
         market.BarsBackfilled,
         market.LoadHistory,
         market.HistoryLoaded,

@@ -522,6 +522,7 @@ def strategy_spec(ports: Ports, routes: Routes, board: Board, strategy: str) -> 
             ports.clock,
             settings,
             ports.runner,
+            board.turns,
         )
 
     return SupervisorSpec(

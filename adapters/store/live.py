@@ -42,6 +42,8 @@ BARS_KEPT: Final = 2_000
 """Of each instrument and interval: more than a screen shows, less than a disk minds."""
 POINTS_KEPT: Final = 20_000
 ALERTS_KEPT: Final = 1_000
+ROWS_AT_ONCE: Final = 250
+"""Rows in one statement: at each statement the interpreter is given up and asked for again."""
 PRUNE_EVERY: Final = 600
 """Writes between prunings."""
 
@@ -112,10 +114,8 @@ class LiveFile:
     ) -> None:
         """See actors.publisher.LiveStore."""
         with self._guarded(), self._db:
-            self._db.executemany(
-                "INSERT OR REPLACE INTO bars VALUES (?, ?, ?, ?)",
-                ((bar.token, bar.interval_seconds, bar.start, _encoder.encode(bar)) for bar in bars),
-            )
+            for at in range(0, len(bars), ROWS_AT_ONCE):
+                self._put(bars[at : at + ROWS_AT_ONCE])
             self._db.executemany(
                 "INSERT OR REPLACE INTO curve VALUES (?, ?, ?, ?, ?)",
                 ((each.time, each.strategy, each.realised, each.unrealised, each.charges) for each in points),
@@ -127,6 +127,11 @@ class LiveFile:
             self._writes += 1
             if self._writes % PRUNE_EVERY == 1:
                 self._prune()
+
+    def _put(self, bars: Sequence[Bar]) -> None:
+        rows = ", ".join(["(?, ?, ?, ?)"] * len(bars))
+        values = [each for bar in bars for each in (bar.token, bar.interval_seconds, bar.start, _encoder.encode(bar))]
+        self._db.execute(f"INSERT OR REPLACE INTO bars VALUES {rows}", values)  # noqa: S608 - question marks alone
 
     def name(self, instruments: Mapping[int, str]) -> None:
         """See actors.publisher.LiveStore."""

@@ -7,6 +7,8 @@ long enough; until then the value is NaN.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -51,12 +53,18 @@ def columns_of(bar: Bar) -> Columns:
 class Running:
     """One declared indicator, running. Not to be shared between instruments."""
 
-    __slots__ = ("_function", "_handle", "_history", "_index", "_parameters", "_picks", "_single", "_state")
+    __slots__ = (
+        "_function", "_handle", "_history", "_index", "_one", "_own", "_parameters", "_pick_from", "_single", "_state",
+    )  # fmt: skip
 
     def __init__(self, declared: Indicator) -> None:
         self._parameters = dict(declared.parameters)
         self._function = describe(declared)
-        self._picks = tuple(COLUMNS.index(column) for column in self._function.columns)
+        picks = [COLUMNS.index(column) for column in self._function.columns]
+        self._one = len(picks) == 1
+        # Of one column the value itself, of several a tuple.
+        self._pick_from: Callable[[Columns], Any] = itemgetter(*(picks or [0]))
+        self._own = self._function.own
         self._index = self._function.output_index
         self._single = self._function.outputs == 1
         self._handle: Handle | None = None
@@ -68,38 +76,44 @@ class Running:
         """It is to begin anew with every session."""
         return self._function.anchor == "session"
 
+    @property
+    def of_clock(self) -> bool:
+        """It is told the minute that a bar ends in."""
+        return self._own is not None
+
     def update(self, bar: Columns, minute: float = 0.0) -> float:
         """One closed bar in, its value out; NaN while there are too few bars.
 
         minute  minutes from the session's open to the bar's end, for own indicators that ask for it
         """
-        own = self._function.own
+        own = self._own
         if own is not None:
             self._state, outputs = own.step(self._state, (*bar, minute), self._function.values)
             return outputs[self._index]
-        taken = tuple(bar[pick] for pick in self._picks)
-        if self._handle is not None:
-            return self._pick(self._handle.update(*taken))
-        self._history.append(taken)
+        taken, handle = self._pick_from(bar), self._handle
+        if handle is not None:
+            answer = handle.update(taken) if self._one else handle.update(*taken)
+            return float(answer if self._single else answer[self._index])
+        self._history.append((taken,) if self._one else taken)
         if len(self._history) <= self._function.lookback:
             return math.nan
         return self._open()
 
     def peek(self, bar: Columns, minute: float = 0.0) -> float:
         """What `update` would answer for a bar that is still forming; commits nothing."""
-        own = self._function.own
+        own = self._own
         if own is not None:
             return own.step(self._state, (*bar, minute), self._function.values)[1][self._index]
         if self._handle is None:
             return math.nan
-        return self._pick(self._handle.peek(*(bar[pick] for pick in self._picks)))
+        taken = self._pick_from(bar)
+        return self._pick(self._handle.peek(taken) if self._one else self._handle.peek(*taken))
 
     def reset(self) -> None:
         """Begin anew (a new session)."""
         self._handle = None
         self._history.clear()
-        own = self._function.own
-        self._state = own.initial if own is not None else ()
+        self._state = () if self._own is None else self._own.initial
 
     def _open(self) -> float:
         import talib

@@ -34,6 +34,11 @@ class Resampler:
         second = bar.start // SECOND
         if not hours.opens <= second < hours.closes:
             return []
+        if self._bucket <= bar.start and bar.end < self._over:
+            # Neither its bucket's first bar nor its last one: most are not.
+            if self._whole:
+                self._parts.append(bar)
+            return []
         done: list[Bar] = []
         bucket = bar_start(hours, self.interval_seconds, second) * SECOND
         if bucket != self._bucket:

@@ -133,6 +133,10 @@ class BarBuilder:
         self._bar_end = 0
         return bar
 
+    def due(self, second: int) -> bool:
+        """Whether the open bar is one that `close_until` would close."""
+        return self._bar_end != 0 and second >= self._close_at
+
     def _print(self, price: E4, quantity: int, second: int) -> None:
         self.prints += 1
         if self._bar_end == 0:

@@ -60,6 +60,13 @@ def bar_end(hours: Hours, interval_seconds: int, second: int) -> int:
     return bar_start(hours, interval_seconds, second) + interval_seconds
 
 
+def next_end(hours: Hours, interval_seconds: int, second: int) -> int:
+    """The first second after this one at which a bar of the session may end; 0 where none is left."""
+    if second >= hours.closes:
+        return 0
+    return min(bar_end(hours, interval_seconds, max(second, hours.opens)), hours.closes)
+
+
 def finished_until(hours: Hours, interval_seconds: int, second: int) -> int:
     """The instant up to which every bar of the series is over, seen at `second`.
 

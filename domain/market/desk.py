@@ -11,13 +11,22 @@ from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from domain.bars import Bar
 from domain.market.bar_builder import BarBuilder
-from domain.market.buckets import Hours
+from domain.market.buckets import Hours, next_end
 from domain.market.series import DEFAULT_SETTINGS, Series, SeriesMessage, SeriesSettings, warm_up_start
-from domain.messages.market import BarsBackfilled, HistoryLoaded, PriceChanged, PricesChanged, TickBatch
+from domain.messages.market import (
+    BarsBackfilled,
+    BarsClosed,
+    HistoryLoaded,
+    LoadHistory,
+    PriceChanged,
+    PricesChanged,
+    TickBatch,
+)
 from domain.values import SECOND, Nanos
 
-DeskMessage = SeriesMessage | PricesChanged
+DeskMessage = BarsClosed | BarsBackfilled | LoadHistory | PricesChanged
 
 
 class Sessions(Protocol):
@@ -47,6 +56,7 @@ class DeskSettings(Struct, frozen=True):
 
 
 DEFAULT_DESK: Final = DeskSettings()
+_NEVER: Final = 1 << 62
 
 
 class Counts(Struct):
@@ -126,6 +136,12 @@ class MarketDesk:
         self._watermark = 0
         self._day_ends: Nanos = 0
         self._hours: frozenset[Hours] = frozenset()
+        # Thousands of bars are open all the time, and all end together: nobody looks at them in between.
+        self._awake = set(self._series.values())  # series that may have something to say
+        self._grids: frozenset[tuple[Hours, int]] = frozenset()  # sessions and intervals of the bars
+        self._closed_until = 0  # no bar that ended by this second is open
+        self._next_end = 0  # the first second after that at which one may end; 0: not known
+        self._late_end = False  # a print from before that second has opened a bar that had ended by it
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -165,7 +181,7 @@ class MarketDesk:
                 builder.new_session(today)
                 series.begin(start, today, now)
         self._lay_out_hours(now)
-        return [*self._step(0, now, mono)]
+        return self._told(self._step(0, mono), now)
 
     def want(self, token: int, bars: Mapping[int, int], now: Nanos, mono: Nanos) -> tuple[bool, list[DeskMessage]]:
         """One instrument more, or more bars of one that is known: whether it is new, and what is to be told."""
@@ -196,10 +212,12 @@ class MarketDesk:
         self._built = sum(bool(each.builders) for each in self._streams.values())
         if stream is None:
             self._lay_out_hours(now)
-        told: list[DeskMessage] = []
+        self._lay_out_ends()
+        self._awake = {each for each in self._series.values() if not each.quiet}
+        told: list[SeriesMessage] = []
         for series in begun:
-            told.extend(series.step(self._passed() * SECOND, now, mono))
-        return stream is None, told
+            told.extend(series.step(self._passed() * SECOND, mono))
+        return stream is None, self._told(told, now)
 
     def trading(self, now: Nanos) -> bool:
         """Whether any instrument of this shard has its session now."""
@@ -246,7 +264,7 @@ class MarketDesk:
         told: list[DeskMessage] = []
         if watermark > self._watermark or counts.bars != bars_before:
             self._watermark = watermark
-            told.extend(self._close_until(self._passed(), batch.received_time, mono))
+            told.extend(self._told(self._close_until(self._passed(), mono), batch.received_time))
         if changed:
             told.append(self._prices(batch, columns, changed))
         return told
@@ -256,17 +274,19 @@ class MarketDesk:
 
         settled  market time a grace ago: whatever happened until then has reached us
         """
-        told = self._close_until(max(settled // SECOND, self._passed()), now, mono)
+        told = self._close_until(max(settled // SECOND, self._passed()), mono)
         if now >= self._day_ends:
             self._new_day(now)
-        return [*told]
+        return self._told(told, now)
 
     def loaded(self, answer: HistoryLoaded, now: Nanos, mono: Nanos) -> list[DeskMessage]:
         """History for one of the series."""
         series = self._series.get((answer.token, answer.interval_seconds))
         if series is None:
             return []
-        return [*series.loaded(answer, mono), *series.step(self._passed() * SECOND, now, mono)]
+        told = [*series.loaded(answer, mono), *series.step(self._passed() * SECOND, mono)]
+        self._awake.add(series)
+        return self._told(told, now)
 
     def remembered(self, token: int, interval_seconds: int) -> BarsBackfilled | None:
         """The warm-up of a series from memory; None while it is on its way to everybody.
@@ -283,6 +303,7 @@ class MarketDesk:
         Returns the newest exchange time; 0 where there is none.
         """
         counts, streams, newest = self._counts, self._streams, 0
+        awake, closed_until = self._awake, self._closed_until
         for index, token, price, quantity, volume, traded, exchange in rows:
             stream = streams.get(token)
             if stream is None:
@@ -302,9 +323,13 @@ class MarketDesk:
                 bar = builder.tick(price, quantity, volume, traded, exchange)
                 if resumes:
                     series.resumed(builder.whole_from)
+                    awake.add(series)
                 if bar is not None:
                     counts.bars += 1
                     series.closed(bar)
+                    awake.add(series)
+                if traded < closed_until and builder.due(closed_until):
+                    self._late_end = True
         return newest
 
     def _is_plain(self, columns: _Columns, horizon: int) -> bool:
@@ -322,20 +347,44 @@ class MarketDesk:
         """The second before which nothing more is expected."""
         return self._watermark - self._settings.lateness_seconds
 
-    def _close_until(self, second: int, now: Nanos, mono: Nanos) -> list[SeriesMessage]:
-        for stream in self._streams.values():
-            for builder, series in stream.builders:
-                bar = builder.close_until(second)
-                if bar is not None:
-                    self._counts.bars += 1
-                    series.closed(bar)
-        return self._step(second * SECOND, now, mono)
+    def _close_until(self, second: int, mono: Nanos) -> list[SeriesMessage]:
+        if self._late_end or second >= self._next_end:
+            for stream in self._streams.values():
+                for builder, series in stream.builders:
+                    bar = builder.close_until(second)
+                    if bar is not None:
+                        self._counts.bars += 1
+                        series.closed(bar)
+                        self._awake.add(series)
+            if second >= self._closed_until:
+                self._closed_until, self._late_end = second, False
+                ends = [next_end(hours, interval, second) for hours, interval in self._grids]
+                self._next_end = min(filter(None, ends), default=_NEVER)
+        return self._step(second * SECOND, mono)
 
-    def _step(self, watermark: Nanos, now: Nanos, mono: Nanos) -> list[SeriesMessage]:
+    def _step(self, watermark: Nanos, mono: Nanos) -> list[SeriesMessage]:
         told: list[SeriesMessage] = []
-        for series in self._series.values():
-            if not series.quiet:
-                told.extend(series.step(watermark, now, mono))
+        awake = self._awake
+        if not awake:
+            return told
+        for series in self._series.values():  # in their own order, whichever woke first
+            if series in awake:
+                told.extend(series.step(watermark, mono))
+                if series.quiet:
+                    awake.discard(series)
+        return told
+
+    def _told(self, said: Sequence[SeriesMessage], now: Nanos) -> list[DeskMessage]:
+        """The bars as one message, behind the history that came with them."""
+        bars: list[Bar] = []
+        told: list[DeskMessage] = []
+        for each in said:
+            if isinstance(each, Bar):
+                bars.append(each)
+            else:
+                told.append(each)
+        if bars:
+            told.append(BarsClosed(tuple(bars), now))
         return told
 
     def _prices(self, batch: TickBatch, columns: _Columns, changed: Mapping[int, int]) -> PricesChanged:
@@ -363,12 +412,19 @@ class MarketDesk:
                 leftover = builder.close_until(max(builder.hours.closes, 1))
                 if leftover is not None:
                     series.closed(leftover)
+                    self._awake.add(series)
                 builder.new_session(self._sessions.today(stream.token, now))
         self._lay_out_hours(now)
 
     def _lay_out_hours(self, now: Nanos) -> None:
         self._hours = frozenset(self._sessions.today(token, now) for token in self._streams)
         self._day_ends = _next_midnight(now)
+        self._lay_out_ends()
+
+    def _lay_out_ends(self) -> None:
+        builders = [builder for stream in self._streams.values() for builder, _ in stream.builders]
+        self._grids = frozenset((each.hours, each.interval_seconds) for each in builders)
+        self._next_end = 0
 
 
 def _next_midnight(now: Nanos) -> Nanos:

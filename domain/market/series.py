@@ -17,10 +17,11 @@ from msgspec import Struct
 
 from domain.bars import Bar
 from domain.market.buckets import Hours, finished_until
-from domain.messages.market import BarClosed, BarsBackfilled, HistoryLoaded, LoadHistory
+from domain.messages.market import BarsBackfilled, HistoryLoaded, LoadHistory
 from domain.values import SECOND, Nanos
 
-SeriesMessage = BarClosed | BarsBackfilled | LoadHistory
+SeriesMessage = Bar | BarsBackfilled | LoadHistory
+"""A bar that is to be told, or a message."""
 
 
 class SeriesSettings(Struct, frozen=True):
@@ -103,7 +104,7 @@ class Series:
         self._told.extend(whole)
         return [BarsBackfilled(self.token, self.interval_seconds, tuple(whole))]
 
-    def step(self, watermark: Nanos, now: Nanos, mono: Nanos) -> list[SeriesMessage]:
+    def step(self, watermark: Nanos, mono: Nanos) -> list[SeriesMessage]:
         """What is to be told or asked now.
 
         watermark  how far the market is known to have come: a bar that ends later may still change
@@ -112,7 +113,7 @@ class Series:
             if self._asked is None and self.warm and watermark < self._seam:
                 return []  # the bar that the feed came back in is not over yet
             if self.warm and self._overdue(mono):
-                return self._give_up(now)
+                return self._give_up()
             if self._asked is None or mono >= self._ask_again_mono:
                 return [self._ask(mono)]
             return []
@@ -122,7 +123,7 @@ class Series:
             told.append(BarsBackfilled(self.token, self.interval_seconds, ()))
         for bar in self._waiting:
             if bar.start >= self._covered:
-                told.append(BarClosed(bar, now))
+                told.append(bar)
                 self._told.append(bar)
                 self._covered = bar.end
         self._waiting.clear()
@@ -162,7 +163,7 @@ class Series:
     def _overdue(self, mono: Nanos) -> bool:
         return self._deadline_mono is not None and mono >= self._deadline_mono
 
-    def _give_up(self, now: Nanos) -> list[SeriesMessage]:
+    def _give_up(self) -> list[SeriesMessage]:
         self.given_up += 1
         waiting = [bar for bar in self._waiting if bar.start >= self._covered]
         until = max([self._seam, *(bar.end for bar in waiting)])
@@ -170,7 +171,7 @@ class Series:
         self._waiting.clear()
         marked = [_as_incomplete(bar) for bar in waiting]
         self._told.extend(marked)
-        return [BarClosed(bar, now) for bar in marked]
+        return [*marked]
 
     def _settle(self, until: Nanos) -> None:
         self._covered = until

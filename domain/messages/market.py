@@ -95,10 +95,12 @@ class PricesChanged(Struct, frozen=True, tag=True):
         return PricesChanged({**older.prices, **self.prices})
 
 
-class BarClosed(Struct, frozen=True, tag=True, gc=False):
-    """Event, market data to strategies: one finished bar, in order, never conflated."""
+class BarsClosed(Struct, frozen=True, tag=True):
+    """Event, market data to strategies: the bars that ended together, to each receiver of its own instruments; those of
+    a series in order. Never conflated.
+    """
 
-    bar: Bar
+    bars: tuple[Bar, ...]
     received_time: Nanos
 
 

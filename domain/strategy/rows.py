@@ -35,6 +35,7 @@ class _Lane:
     def __init__(self, cells: list[_Cell]) -> None:
         self._cells = cells
         self._anchored = [cell.running for cell in cells if cell.running.of_session]
+        self._timed = any(cell.running.of_clock for cell in cells)
         self._day = -1
 
     def push(self, bar: Bar, columns: Columns, hours: Hours, values: list[float]) -> None:
@@ -43,8 +44,10 @@ class _Lane:
             self._day = day
             for running in self._anchored:
                 running.reset()
-        over = bar.end if bar.interval_seconds < DAY_SECONDS else hours.closes * SECOND
-        minute = (min(over, hours.closes * SECOND) - hours.opens * SECOND) / (60 * SECOND)
+        minute = 0.0
+        if self._timed:
+            over = bar.end if bar.interval_seconds < DAY_SECONDS else hours.closes * SECOND
+            minute = (min(over, hours.closes * SECOND) - hours.opens * SECOND) / (60 * SECOND)
         for place, running in self._cells:
             values[place] = running.update(columns, minute)
 
@@ -70,6 +73,7 @@ class Rows:
         self._ends = array("q")  # 8 bytes a bar, for thousands of instruments all day
         self.row: Row | None = None
         self.before: Row | None = None
+        self._are_finite = self._were_finite = False  # every value of the newest row, and of the one before
         self.newest: Bar | None = None
         self.seen = 0
         self.kept: deque[Bar] = deque(maxlen=keep)
@@ -87,8 +91,10 @@ class Rows:
         self.kept.append(bar)
         self.seen += 1
         self.newest = bar
-        self.before, self.row = self.row, self._make(*columns, *self._values)
-        return self.row
+        row = self._make(*columns, *self._values)
+        self.before, self.row = self.row, row
+        self._were_finite, self._are_finite = self._are_finite, all(map(math.isfinite, row))
+        return row
 
     def coarse(self, bar: Bar, hours: Hours) -> None:
         """One finished bar of a coarser interval from history; bars already known are left out."""
@@ -102,7 +108,7 @@ class Rows:
     @property
     def ready(self) -> bool:
         """Every value of the newest row and of the one before is there."""
-        return self.row is not None and self.before is not None and all(map(math.isfinite, (*self.before, *self.row)))
+        return self._were_finite and self._are_finite
 
     def bars_since(self, opened: Nanos) -> int:
         """Bars closed after that instant."""

@@ -141,12 +141,14 @@ class StrategyRunner:
         self._valid = int(settings.intent_valid_seconds * SECOND)
         self._instruments = {each.token: each for each in instruments}
         self._needs = self._strategy.needs()
+        self._ranged = bool(bars_needed(settings.sizing))
         legs = self._strategy.rule.legs if isinstance(self._strategy, RuleEvents) else ()
         if legs and len(legs) != len(self._instruments):
             count = len(self._instruments)
             raise ValueError(f"strategy {strategy_id}: trades {', '.join(legs)} together and has {count} instruments")
         self._loads = loads_of(self._needs, settings)
         self._warm_up = max(self._needs.decides_after(settings.interval_seconds), bars_needed(settings.sizing))
+        self._made: E4 | None = None
         self._sized: dict[int, tuple[int, str]] = {}
         self._series = {
             token: _Series(
@@ -257,6 +259,7 @@ class StrategyRunner:
 
     def journaled(self, event: JournalEvent, now: Nanos) -> list[OrderIntent]:
         """One event of the journal, once, in order."""
+        self._made = None
         token = self.ledger.apply(event)
         if token is None or not self._may_decide(token, now):
             return []
@@ -265,6 +268,7 @@ class StrategyRunner:
 
     def fold(self, event: JournalEvent) -> None:
         """One event of the journal from before: nothing is decided on it."""
+        self._made = None
         self.ledger.apply(event)
 
     def standing(self) -> Standing:
@@ -304,7 +308,8 @@ class StrategyRunner:
 
     def is_stopped(self, token: int, now: Nanos) -> bool:
         """Nothing more is decided on the instrument on that day."""
-        return self._stopped.get(token) == _day(now)
+        stopped = self._stopped.get(token)
+        return stopped is not None and stopped == _day(now)
 
     def passed(self, token: int, start: Nanos, decisions: int) -> None:
         """Bars up to the one of that start went by elsewhere, with so many decisions that ordered nothing."""
@@ -338,7 +343,8 @@ class StrategyRunner:
             return []
         series.last_start = bar.start
         view = self._view.at(now)
-        series.range.push(bar)
+        if self._ranged:
+            series.range.push(bar)
         series.rows.push(bar, view.hours(bar.token, bar.start))
         decidable = (
             bar.complete
@@ -365,8 +371,12 @@ class StrategyRunner:
             self._moves.append(MoveExit(self.strategy_id, token, levels, now))
 
     def _realised(self) -> E4:
-        """What the strategy has made with what it has closed, before charges."""
-        return sum(self.ledger.realised(token) * each.multiplier for token, each in self._instruments.items())
+        """What the strategy has made with what it has closed, before charges: summed up once for each event."""
+        made = self._made
+        if made is None:
+            held = set(self.ledger.tokens()).intersection(self._instruments)
+            made = self._made = sum(self.ledger.realised(token) * self._instruments[token].multiplier for token in held)
+        return made
 
     def _may_decide(self, token: int, now: Nanos) -> bool:
         return now >= self.quiet_until and token in self._instruments and not self.is_stopped(token, now)
@@ -491,13 +501,16 @@ class _View:
         self._runner = runner
         self._today = today
         self._hours: dict[int, tuple[int, Hours]] = {}
+        self._newest_session: tuple[int, Hours, SessionNow] | None = None  # many instruments' bars end together
         self.memory = memory
         self.now: Nanos = 0
 
     def at(self, now: Nanos) -> _View:
         """The same view, later."""
         self.now = now
-        self._runner.lapsed += len(self._runner.ledger.lapse(now))
+        gone = self._runner.ledger.lapse(now)
+        if gone:
+            self._runner.lapsed += len(gone)
         return self
 
     @property
@@ -598,14 +611,19 @@ class _View:
     def session(self, token: int, instant: Nanos) -> SessionNow | None:
         hours = self._session_hours(token, instant)
         second = instant // SECOND
+        known = self._newest_session
+        if known is not None and known[0] == second and known[1] == hours:
+            return known[2]
         if hours.closes <= hours.opens or not hours.opens <= second <= hours.closes:
             return None
         since = second - hours.opens
-        return SessionNow(
+        found = SessionNow(
             bar=-(-since // self.interval_seconds),
             minutes_open=since // 60,
             minutes_left=(hours.closes - second) // 60,
         )
+        self._newest_session = second, hours, found
+        return found
 
     def _session_hours(self, token: int, instant: Nanos) -> Hours:
         day = _day(instant)

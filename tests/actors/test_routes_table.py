@@ -355,7 +355,7 @@ def test_the_kill_switch_overtakes_what_is_queued_prices_conflate_and_bars_do_no
     table, context, waiting = Routes(TOPOLOGY), stage.context("market"), Mailbox(MailboxSpec())
     for price in (100, 101, 102):
         table.publish(context, prices_of(PriceChanged(1, price, 0, 0, 0, 0, 0)))
-        table.publish(context, market.BarClosed(Bar(1, 60, price, 1, 1, 1, 1, 1), 0))
+        table.publish(context, market.BarsClosed((Bar(1, 60, price, 1, 1, 1, 1, 1),), 0))
     table.publish(context, SetTradingState(TradingState.HALTED, "stop", "operator"))
 
     for told in context.told:
@@ -364,9 +364,31 @@ def test_the_kill_switch_overtakes_what_is_queued_prices_conflate_and_bars_do_no
 
     taken = [entry.message for entry in waiting.clear()]
     assert isinstance(taken[0], SetTradingState)
-    assert [m.bar.start for m in taken if isinstance(m, market.BarClosed)] == [100, 101, 102]
+    assert [m.bars[0].start for m in taken if isinstance(m, market.BarsClosed)] == [100, 101, 102]
     newest = [m.prices[1].last_price for m in taken if isinstance(m, market.PricesChanged)]
     assert newest == [102, 102]  # one per receiver
+
+
+def test_of_bars_that_end_together_each_strategy_hears_of_its_own_and_the_dashboard_of_all(stage: Stage) -> None:
+    one, two, three = (Bar(token, 60, 0, 1, 1, 1, 1, 1) for token in (1, 2, 3))
+    topology = Topology(("s1", "s2"), {1: ("s1", "s2"), 2: ("s2",)}, published=True)
+    closed = market.BarsClosed((one, two, three), 7)
+    for table in (Routes(topology), ShardRoutes(topology, {1: 1, 2: 1, 3: 1}, 1)):
+        context = stage.context("market.1")
+
+        table.publish(context, closed)
+
+        assert [(told.to, told.lane, told.key) for told in context.told] == [
+            ("strategy.s1", Lane.EVENT, None),
+            ("strategy.s2", Lane.EVENT, None),
+            ("publisher", Lane.EVENT, None),
+        ]
+        assert [told.message for told in context.told] == [
+            market.BarsClosed((one,), 7),
+            market.BarsClosed((one, two), 7),
+            closed,
+        ]
+    assert ROUTES[market.BarsClosed].to(topology, closed) == ("strategy.s1", "strategy.s2", "publisher")
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])

@@ -15,8 +15,8 @@ from domain.calendar import SessionCalendar
 from domain.market.buckets import Hours
 from domain.messages.control import Alert, Report
 from domain.messages.market import (
-    BarClosed,
     BarsBackfilled,
+    BarsClosed,
     DropFeed,
     FeedConnected,
     FeedDisconnected,
@@ -86,11 +86,11 @@ def test_bars_go_to_the_strategies_of_the_instrument_and_prices_to_all_who_weigh
     [bar] = aggregates(prints)[:1]
     kinds = {name: [type(each) for each in context.told_to(name)] for name in ("strategy.one", "strategy.two", RISK)}
     assert kinds == {
-        "strategy.one": [BarClosed, PricesChanged],
-        "strategy.two": [BarClosed, PricesChanged, PricesChanged],
+        "strategy.one": [BarsClosed, PricesChanged],
+        "strategy.two": [BarsClosed, PricesChanged, PricesChanged],
         RISK: [PricesChanged, PricesChanged],
     }
-    assert context.told_to("strategy.one")[0] == BarClosed(bar, (OPENS + 60) * SECOND)
+    assert context.told_to("strategy.one")[0] == BarsClosed((bar,), (OPENS + 60) * SECOND)
     assert context.told_to(PORTFOLIO) == context.told_to(RISK)
 
 
@@ -151,7 +151,7 @@ def test_the_clock_closes_a_bar_one_grace_after_its_end(context: DetachedContext
     for second in (61, 63):
         clock.now = (OPENS + second) * SECOND
         actor.receive(due)
-        steps.append([type(each) for each in context.told_to("strategy.one")].count(BarClosed))
+        steps.append([type(each) for each in context.told_to("strategy.one")].count(BarsClosed))
 
     assert context.timers[0].period == 2.0
     assert steps == [0, 1]

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from domain.bars import Bar
 from domain.market.desk import DeskMessage, DeskSettings, MarketDesk
-from domain.market.series import SeriesSettings, warm_up_start
-from domain.messages.market import BarClosed, BarsBackfilled, LoadHistory, PriceChanged, PricesChanged
+from domain.market.series import SeriesMessage, SeriesSettings, warm_up_start
+from domain.messages.market import BarsBackfilled, BarsClosed, LoadHistory, PriceChanged, PricesChanged, TickBatch
 from domain.values import SECOND
 from tests.market.making import (
+    CLOSES,
     DAY,
     INFY,
     OPENS,
@@ -27,6 +28,7 @@ from tests.market.making import (
     answer,
     batch,
     packets,
+    rows,
 )
 
 M = TypeVar("M")
@@ -43,7 +45,7 @@ def of(kind: type[M], messages: Sequence[DeskMessage]) -> list[M]:
 
 
 def live(messages: Sequence[DeskMessage]) -> list[Bar]:
-    return [each.bar for each in of(BarClosed, messages)]
+    return [bar for each in of(BarsClosed, messages) for bar in each.bars]
 
 
 def a_market(seed: int, seconds: int, start: int = 0) -> list[Print]:
@@ -67,7 +69,57 @@ def test_bars_come_before_the_price_that_closed_them() -> None:
 
     told = desk.ticks(batch(packets([Print(0, 1_000, 1), Print(61, 1_010, 1)])), 0)
 
-    assert [type(each) for each in told] == [BarClosed, PricesChanged]
+    assert [type(each) for each in told] == [BarsClosed, PricesChanged]
+
+
+def test_bars_that_end_together_are_one_message() -> None:
+    desk = a_desk(wanted={(SBIN, 60): 0, (INFY, 60): 0, (INFY, 300): 0})
+    desk.begin(at(0), 0)
+    both = [each for token in (INFY, SBIN) for each in packets([Print(0, 1_000, 1), Print(300, 1_010, 1)], token)]
+
+    [closed] = of(BarsClosed, desk.ticks(batch(both), 0))
+
+    assert [(bar.token, bar.interval_seconds, bar.start) for bar in closed.bars] == [
+        (SBIN, 60, at(0)),
+        (INFY, 60, at(0)),
+        (INFY, 300, at(0)),
+    ]
+    assert closed.received_time == at(300)
+
+
+class AlwaysLooking(MarketDesk):
+    """Looks at every open bar at every tick and every stroke of the clock."""
+
+    def _close_until(self, second: int, mono: int) -> list[SeriesMessage]:
+        self._late_end = True
+        return super()._close_until(second, mono)
+
+
+@given(st.data())
+def test_no_bar_closes_later_than_if_every_one_were_looked_at_all_the_time(data: st.DataObject) -> None:
+    """Frames of any instruments in any order, silent ones, late ones, over the end of the session, and the clock."""
+    wanted = {(INFY, 60): 0, (INFY, 300): 0, (SBIN, 60): 0, (SBIN, 900): 0, (SBIN, 86_400): 0}
+    desks = [kind(wanted, (), OneDay(), QUICK) for kind in (MarketDesk, AlwaysLooking)]
+    second = data.draw(st.sampled_from([-30, 0, 270, 880, CLOSES - OPENS - 400]))
+    volumes = {INFY: 0, SBIN: 0}
+    for desk in desks:
+        desk.begin(at(second), 0)
+    for _ in range(data.draw(st.integers(1, 25))):
+        second += data.draw(st.integers(0, 90))
+        if data.draw(st.booleans()):
+            said = [desk.clock(at(second - 2), at(second), 0) for desk in desks]
+        else:
+            frame = []
+            for token in data.draw(st.lists(st.sampled_from([INFY, SBIN]), min_size=1, max_size=3)):
+                volumes[token] += data.draw(st.integers(0, 1))
+                late = data.draw(st.sampled_from([0, 0, 1, 3, 70]))
+                older = data.draw(st.sampled_from([0, 0, 2, 65, 400]))
+                exchange = OPENS + second - late
+                frame.append(Packet(token, 1_000 + second, 1, volumes[token], exchange - older, exchange))
+            received = TickBatch(1, rows(frame), at(second))
+            said = [desk.ticks(received, 0) for desk in desks]
+        assert said[0] == said[1]
+    assert desks[0].counts() == desks[1].counts()
 
 
 def test_only_the_newest_price_of_a_frame_is_told() -> None:
@@ -107,7 +159,7 @@ def test_the_warm_up_is_asked_for_at_the_start_and_told_before_any_live_bar() ->
 
     assert live(before) == []
     assert command == LoadHistory(INFY, 60, at(-86_400), at(0))
-    assert [type(each) for each in told] == [BarsBackfilled] + [BarClosed] * 3
+    assert [type(each) for each in told] == [BarsBackfilled, BarsClosed]
     assert of(BarsBackfilled, told)[0].bars == tuple(msgspec.structs.replace(bar, backfilled=True) for bar in yesterday)
     assert live(told) == aggregates(prints)[:3]
 
@@ -159,9 +211,7 @@ def test_after_a_gap_the_series_has_every_bar_once_and_in_order() -> None:
 
 
 def _bars(message: DeskMessage) -> tuple[Bar, ...]:
-    if isinstance(message, BarClosed):
-        return (message.bar,)
-    return message.bars if isinstance(message, BarsBackfilled) else ()
+    return message.bars if isinstance(message, BarsClosed | BarsBackfilled) else ()
 
 
 @given(

@@ -120,3 +120,20 @@ def test_what_was_lost_makes_the_next_one_smaller() -> None:
 
     # A tenth of 10,00,000 buys 1,000; half of it is lost; a tenth of 9,50,000 buys 950.
     assert sizes[:3] == [1_000, 1_000, 950]
+
+
+def test_what_an_event_of_the_journal_made_counts_from_the_next_size_on() -> None:
+    settings = replace(SETTINGS, sizing=PercentOfEquity(10), capital=TEN_LAKH)
+    runner = warmed(a_runner(Pulse(period_seconds=5), settings=settings))
+    sizes = [runner.units(INFY, e4(100))]
+    for second, price in ((1_210, 100), (1_215, 50)):
+        [intent] = [
+            intent
+            for each in range(second, second + 5)
+            for intent in runner.price(a_price(each, price), at(each)) + runner.timer(at(each))
+        ]
+        for event in filled(intent):
+            runner.fold(event)
+        sizes.append(runner.units(INFY, e4(100)))
+
+    assert sizes == [1_000, 1_000, 950]

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from actors.routes import MARKET, OPERATOR, RISK, Routes, Topology
 from actors.runtime import Actor, ChildReady, ChildSpec, Context, Crash, DetachedContext, Lane, ThreadRuntime
-from actors.strategy import StrategyActor, StrategyActorSettings
+from actors.runtime.seam import Runtime
+from actors.strategy import BARS_OF_A_TURN, StrategyActor, StrategyActorSettings
+from actors.turns import Turns
 from adapters.store.journal import SqliteJournal
 from domain.calendar import SessionCalendar
 from domain.errors import JournalUnavailable
+from domain.messages.configuration import StrategyTerms
 from domain.messages.control import Report, SquareOff
 from domain.messages.journal import JournalAdvanced
-from domain.messages.market import BarClosed, BarsBackfilled
+from domain.messages.market import BarsBackfilled, BarsClosed
 from domain.messages.operator import OperatorAnswered, OperatorRequest, Switch
 from domain.messages.orders import Denied, DenyReason, IntentVoided, OrderIntent
 from domain.strategies.pulse import Pulse
 from domain.strategy.messages import WarmUpRequested
-from domain.strategy.runner import Strategy
+from domain.strategy.rule import NoState, Targets
+from domain.strategy.runner import Strategy, StrategyRunner, Today
+from domain.strategy.running import Runner
 from domain.values import SECOND, Nanos
 from tests.market.making import INFY, OPENS
 from tests.runtime.harness import Inbox, Monotonic, Scripted, a_root, running, until
@@ -78,7 +84,7 @@ def decide(desk: Desk, actor: Actor, *digits: int) -> None:
     start = desk.clock.second // 60
     for minute, digit in enumerate(digits, start):
         desk.clock.second = 60 * minute + 60
-        actor.receive(BarClosed(a_bar(minute, 100 + digit), at(60 * minute + 60)))
+        actor.receive(BarsClosed((a_bar(minute, 100 + digit),), at(60 * minute + 60)))
 
 
 def wanted(context: DetachedContext) -> list[OrderIntent]:
@@ -120,6 +126,93 @@ def test_it_folds_the_journal_once_whatever_it_is_told(desk: Desk) -> None:
     actor.receive(JournalAdvanced(seq=more[-1].seq))
     assert held(actor) == 0
     assert [each.side.value for each in wanted(context)] == ["BUY", "SELL", "SELL"]
+
+
+class Stumbling(Digits, frozen=True):
+    """Fails at a bar that closes at 999."""
+
+    @staticmethod
+    def decide(*seen: Any) -> tuple[Targets, NoState]:
+        if seen[0].close == 999:
+            raise ZeroDivisionError
+        return Digits.decide(*seen)
+
+
+def test_of_bars_that_end_together_each_is_decided_on_and_its_order_sent_before_the_next(desk: Desk) -> None:
+    actor, context = desk.make(Digits())
+    desk.clock.second = 60
+    together = (a_bar(0, 105), a_bar(1, 101), a_bar(2, 105), a_bar(3, 102))
+
+    actor.receive(BarsClosed(together, at(240)))
+
+    assert [(each.side.value, each.event_time) for each in wanted(context)] == [("BUY", at(60))]
+    assert context.lease.beats == len(together), "it does not hang"
+
+
+def test_where_it_fails_at_one_bar_its_next_life_has_those_behind_it(desk: Desk) -> None:
+    actor, context = desk.make(Stumbling())
+    desk.clock.second = 60
+    together = (a_bar(0, 105), a_bar(1, 101), a_bar(2, 999), a_bar(3, 102))
+
+    with pytest.raises(ZeroDivisionError):
+        actor.receive(BarsClosed(together, at(240)))
+    assert len(wanted(context)) == 1, "what it wanted before that is on its way"
+    assert context.told_to(NAME) == [BarsClosed((together[3],), at(240))]
+
+    with pytest.raises(ZeroDivisionError):
+        actor.receive(BarsClosed((a_bar(4, 999),), at(300)))
+    assert len(context.told_to(NAME)) == 1, "behind the last one there is nothing"
+
+
+class Noting(Turns):
+    """How often a turn was taken."""
+
+    count = 0
+
+    @contextmanager
+    def taken(self, runtime: Runtime) -> Iterator[None]:
+        self.count += 1
+        with super().taken(runtime):
+            yield
+
+
+class Apart(StrategyRunner):
+    """As if it had a process of its own."""
+
+    process = 1  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("message", "turns"),
+    [
+        (BarsClosed(tuple(a_bar(minute, 100) for minute in range(BARS_OF_A_TURN)), at(0)), 1),
+        (BarsClosed(tuple(a_bar(minute, 100) for minute in range(BARS_OF_A_TURN - 1)), at(0)), 0),
+        (BarsBackfilled(INFY, 60, tuple(a_bar(minute, 100) for minute in range(BARS_OF_A_TURN))), 1),
+        (BarsBackfilled(INFY, 60, ()), 0),
+        (prices_of(*(a_price(second, 100) for second in range(BARS_OF_A_TURN))), 0),
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True])
+def test_much_work_is_done_in_turns_unless_it_is_done_elsewhere(
+    desk: Desk, message: object, turns: int, apart: bool
+) -> None:
+    noting = Noting()
+    _, context = desk.make(Digits())
+
+    def made(strategy_id: str, terms: StrategyTerms, today: Today) -> Runner:
+        kind = Apart if apart else StrategyRunner
+        return kind(strategy_id, terms.strategy, terms.instruments, terms.runner, today)
+
+    settings = StrategyActorSettings(runner=SETTINGS)
+    journal, calendar = desk.journal, SessionCalendar()
+    actor = StrategyActor(
+        context, ROUTES, "it", Digits(), [SHARE], journal, calendar, desk.clock, settings, made, noting
+    )
+    actor.started()
+
+    actor.receive(message)
+
+    assert noting.count == (0 if apart else turns)
 
 
 def test_a_second_life_knows_what_the_first_one_did_and_keeps_still_at_first(desk: Desk) -> None:
@@ -194,7 +287,7 @@ def test_a_crash_in_the_middle_of_a_queue_loses_nothing_and_doubles_nothing(tmp_
         address = system.system.address(NAME)
         market.wait(1)
         clock.second = 120
-        system.tell(NAME, history, BarClosed(a_bar(0, 105), at(60)), BarClosed(a_bar(1, 101), at(120)))
+        system.tell(NAME, history, BarsClosed((a_bar(0, 105),), at(60)), BarsClosed((a_bar(1, 101),), at(120)))
         [intent] = gate.wait(1)
         assert isinstance(intent, OrderIntent)
         accepted, _, _, trade, ended = journal.commit(filled(intent))
@@ -203,14 +296,14 @@ def test_a_crash_in_the_middle_of_a_queue_loses_nothing_and_doubles_nothing(tmp_
         address.tell(accepted)
         address.tell(trade)
         address.tell(Crash("drill"), lane=Lane.CONTROL)
-        for message in (accepted, trade, BarClosed(a_bar(2, 105), at(180)), ended, trade):
+        for message in (accepted, trade, BarsClosed((a_bar(2, 105),), at(180)), ended, trade):
             address.tell(message)
         system.watch.wait(ChildReady, NAME, count=2)
         requests = market.wait(2)
         clock.second = 120 + 60
         address.tell(history)
         clock.second = 240
-        address.tell(BarClosed(a_bar(3, 102), at(240)))
+        address.tell(BarsClosed((a_bar(3, 102),), at(240)))
         intents = gate.wait(2)
 
         report = system.ask(NAME, Report())
