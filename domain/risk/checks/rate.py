@@ -44,10 +44,8 @@ def open_at_once(
         if question.replaces is not None:
             return None
         intent = question.intent
-        found = question.book.open_orders(
-            intent.strategy if of_strategy else None, intent.token if of_instrument else None
-        )
-        count = sum(not order.reduce_only for order in found) + 1
+        whose, where_at = intent.strategy if of_strategy else None, intent.token if of_instrument else None
+        count = question.book.open_entries(whose, where_at) + 1
         allowed = limit(question.limits)
         return f"it would be open entry {count} {where}, {allowed} may be open" if count > allowed else None
 
