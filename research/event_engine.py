@@ -90,6 +90,7 @@ class EventEngine:
         self._rows: list[DayRow] = []
         self._bars: dict[int, tuple[int, Bar]] = {}  # by instrument: number and values of the bar that is looked at
         self._day = -1
+        self._day_stop = 0  # of one instrument: number of the next day's first bar
         self._hours: list[tuple[Nanos, Nanos]] = []
         self._square_offs: list[tuple[Nanos, tuple[int, ...]]] = []
         self._flattening: set[int] = set()
@@ -146,7 +147,7 @@ class EventEngine:
         """The first bar that is not quiet, from this one on."""
         candles, tape = self._series[0], self._tape
         token = candles.instrument.token
-        first = int(candles.start[index])
+        first = candles.start.item(index)
         if (
             (first + IST_NS) // DAY_NS != self._day
             or self._desk.stirred
@@ -154,8 +155,9 @@ class EventEngine:
             or self._runner.ledger.busy(token)
         ):
             return index
-        day = int(np.searchsorted(tape.days.first, index, side="right"))
-        stop = int(tape.days.first[day])
+        if index >= self._day_stop:
+            self._day_stop = int(tape.days.first[tape.days.first.searchsorted(index, side="right")])
+        stop = self._day_stop
         held = self._account.quantity(token)
         if self._runner.is_stopped(token, first):
             if held or not quiet.forgetful:
@@ -167,7 +169,7 @@ class EventEngine:
                 return index
             if self._square_offs:
                 due = self._square_offs[0][0]
-                stop = min(stop, int(np.searchsorted(candles.start, due - candles.interval, side="left")))
+                stop = min(stop, int(candles.start.searchsorted(due - candles.interval, side="left")))
             settled, multiplier = self._account.settled, candles.instrument.multiplier
             passed = quiet.run(index, stop, Standing(held, settled, held * multiplier))
             end = passed.end

@@ -35,6 +35,8 @@ class Lines:
 
     def open_orders(self, strategy: str | None = None, token: int | None = None) -> tuple[OpenOrder, ...]:
         """Orders that may still trade, holds included, oldest first."""
+        if not self._orders:
+            return ()
         return tuple(
             [
                 order
@@ -57,7 +59,8 @@ class Lines:
 
     def unresolved(self, strategy: str, token: int) -> tuple[OpenOrder, ...]:
         """The strategy's unresolved orders in the instrument."""
-        return tuple([order for order in self.open_orders(strategy, token) if order.standing is _UNRESOLVED])
+        found = self.open_orders(strategy, token)
+        return tuple([order for order in found if order.standing is _UNRESOLVED]) if found else ()
 
     def exposures(self) -> Mapping[LineKey, Exposure]:
         """Every line that has a position or an open order."""
@@ -142,6 +145,8 @@ class Lines:
     def _held_since(self, start: Nanos, strategy: str | None) -> int:
         """Holds made after that, of one strategy or in all."""
         count = 0
+        if not self._orders:
+            return count
         for order in self._orders.values():
             if order.standing is _HELD and order.time > start and (strategy is None or order.strategy == strategy):
                 count += 1

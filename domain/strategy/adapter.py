@@ -200,7 +200,8 @@ def _memory(view: View) -> Memory:
 
 
 def _leg(view: View, token: int) -> Leg:
-    return _memory(view).leg(token)
+    memory = _memory(view)
+    return memory.legs.get(token) or memory.leg(token)
 
 
 def _book(view: View, leg: Leg, bar: Bar) -> Book:

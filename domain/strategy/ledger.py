@@ -45,17 +45,13 @@ class _Order(Struct):
     token: int
     sign: int
     quantity: int
-    seen: int = 0
+    filled: int = 0
     booked: int = 0
     over: bool = False
 
     @property
-    def filled(self) -> int:
-        return max(self.seen, self.booked)
-
-    @property
     def remaining(self) -> int:
-        return 0 if self.over else max(0, self.quantity - self.filled)
+        return 0 if self.over or self.filled > self.quantity else self.quantity - self.filled
 
 
 class _Errand(Struct):
@@ -292,10 +288,10 @@ class StrategyLedger:
         order = self._orders.get(tag)
         if order is None:
             return None
-        before = order.filled
-        order.seen = max(order.seen, min(filled, order.quantity))
-        holding = self._holding(order.token)
-        holding.provisional += order.sign * (order.filled - before)
+        holding, filled = self._holding(order.token), min(filled, order.quantity)
+        if filled > order.filled:
+            holding.provisional += order.sign * (filled - order.filled)
+            order.filled = filled
         return order.token
 
     def _left(self, errand: _Errand) -> int:
@@ -347,6 +343,7 @@ class StrategyLedger:
         if order is not None:
             ahead = order.filled - order.booked
             order.booked += trade.quantity
+            order.filled = max(order.filled, order.booked)
             # What was seen before is confirmed now and no longer provisional.
             holding.provisional += order.sign * ((order.filled - order.booked) - ahead)
         holding.book(trade.side.sign * trade.quantity, trade.price, trade.event_time)
