@@ -24,6 +24,9 @@ PAISA: Final[E4] = 100
 SECOND: Final[Nanos] = 1_000_000_000
 MINUTE: Final[Nanos] = 60 * SECOND
 IST: Final = dt.timezone(dt.timedelta(hours=5, minutes=30), "IST")
+_IST_NANOS: Final[Nanos] = 330 * MINUTE
+_DAY_NANOS: Final[Nanos] = 1_440 * MINUTE
+_EPOCH_ORDINAL: Final = dt.date(1970, 1, 1).toordinal()
 
 
 def e4(amount: str | int | Decimal) -> E4:
@@ -57,6 +60,11 @@ def ist(instant: Nanos) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, IST).replace(microsecond=rest // 1_000)
 
 
+def ist_date(instant: Nanos) -> dt.date:
+    """The Indian date of the instant."""
+    return dt.date.fromordinal(_EPOCH_ORDINAL + (instant + _IST_NANOS) // _DAY_NANOS)
+
+
 def nanos(moment: dt.datetime) -> Nanos:
     """The aware datetime as nanoseconds UTC. Raises ValueError for a naive one: its zone would be a guess."""
     if moment.tzinfo is None:
@@ -65,16 +73,25 @@ def nanos(moment: dt.datetime) -> Nanos:
     return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1_000
 
 
-class Side(Enum):
-    """Which way an order or a trade goes."""
+class _Word(Enum):
+    """Members are hashed as the objects that they are, as they are compared: an Enum's own hash is a function in
+    Python, and these words stand in the keys of all that is looked up for an order.
+    """
+
+    __hash__ = object.__hash__
+
+
+class Side(_Word):
+    """Which way an order or a trade goes.
+
+    sign  +1 for a buy, -1 for a sell
+    """
 
     BUY = "BUY"
     SELL = "SELL"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell."""
-        return 1 if self is Side.BUY else -1
+    def __init__(self, word: object) -> None:
+        self.sign = 1 if word == "BUY" else -1
 
     @property
     def opposite(self) -> Side:
@@ -82,7 +99,7 @@ class Side(Enum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
-class Product(Enum):
+class Product(_Word):
     """How a position is held: intraday (MIS), delivery (CNC), carried derivative (NRML), margin funded (MTF)."""
 
     MIS = "MIS"
@@ -91,7 +108,7 @@ class Product(Enum):
     MTF = "MTF"
 
 
-class OrderKind(Enum):
+class OrderKind(_Word):
     """Market, limit, stop-limit, stop-market."""
 
     MARKET = "MARKET"
@@ -100,7 +117,7 @@ class OrderKind(Enum):
     STOP_MARKET = "STOP_MARKET"
 
 
-class Validity(Enum):
+class Validity(_Word):
     """How long an order rests: the day, not at all (what does not fill at once is cancelled), some minutes."""
 
     DAY = "DAY"
@@ -108,7 +125,7 @@ class Validity(Enum):
     TTL = "TTL"
 
 
-class Variety(Enum):
+class Variety(_Word):
     """Which book of the broker's an order goes into: ordinary, after-market, cover (with a stop), iceberg."""
 
     REGULAR = "regular"
@@ -117,7 +134,7 @@ class Variety(Enum):
     ICEBERG = "iceberg"
 
 
-class InstrumentKind(Enum):
+class InstrumentKind(_Word):
     """What is traded. An index cannot be traded itself."""
 
     EQUITY = "EQUITY"
@@ -127,7 +144,7 @@ class InstrumentKind(Enum):
     INDEX = "INDEX"
 
 
-class SessionClass(Enum):
+class SessionClass(_Word):
     """Which trading hours an instrument keeps (kite-facts 9.1, 9.2)."""
 
     EQUITY = "equity"

@@ -49,8 +49,8 @@ class Account:
         self._owed = 0
         self._note = NoteBuilder(self._charges.on(date_of(number))) if self._charges.flat is None else None
 
-    def book(self, trade: TradeBooked) -> None:
-        """One execution, once."""
+    def book(self, trade: TradeBooked) -> int:
+        """One execution, once; answers with the signed units held after it."""
         instrument = self._instruments[trade.token]
         if self._note is None:
             self._flat_orders.add(trade.order_id)
@@ -80,15 +80,18 @@ class Account:
         )
         after, trip = traded(ledger, trade)
         self._ledgers[trade.token] = after
-        self._units[trade.token] = after.quantity * after.multiplier
-        if not after.lots:
-            del self._units[trade.token]
+        held = after.quantity
+        if held:
+            self._units[trade.token] = held * instrument.multiplier
+        else:
+            self._units.pop(trade.token, None)
         self._flow -= trade.side.sign * trade.quantity * trade.price * instrument.multiplier
         if not ledger.lots:
             self._trades += 1
         if trip is not None:
             self._losses = self._losses + 1 if trip.gross < 0 else 0
             self._last_loss = trip.closed if trip.gross < 0 else self._last_loss
+        return held
 
     def mark(self, token: int, price: E4) -> None:
         """The newest price."""
@@ -126,13 +129,10 @@ class Account:
             total += units * self._marks[token]
         return total
 
-    @property
-    def day_pnl(self) -> E4:
-        """Realised + unrealised - charges of the day; what was carried into it counts at what it had cost."""
-        return self.result(self.worth)
-
     def result(self, worth: E4) -> E4:
-        """The same, the account being worth so much."""
+        """The day's, the account being worth so much: realised + unrealised - charges; what was carried into the day
+        counts at what it had cost.
+        """
         return worth - self._opening - self._carried_cost
 
     @property
@@ -140,9 +140,9 @@ class Account:
         """The day's result without what is held."""
         return self.result(self.cash)
 
-    def stands(self) -> StrategyStands:
-        """What the risk gate is told of the one strategy."""
-        return StrategyStands(day_pnl=self.day_pnl, trades=self._trades, losses=self._losses, last_loss=self._last_loss)
+    def stands(self, day_pnl: E4) -> StrategyStands:
+        """What the risk gate is told of the one strategy, whose result of the day is the account's."""
+        return StrategyStands(day_pnl=day_pnl, trades=self._trades, losses=self._losses, last_loss=self._last_loss)
 
     def row(self, number: int) -> DayRow:
         """The day as it stands."""

@@ -7,14 +7,16 @@ from typing import Final
 
 from msgspec import Struct
 
+from domain.bars import Bar
 from domain.messages.orders import OrderIntent
-from domain.values import E4, SECOND, Instrument, Nanos, OrderKind
-from research.data.candles import Candles
+from domain.values import E4, Instrument, Nanos, OrderKind
 from research.fills import FillModel, Inside, capacity, draw, moved_price, worse_price
 
 _LATENCY: Final = 2
 """Salt of the draws of latencies."""
 _MILLISECOND: Final = 1_000_000
+_UNBOUNDED: Final = 1 << 62
+_MARKET: Final = OrderKind.MARKET
 
 
 class Resting(Struct):
@@ -26,6 +28,7 @@ class Resting(Struct):
     """
 
     number: int
+    order_id: str
     intent: OrderIntent
     where: int
     instrument: Instrument
@@ -70,7 +73,7 @@ class _Bar(Struct):
     """The newest bar of an instrument. `left`: units that orders may still take of it."""
 
     start: Nanos
-    interval: Nanos
+    end: Nanos
     open: E4
     high: E4
     low: E4
@@ -86,6 +89,7 @@ class Exchange:
         self._model = model
         self._parts = model.parts
         self._takes = model.takes
+        self._worsened = bool(model.parts or model.slippage_ticks)
         self._bars: dict[int, _Bar] = {}
         self._resting: list[Resting] = []
 
@@ -94,37 +98,36 @@ class Exchange:
         """Something does."""
         return bool(self._resting)
 
-    def begin(self, where: int, candles: Candles, index: int) -> None:
+    def begin(self, where: int, bar: Bar, instrument: Instrument) -> None:
         """A bar begins."""
-        volume = int(candles.volume[index])
         self._bars[where] = _Bar(
-            int(candles.start[index]),
-            candles.interval,
-            int(candles.open[index]),
-            int(candles.high[index]),
-            int(candles.low[index]),
-            int(candles.close[index]),
-            capacity(volume, self._takes, candles.instrument.lot_size) if self._takes else 1 << 62,
+            bar.start,
+            bar.end,
+            bar.open,
+            bar.high,
+            bar.low,
+            bar.close,
+            capacity(bar.volume, self._takes, instrument.lot_size) if self._takes else _UNBOUNDED,
         )
 
     def place(self, resting: Resting, inside: Execution | None) -> list[Execution]:
         """An order arrives, perhaps answering a price inside the running bar."""
-        late = self._late(resting.number)
+        late = self._late(resting.number) if self._model.latency_ms else 0
         resting.arrives = resting.placed + late * _MILLISECOND
         bar = self._bars.get(resting.where)
         self._resting.append(resting)
-        if bar is None or not bar.running or resting.intent.kind is not OrderKind.MARKET:
+        if bar is None or not bar.running or resting.intent.kind is not _MARKET:
             return []
-        resting.at_close = bar.start < resting.placed < bar.start + bar.interval
+        resting.at_close = bar.start < resting.placed < bar.end
         if inside is None:
             return []
         resting.at_close = True
-        if resting.arrives >= bar.start + bar.interval:
+        if resting.arrives >= bar.end:
             resting.at_close = False
             return []
         price = inside.price
         if late:
-            price = moved_price(resting.sign, price, self._extreme(bar, resting.sign), late, _ms(bar.interval))
+            price = moved_price(resting.sign, price, self._extreme(bar, resting.sign), late, _ms(bar))
         elif self._model.inside is Inside.PESSIMISTIC:
             price = max(price, inside.end) if resting.sign > 0 else min(price, inside.end)
         return self._take(resting, bar, price, market=True)
@@ -136,7 +139,7 @@ class Exchange:
         for resting in self._of(where):
             if resting.at_close:
                 resting.at_close = False
-            if resting.arrives >= bar.start + bar.interval:
+            if resting.arrives >= bar.end:
                 continue
             price, market = self._price_at(resting, bar.open, bar.open)
             if not price:
@@ -145,7 +148,7 @@ class Exchange:
             if resting.arrives > bar.start:
                 late = (resting.arrives - bar.start) // _MILLISECOND
                 extreme = self._extreme(bar, resting.sign)
-                moved = moved_price(resting.sign, bar.open, extreme, late, _ms(bar.interval))
+                moved = moved_price(resting.sign, bar.open, extreme, late, _ms(bar))
                 if not market and resting.sign * (moved - resting.intent.price) > 0:
                     continue
                 price, time = moved, resting.arrives
@@ -159,7 +162,7 @@ class Exchange:
         passed = self._model.inside is Inside.PESSIMISTIC
         for resting in self._of(where):
             intent, sign = resting.intent, resting.sign
-            if intent.kind is OrderKind.MARKET or resting.arrives >= bar.start + bar.interval:
+            if intent.kind is _MARKET or resting.arrives >= bar.end:
                 continue
             good = bar.low if sign > 0 else bar.high
             bad = bar.high if sign > 0 else bar.low
@@ -194,7 +197,7 @@ class Exchange:
         bar = self._bars.get(where)
         if bar is None:
             return []
-        bar.left = 1 << 62
+        bar.left = _UNBOUNDED
         return [
             done
             for resting in self._of(where)
@@ -225,22 +228,25 @@ class Exchange:
     def _price_at(self, resting: Resting, price: E4, opened: E4) -> tuple[E4, bool]:
         """The price at which the order meets this one, 0 for not at all; and whether as a market order."""
         intent, sign = resting.intent, resting.sign
-        if intent.kind in (OrderKind.STOP_MARKET, OrderKind.STOP_LIMIT) and not resting.triggered:
+        if intent.kind is _MARKET:
+            return price, True
+        if intent.kind is not OrderKind.LIMIT and not resting.triggered:
             if sign * (opened - intent.trigger_price) < 0:
                 return 0, False
             resting.triggered = True
-        if intent.kind in (OrderKind.MARKET, OrderKind.STOP_MARKET):
+        if intent.kind is OrderKind.STOP_MARKET:
             return price, True
         return (price, False) if sign * (price - intent.price) <= 0 else (0, False)
 
     def _take(self, resting: Resting, bar: _Bar, price: E4, *, market: bool, time: Nanos = 0) -> list[Execution]:
-        units = min(resting.remaining, bar.left)
+        remaining = resting.remaining
+        units = min(remaining, bar.left)
         if units <= 0:
             return []
         bar.left -= units
-        if units == resting.remaining:
-            self._resting.remove(resting)
-        if market:
+        if units == remaining:
+            self._resting = [each for each in self._resting if each is not resting]
+        if market and self._worsened:
             price = worse_price(
                 resting.sign, price, self._parts, self._model.slippage_ticks, resting.instrument.tick_size
             )
@@ -255,5 +261,5 @@ class Exchange:
         return bar.high if sign > 0 else bar.low
 
 
-def _ms(interval: Nanos) -> int:
-    return interval // (SECOND // 1_000)
+def _ms(bar: _Bar) -> int:
+    return (bar.end - bar.start) // _MILLISECOND

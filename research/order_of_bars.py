@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from domain.bars import Bar
 from domain.values import E4, Nanos
 from research.data.candles import Candles
 
@@ -59,17 +60,12 @@ def _grouped(series: Sequence[Candles]) -> Iterator[tuple[Nanos, list[tuple[int,
         yield current, rows
 
 
-def turns(candles: Candles, index: int, held: int, *, pessimistic: bool) -> tuple[E4, E4, E4]:
+def turns(bar: Bar, held: int, short: E4) -> tuple[E4, E4, E4]:
     """The prices after a bar's open: the extreme that hurts, the other one, the close.
 
-    held         units; with none, a bar that rises is taken to have fallen first
-    pessimistic  the extreme that helps is missed by a tick
+    held   units; with none, a bar that rises is taken to have fallen first
+    short  by how much the extreme that helps is missed
     """
-    opened, high, low, close = (int(each[index]) for each in (candles.open, candles.high, candles.low, candles.close))
-    long = held > 0 if held else close >= opened
-    if pessimistic:
-        tick = candles.instrument.tick_size
-        if long:
-            return low, max(high - tick, opened), close
-        return high, min(low + tick, opened), close
-    return (low, high, close) if long else (high, low, close)
+    if held > 0 or (not held and bar.close >= bar.open):
+        return bar.low, max(bar.high - short, bar.open) if short else bar.high, bar.close
+    return bar.high, min(bar.low + short, bar.open) if short else bar.low, bar.close

@@ -101,8 +101,9 @@ class QuietBars:
         self._leave(end, 0)
 
     def _decides(self, chunk: Chunk, index: int) -> bool:
-        end = chunk.starts[index - chunk.first] + self._interval
-        return index >= self._runner.warm_up and end >= self._decide_from
+        if index < self._runner.warm_up:
+            return False
+        return not self._decide_from or chunk.start(index - chunk.first) + self._interval >= self._decide_from
 
     def _learn(self, passed: Passed, end: int, chunk: Chunk) -> None:
         """Up to the first bar that is decided on."""
@@ -158,12 +159,12 @@ class QuietBars:
             leg.state, leg.best = state, best
             if answered != _NO_BAR:
                 leg.targets, leg.rebuilt, leg.reversing = targets, False, False
-                leg.event, leg.reference = chunk.starts[answered], chunk.closes[answered]
+                leg.event, leg.reference = chunk.start(answered), chunk.closes[answered]
             self._leave(passed.end, at - begin)
 
     def _leave(self, end: int, decisions: int) -> None:
         """Runner, rows and leg stand after the bar before `end`. decisions: bars that were decided on, 0 for none."""
-        start = int(self._tape.candles.start[end - 1])
+        start = self._tape.candles.start.item(end - 1)
         leg = self._memory.leg(self._token)
         leg.end, leg.live = start + self._interval, decisions > 0
         self._tape.seek(end - 1)
@@ -181,7 +182,7 @@ class QuietBars:
             worst, most = close, close
             seen = better(held, close / RUPEE, best)
         else:
-            opened, high, low = chunk.opens[at], chunk.highs[at], chunk.lows[at]
+            opened, high, low = chunk.bars[at]
             # The way through a bar stops a tick short of a good extreme where targets must be passed.
             short = self._tick if self._inside is Inside.PESSIMISTIC else 0
             if held > 0:

@@ -13,6 +13,9 @@ from domain.values import E4, Nanos
 REASONS: Final = ("entry", "exit", "stop", "trail", "target", "square-off", "loss", "other")
 """Why an order was made, by number; what a strategy calls otherwise is `other`."""
 
+_REASON_NUMBERS: Final = {word: number for number, word in enumerate(REASONS)}
+_OTHER: Final = REASONS.index("other")
+
 DENIALS: Final = tuple(DenyReason)
 """Why it was denied, by number from 1; 0: it was not."""
 
@@ -27,7 +30,7 @@ class Outcome(IntEnum):
     CANCELLED = 4
 
 
-class OrderRow(Struct, frozen=True, array_like=True):
+class OrderRow(Struct, frozen=True, array_like=True, gc=False):
     """One order, in the order in which they were made.
 
     time     when it was decided
@@ -46,7 +49,7 @@ class OrderRow(Struct, frozen=True, array_like=True):
     denial: int
 
 
-class FillRow(Struct, frozen=True, array_like=True):
+class FillRow(Struct, frozen=True, array_like=True, gc=False):
     """One execution. `order` counts the orders from 0."""
 
     order: int
@@ -92,8 +95,7 @@ class Run(Struct, frozen=True):
 
 def reason_number(text: str) -> int:
     """The number of an intent's reason; how its size came about stands in brackets behind it."""
-    word = text.partition(" [")[0]
-    return REASONS.index(word) if word in REASONS else REASONS.index("other")
+    return _REASON_NUMBERS.get(text.partition(" [")[0], _OTHER)
 
 
 def denial_number(reason: DenyReason) -> int:

@@ -13,11 +13,12 @@ import numpy as np
 
 from domain.bars import Bar
 from domain.indicators.batch import column
+from domain.indicators.declaration import COLUMNS
 from domain.market.buckets import DAY_SECONDS, Hours
-from domain.strategy.reads import reads_argument
+from domain.strategy.reads import reads_argument, reads_field
 from domain.strategy.rows import ENDS_KEPT, Rows
 from domain.strategy.rule import Row, RuleStrategy, SessionNow, row_type
-from domain.values import RUPEE, SECOND, Nanos
+from domain.values import E4, RUPEE, SECOND, Nanos
 from research.columns import bar_arrays
 from research.data.candles import Candles
 from research.data.days import DAY_NS, IST_NS, Days, days_of
@@ -39,23 +40,34 @@ class Chunk:
     sessions  where each bar's end lies in its session; None outside any
     """
 
-    __slots__ = ("closes", "first", "highs", "lows", "opens", "ready", "rows", "sessions", "starts")
+    __slots__ = ("_bars", "_candles", "closes", "first", "ready", "rows", "sessions")
 
     def __init__(self, tape: Tape, first: int) -> None:
         candles = tape.candles
         end = min(first + CHUNK, len(candles))
         here = slice(first, end)
         self.first = first
-        self.starts: list[Nanos] = candles.start[here].tolist()
-        self.opens: list[int] = candles.open[here].tolist()
-        self.highs: list[int] = candles.high[here].tolist()
-        self.lows: list[int] = candles.low[here].tolist()
+        self._candles = candles
+        self._bars: list[tuple[E4, E4, E4]] | None = None
         self.closes: list[int] = candles.close[here].tolist()
         self.ready: list[bool] = tape.usable[here].tolist()
         self.rows: list[Row] = tape.rows(max(first - 1, 0), end)
         if first == 0:
             self.rows.insert(0, ())
         self.sessions: list[SessionNow | None] = tape.sessions(first, end)
+
+    def start(self, at: int) -> Nanos:
+        """When a bar begins, counted from the chunk's first."""
+        return self._candles.start.item(self.first + at)
+
+    @property
+    def bars(self) -> list[tuple[E4, E4, E4]]:
+        """Open, high and low: wanted where something is watched inside bars."""
+        if self._bars is None:
+            candles, here = self._candles, slice(self.first, self.first + len(self.closes))
+            columns = [each[here].tolist() for each in (candles.open, candles.high, candles.low)]
+            self._bars = list(zip(*columns, strict=True))
+        return self._bars
 
 
 class Tape(Rows):
@@ -69,6 +81,11 @@ class Tape(Rows):
         self.days: Days = days_of(candles.start, candles.interval_seconds, candles.instrument.session, calendar)
         arrays = bar_arrays(candles, self.days, declared.values())
         self._columns = [column(each, arrays, candles.interval_seconds) for each in declared.values()]
+        names = (*COLUMNS, *declared)
+        # Of legs a rule reads `now.leg.close`, which its byte code does not tell apart.
+        self._read = [
+            bool(rule.legs) or any(reads_field(rule.decide, place, each) for place in (0, 1)) for each in names
+        ]
         kind: Any = row_type(tuple(declared))
         self._new: Any = partial(tuple.__new__, kind)
         self._around_the_clock = calendar is None or candles.interval_seconds >= DAY_SECONDS
@@ -80,13 +97,24 @@ class Tape(Rows):
         self.usable[1:] &= finite[:-1]
         self.usable[:1] = False
         self._chunk: Chunk | None = None
+        self._opened: Nanos = -1
+        self._known = 0
 
     def rows(self, first: int, end: int) -> list[Row]:
-        """The rows of bars [first, end)."""
-        bars = self.candles
-        prices = [(each[first:end] / RUPEE).tolist() for each in (bars.open, bars.high, bars.low, bars.close)]
-        volume = bars.volume[first:end].astype(np.float64).tolist()
-        return list(map(self._new, zip(*prices, volume, *(each[first:end].tolist() for each in self._columns))))  # noqa: B905 - all of one length, and the check takes time
+        """The rows of bars [first, end). What the rule does not read is 0."""
+        bars, here, nothing = self.candles, slice(first, end), [0.0] * (end - first)
+        prices, volume = (bars.open, bars.high, bars.low, bars.close), bars.volume
+        columns = [nothing] * len(self._read)
+        for at, wanted in enumerate(self._read):
+            if not wanted:
+                continue
+            if at < len(prices):
+                columns[at] = (prices[at][here] / RUPEE).tolist()
+            elif at == len(prices):
+                columns[at] = volume[here].astype(np.float64).tolist()
+            else:
+                columns[at] = self._columns[at - len(COLUMNS)][here].tolist()
+        return list(map(self._new, zip(*columns)))  # noqa: B905 - all of one length, and the check takes time
 
     def sessions(self, first: int, end: int) -> list[SessionNow | None]:
         """What `view.session` says at the end of each of these bars, where the rule reads it."""
@@ -145,5 +173,6 @@ class Tape(Rows):
 
     def bars_since(self, opened: Nanos) -> int:
         """Bars closed after that instant."""
-        known = int(np.searchsorted(self._ends_at[: self.seen], opened, side="right"))
-        return min(self.seen - known, ENDS_KEPT)
+        if opened != self._opened:  # a position's age is asked for again and again
+            self._opened, self._known = opened, int(self._ends_at.searchsorted(opened, side="right"))
+        return min(self.seen - min(self._known, self.seen), ENDS_KEPT)

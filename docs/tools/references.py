@@ -28,7 +28,7 @@ from domain.messages.market import PriceChanged
 from domain.strategy.asks import CancelDraft, GttDraft, ModifyDraft, ModifyGttDraft, OwnGtt
 from domain.strategy.chain import Chain
 from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, OwnOrder, View
-from domain.strategy.ledger import Held
+from domain.strategy.holding import Held
 from domain.strategy.rule import Book, RuleStrategy, SessionNow, Targets
 from domain.values import Instrument, OrderKind, Product, Side, Validity, Variety
 

@@ -13,6 +13,8 @@ from domain.values import Instrument, InstrumentKind, Product
 class ChargeKind(Enum):
     """A column of the tariff (kite-facts 7.1)."""
 
+    __hash__ = object.__hash__  # as of the words of domain/values
+
     EQUITY_DELIVERY = "equity delivery"
     EQUITY_INTRADAY = "equity intraday"
     EQUITY_FUTURE = "equity future"

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from domain.costs.kinds import ChargeKind
 from domain.costs.order import brokerage_scaled, stamp_rate, tax_rate
-from domain.costs.rates import RATE_UNIT, exercise_rate_on, fees_on, rates_on
+from domain.costs.rates import RATE_UNIT, Rates, exercise_rate_on, fees_on, rates_on
 from domain.costs.tables.fees import ROUNDING
 from domain.values import E4, Nanos, Product, Side
 
@@ -31,6 +31,9 @@ Line = tuple[str, str, Product]
 
 _Taxed = tuple[str, ChargeKind, Side | None]
 """What tax is rounded over: instrument, kind and side; no side for exercises."""
+
+_UNITS: Final = {component: rounding.unit for component, rounding in ROUNDING.items()}
+_DELIVERY: Final = ChargeKind.EQUITY_DELIVERY
 
 _FULL: Final = 100 * RATE_UNIT
 """Scale of weights: room for GST's hundredths on top of RATE_UNIT."""
@@ -100,7 +103,7 @@ class ContractNote(Struct, frozen=True):
     @property
     def total(self) -> E4:
         """The sum of the components."""
-        return sum(amount for _, amount in self.components)
+        return self.brokerage + self.stt + self.exchange + self.sebi + self.gst + self.stamp + self.dp + self.square_off
 
     @property
     def components(self) -> tuple[tuple[str, E4], ...]:
@@ -175,6 +178,7 @@ class NoteBuilder:
         """Raises RatesUnknown for a day before the tables."""
         self._fees = fees_on(day)
         self.day = day
+        self._rates: dict[tuple[str, ChargeKind], Rates] = {}
         self._groups: dict[str, _Group] = {}
         self._orders: dict[tuple[str, str], _Order] = {}
         self._square_offs: set[tuple[str, str]] = set()
@@ -205,7 +209,7 @@ class NoteBuilder:
             squared_off=trade.squared_off_by_broker,
         )
         self._count(entry)
-        if entry.kind is ChargeKind.EQUITY_DELIVERY:
+        if entry.kind is _DELIVERY:
             self._note_delivery(entry.instrument, trade.time, trade.side.sign * trade.quantity)
 
     def exercise(self, exercised: Exercise) -> None:
@@ -233,7 +237,7 @@ class NoteBuilder:
         return ContractNote(
             day=self.day,
             brokerage=brokerage,
-            stt=sum(_rounded("stt", sum(bearers.values())) for bearers in self._tax.values()),
+            stt=sum([_rounded("stt", sum(bearers.values())) for bearers in self._tax.values()]),
             exchange=exchange,
             sebi=sebi,
             gst=gst,
@@ -296,8 +300,13 @@ class NoteBuilder:
         return builder
 
     def _count(self, entry: NoteEntry) -> None:
-        rates = rates_on(self.day, entry.exchange, entry.kind)
-        group = self._groups.setdefault(entry.exchange, _Group())
+        of = entry.exchange, entry.kind
+        rates = self._rates.get(of)
+        if rates is None:
+            rates = self._rates[of] = rates_on(self.day, *of)
+        group = self._groups.get(entry.exchange)
+        if group is None:
+            group = self._groups[entry.exchange] = _Group()
         line: Line = (entry.strategy, entry.instrument, entry.product)
         value = entry.turnover
 
@@ -312,9 +321,12 @@ class NoteBuilder:
         weight = 100 * (own + ipft + sebi + stamp + tax) + self._fees.gst_percent * (own + sebi)
         self._weights[line] = self._weights.get(line, 0) + weight
 
-        order = self._orders.setdefault((entry.exchange, entry.order_id), _Order())
-        self._weigh_brokerage(order, -1)
-        group.brokerage -= order.brokerage
+        order = self._orders.get((entry.exchange, entry.order_id))
+        if order is None:
+            order = self._orders[entry.exchange, entry.order_id] = _Order()
+        else:
+            self._weigh_brokerage(order, -1)
+            group.brokerage -= order.brokerage
         order.turnover += value
         order.by_line[line] = order.by_line.get(line, 0) + value
         order.brokerage = brokerage_scaled(rates, order.turnover)
@@ -323,7 +335,7 @@ class NoteBuilder:
 
         if entry.squared_off:
             self._square_offs.add((entry.exchange, entry.order_id))
-        if entry.kind is ChargeKind.EQUITY_DELIVERY and entry.side is Side.SELL:
+        if entry.kind is _DELIVERY and entry.side is Side.SELL:
             sellers = self._sold.setdefault(entry.instrument, {})
             sellers[line] = sellers.get(line, 0) + entry.quantity
         self._keep(entry, line)
@@ -394,7 +406,7 @@ def allocate(note: ContractNote, trades: Iterable[ChargeableTrade]) -> dict[str,
 
 def _rounded(component: str, amount: int, divisor: int = 1) -> E4:
     """`amount` (1/10,000 rupee times RATE_UNIT and `divisor`) by the component's rule, halves up; never negative."""
-    unit = ROUNDING[component].unit
+    unit = _UNITS[component]
     whole = RATE_UNIT * divisor * unit
     return (2 * amount + whole) // (2 * whole) * unit
 

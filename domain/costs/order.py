@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from fractions import Fraction
+from typing import Final
 
 from msgspec import Struct
 
 from domain.costs.kinds import ChargeKind
 from domain.costs.rates import RATE_UNIT, Rates, rates_on
 from domain.values import E4, RUPEE, Side
+
+_BUY: Final = Side.BUY
 
 
 class OrderCharges(Struct, frozen=True):
@@ -64,9 +67,9 @@ def brokerage_scaled(rates: Rates, turnover: E4) -> int:
 
 def tax_rate(rates: Rates, side: Side) -> int:
     """STT or CTT rate of the side."""
-    return rates.tax_buy if side is Side.BUY else rates.tax_sell
+    return rates.tax_buy if side is _BUY else rates.tax_sell
 
 
 def stamp_rate(rates: Rates, side: Side) -> int:
     """Stamp duty rate of the side: buyers alone pay it."""
-    return rates.stamp_buy if side is Side.BUY else 0
+    return rates.stamp_buy if side is _BUY else 0

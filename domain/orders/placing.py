@@ -18,6 +18,7 @@ from domain.orders.marketable import as_limit
 from domain.orders.tags import tag_for
 from domain.values import Instrument, InstrumentKind, Nanos, OrderKind, Variety
 
+_EQUITY: Final = InstrumentKind.EQUITY
 CASH_FREEZE_QUANTITY: Final = 100_000
 """Largest order in shares that the broker takes, where the instrument states none (kite-facts 3.4)."""
 
@@ -36,10 +37,10 @@ class PlacingSettings(Struct, frozen=True):
 def freeze_of(instrument: Instrument) -> int:
     """Largest quantity of one order, a multiple of the lot; 0: no limit is known."""
     freeze = instrument.freeze_quantity
-    if not freeze and instrument.kind is InstrumentKind.EQUITY:
+    if not freeze and instrument.kind is _EQUITY:
         freeze = CASH_FREEZE_QUANTITY
-    lot = max(instrument.lot_size, 1)
-    return freeze // lot * lot
+    lot = instrument.lot_size
+    return freeze // lot * lot if lot > 1 else freeze
 
 
 def cut(quantity: int, largest: int) -> list[int]:

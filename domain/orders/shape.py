@@ -12,7 +12,9 @@ from domain.messages.orders import OrderIntent
 from domain.values import Instrument, InstrumentKind, OrderKind, Product, Validity, Variety, rupees
 
 ICEBERG_LEGS: Final = range(2, 51)
-_STOPS: Final = (OrderKind.STOP_LIMIT, OrderKind.STOP_MARKET)
+_DAY: Final = Validity.DAY
+_STOP_LIMIT: Final = OrderKind.STOP_LIMIT
+_STOPS: Final = (_STOP_LIMIT, OrderKind.STOP_MARKET)
 
 
 def misfit(intent: OrderIntent, instrument: Instrument, freeze: int) -> str | None:
@@ -20,9 +22,8 @@ def misfit(intent: OrderIntent, instrument: Instrument, freeze: int) -> str | No
 
     freeze  largest quantity of one order at the exchange, 0: none is known
     """
-    found = (_slice(intent), _validity(intent), _disclosed(intent, instrument), _stop(intent))
-    by_variety = _VARIETIES[intent.variety](intent, instrument, freeze)
-    return next((text for text in (*found, by_variety) if text is not None), None)
+    found = _slice(intent) or _validity(intent) or _disclosed(intent, instrument) or _stop(intent)
+    return found or _VARIETIES[intent.variety](intent, instrument, freeze)
 
 
 def _slice(intent: OrderIntent) -> str | None:
@@ -30,6 +31,8 @@ def _slice(intent: OrderIntent) -> str | None:
 
 
 def _validity(intent: OrderIntent) -> str | None:
+    if intent.validity is _DAY:
+        return f"validity DAY with {intent.ttl_minutes} minutes to live" if intent.ttl_minutes else None
     if intent.validity is Validity.TTL and intent.ttl_minutes <= 0:
         return f"validity TTL with {intent.ttl_minutes} minutes"
     if intent.validity is Validity.IOC and intent.kind in _STOPS:
@@ -52,7 +55,7 @@ def _disclosed(intent: OrderIntent, instrument: Instrument) -> str | None:
 
 def _stop(intent: OrderIntent) -> str | None:
     """A stop-limit's price lies where it can fill once triggered."""
-    if intent.kind is not OrderKind.STOP_LIMIT:
+    if intent.kind is not _STOP_LIMIT:
         return None
     beyond = (intent.price - intent.trigger_price) * intent.side.sign
     if beyond >= 0:

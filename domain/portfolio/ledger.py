@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.messages.journal import TradeBooked
 from domain.portfolio.lots import Lot, cost, match, merged, rescaled, taken
 from domain.values import E4, Nanos, Product, Side
+
+_BUY: Final = Side.BUY
 
 
 class RoundTrip(Struct, frozen=True):
@@ -63,7 +67,10 @@ class Ledger(Struct, frozen=True):
     @property
     def quantity(self) -> int:
         """Signed position."""
-        return sum(lot.quantity for lot in self.lots)
+        units = 0
+        for lot in self.lots:
+            units += lot.quantity
+        return units
 
     @property
     def cost(self) -> E4:
@@ -92,7 +99,7 @@ def traded(ledger: Ledger, trade: TradeBooked) -> tuple[Ledger, RoundTrip | None
     after = before + signed
     gross = matched.realised * ledger.multiplier
     value = trade.quantity * trade.price * ledger.multiplier
-    buying = trade.side is Side.BUY
+    buying = trade.side is _BUY
 
     trip = None
     opened, largest, trip_gross = ledger.trip_opened, ledger.trip_quantity, ledger.trip_gross + gross

@@ -31,6 +31,8 @@ class Matched(Struct, frozen=True):
 
 def match(lots: Sequence[Lot], quantity: int, price: E4) -> Matched:
     """Apply a trade of `quantity` (signed) to lots of one sign: it closes the oldest first, the rest opens."""
+    if not lots or (lots[0].quantity > 0) == (quantity > 0):
+        return Matched((*lots, Lot(quantity, price)) if quantity else tuple(lots), 0, 0)
     remaining, realised, closed = quantity, 0, 0
     queue = list(lots)
     while remaining and queue and (queue[0].quantity > 0) != (remaining > 0):

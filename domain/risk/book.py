@@ -9,8 +9,8 @@ voids them by raising the risk epoch), prices, and frozen strategies (whoever fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Final, get_args
 
 import msgspec
 from msgspec import Struct
@@ -39,13 +39,18 @@ from domain.messages.orders import OrderIntent
 from domain.portfolio.sequence import SnapshotUnreadable, is_next
 from domain.risk.counts import OrderCounts
 from domain.risk.differences import StandingDifferences
-from domain.risk.exposure import LineKey, OpenOrder, Standing, Stated, held_order, nothing_stated
+from domain.risk.exposure import LineKey, OpenOrder, Standing, Stated, nothing_stated, open_order
 from domain.risk.guards import Guards, Row
 from domain.risk.limits import RiskLimits, strikes
 from domain.risk.lines import Lines, sortable
 from domain.values import E4, Instrument, Nanos, Product, Side
 
 _FORMAT: Final = 2
+_EVER: Final[Nanos] = -(1 << 63)
+_HELD: Final = Standing.HELD
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
+_CNC: Final = Product.CNC
 
 
 class _State(Struct, frozen=True):
@@ -96,56 +101,13 @@ class RiskBook(Lines):
         """The trading day, YYYY-MM-DD; empty before the first one is opened."""
         return self._day
 
-    def apply(self, record: JournalRecord) -> bool:  # noqa: C901, PLR0912 - one case per event
+    def apply(self, record: JournalRecord) -> bool:
         """Fold one record: False if it was applied before. Raises SequenceGap where records are missing before it."""
         if not is_next(self._seq, record.seq):
             return False
-        match record.event:
-            case DayOpened(day=day):
-                self._open_day(day)
-            case IntentAccepted() as accepted:
-                self._accept(accepted)
-            case IntentExpired(tag="", intent_id=intent_id):
-                # An approval of a former gate, whose holds went with it. What bears the same id here is another one.
-                self._seen.add(intent_id)
-            case IntentExpired(intent_id=intent_id):
-                self._seen.add(intent_id)
-                self._forget(intent_id)
-                self._counts.withdrawn(intent_id)
-            case OrderAcknowledged(tag=tag):
-                self._change(tag, standing=Standing.LIVE)
-            case OrderQuarantined(tag=tag):
-                self._change(tag, standing=Standing.UNRESOLVED)
-            case FillSeen(tag=tag, filled=filled, status=status):
-                order = self._by_tag(tag)
-                if order is not None:
-                    self._change(tag, seen=max(order.seen, filled))
-                    if status.terminal or filled >= order.quantity:
-                        self._counts.part_over(order.intent_id)
-            case TradeBooked() as trade:
-                self._book(trade)
-            case PositionAdjusted() as adjusted:
-                for product, units in adjusted.moves():
-                    self._move((adjusted.strategy, adjusted.token, product), units)
-            case OrderAdopted() as adopted:
-                self._adopt(adopted)
-            case ModifyRequested() as asked:
-                self.enlarge(asked.tag, asked.change.quantity, asked.margin_held)
-                self._count_change(asked)
-            case OrderModified() as modified:
-                self._modified(modified)
-            case OrderRejected(tag=tag) | OrderClosed(tag=tag):
-                intent_id = self._ids.get(tag, "")
-                self._forget(intent_id)
-                self._counts.part_over(intent_id)
-            case DifferenceFound() | DifferenceCleared() as difference:
-                self._differences.apply(difference)
-            case event if isinstance(event, GttEvent):
-                line = self._guards.apply(event)
-                if line is not None:
-                    self._dirty.add(line)
-            case _:
-                pass
+        fold = self._FOLDS.get(type(record.event))
+        if fold is not None:
+            fold(self, record.event)
         self._seq = record.seq
         return True
 
@@ -158,7 +120,7 @@ class RiskBook(Lines):
         self.expire_holds(now)
         if self.is_known(intent.intent_id):
             raise ValueError(f"intent {intent.intent_id} is held or journaled already")
-        self._put(held_order(intent, margin, now))
+        self._put(open_order(intent, margin, now))
         self._counts.approved(intent, now)
         self._held_names[intent.token] = intent.instrument, intent.reference_price
 
@@ -211,9 +173,7 @@ class RiskBook(Lines):
     def expire_holds(self, now: Nanos) -> list[str]:
         """Give up holds whose validity is over: nobody may send them any more. Returns their intent ids."""
         gone = [
-            order.intent_id
-            for order in self._orders.values()
-            if order.standing is Standing.HELD and order.valid_until <= now
+            order.intent_id for order in self._orders.values() if order.standing is _HELD and order.valid_until <= now
         ]
         for intent_id in gone:
             self._forget(intent_id)
@@ -271,9 +231,11 @@ class RiskBook(Lines):
     def gross_exposure(self, leave_out: int | None = None) -> E4:
         """Worst-case value of all instruments at their newest prices, but for `leave_out`."""
         return sum(
-            line.worst() * self.price(token) * self.multiplier(token)
-            for (_, token, _), line in self.exposures().items()
-            if token != leave_out
+            [
+                line.worst() * self.price(token) * self.multiplier(token)
+                for (_, token, _), line in self.exposures().items()
+                if token != leave_out
+            ]
         )
 
     def margin_used(self, limits: RiskLimits, stated: Stated = nothing_stated) -> E4:
@@ -281,18 +243,19 @@ class RiskBook(Lines):
 
         Of a position the larger counts: by our own rates, or as the broker has stated it.
         """
-        positions = sum(
-            self._margin_of(token, product, line.position, limits, stated)
-            for (_, token, product), line in self.exposures().items()
-        )
-        return positions + sum(order.margin for order in self._orders.values())
+        used = 0
+        for (_, token, product), line in self.exposures().items():
+            if line.position:
+                used += self._margin_of(token, product, line.position, limits, stated)
+        for order in self._orders.values():
+            used += order.margin
+        return used
 
     def _margin_of(self, token: int, product: Product, units: int, limits: RiskLimits, stated: Stated) -> E4:
-        value = abs(units) * self.price(token) * self.multiplier(token)
-        own = limits.margin(value, product, strikes(self.listed(token), units))
-        if not units:
-            return own
-        theirs = stated(self.instrument(token), product, Side.BUY if units > 0 else Side.SELL, abs(units))
+        listed = self.listed(token)
+        value = abs(units) * self.price(token) * (1 if listed is None else listed.multiplier)
+        own = limits.margin(value, product, strikes(listed, units))
+        theirs = stated(self.instrument(token), product, _BUY if units > 0 else _SELL, abs(units))
         return max(own, theirs or 0)
 
     def marked(self, token: int) -> E4:
@@ -318,12 +281,11 @@ class RiskBook(Lines):
 
     def orders_since(self, start: Nanos, strategy: str | None = None) -> int:
         """Orders held or journaled after `start`, of one strategy or in all; exact for the last market minute."""
-        held = sum(order.time > start for order in self._holds(strategy))
-        return held + self._counts.since(start, strategy)
+        return self._held_since(start, strategy) + self._counts.since(start, strategy)
 
     def orders_today(self, strategy: str | None = None) -> int:
         """Orders held or journaled this trading day, of one strategy or in all."""
-        return self._counts.so_far_today(strategy) + sum(1 for _ in self._holds(strategy))
+        return self._counts.so_far_today(strategy) + self._held_since(_EVER, strategy)
 
     # Snapshots
 
@@ -375,9 +337,9 @@ class RiskBook(Lines):
 
     # Folding
 
-    def _open_day(self, day: str) -> None:
-        if day != self._day:
-            self._day, self._seen, self._delivered = day, set(), {}
+    def _open_day(self, opened: DayOpened) -> None:
+        if opened.day != self._day:
+            self._day, self._seen, self._delivered = opened.day, set(), {}
             self._counts.open_day()
             self._seen.update(self._ids_journaled())
 
@@ -388,8 +350,7 @@ class RiskBook(Lines):
         if intent.slice_of not in ("", intent.intent_id):
             self._slice(intent)
         self._forget(intent.intent_id)
-        held = held_order(intent, accepted.margin_held, accepted.time)
-        self._put(msgspec.structs.replace(held, tag=accepted.tag, standing=Standing.LIVE))
+        self._put(open_order(intent, accepted.margin_held, accepted.time, accepted.tag, Standing.LIVE))
         price = intent.reference_price or self._named(intent.token)[1]
         self._names[intent.token] = intent.instrument, price
 
@@ -422,16 +383,15 @@ class RiskBook(Lines):
     def _adopt(self, adopted: OrderAdopted) -> None:
         intent = adopted.intent
         self._seen.add(intent.intent_id)
-        live = held_order(intent, 0, adopted.time)
-        self._put(msgspec.structs.replace(live, tag=adopted.tag, standing=Standing.LIVE))
+        self._put(open_order(intent, 0, adopted.time, adopted.tag, Standing.LIVE))
         self._names.setdefault(intent.token, (intent.instrument, intent.reference_price))
 
     def _book(self, trade: TradeBooked) -> None:
         key: LineKey = (trade.strategy, trade.token, trade.product)
         self._move(key, trade.side.sign * trade.quantity)
-        if trade.product is Product.CNC:
+        if trade.product is _CNC:
             bought, sold = self.delivered_today(trade.token)
-            buying = trade.side is Side.BUY
+            buying = trade.side is _BUY
             self._delivered[trade.token] = (
                 bought + trade.quantity * buying,
                 sold + trade.quantity * (not buying),
@@ -441,6 +401,68 @@ class RiskBook(Lines):
         if order is not None:
             self._change(trade.tag, booked=order.booked + trade.quantity)
 
+    def _expire(self, expired: IntentExpired) -> None:
+        self._seen.add(expired.intent_id)
+        # Without a tag it is an approval of a former gate, whose holds went with it. What bears the same id here is
+        # another one.
+        if expired.tag:
+            self._forget(expired.intent_id)
+            self._counts.withdrawn(expired.intent_id)
+
+    def _see(self, fill: FillSeen) -> None:
+        order = self._by_tag(fill.tag)
+        if order is not None:
+            self._change(fill.tag, seen=max(order.seen, fill.filled))
+            if fill.status.terminal or fill.filled >= order.quantity:
+                self._counts.part_over(order.intent_id)
+
+    def _end(self, ended: OrderRejected | OrderClosed) -> None:
+        intent_id = self._ids.get(ended.tag, "")
+        self._forget(intent_id)
+        self._counts.part_over(intent_id)
+
+    def _ask_change(self, asked: ModifyRequested) -> None:
+        self.enlarge(asked.tag, asked.change.quantity, asked.margin_held)
+        self._count_change(asked)
+
+    def _adjust(self, adjusted: PositionAdjusted) -> None:
+        for product, units in adjusted.moves():
+            self._move((adjusted.strategy, adjusted.token, product), units)
+
+    def _guard(self, event: GttEvent) -> None:
+        line = self._guards.apply(event)
+        if line is not None:
+            self._dirty.add(line)
+
+    def _acknowledge(self, event: OrderAcknowledged) -> None:
+        self._change(event.tag, standing=Standing.LIVE)
+
+    def _quarantine(self, event: OrderQuarantined) -> None:
+        self._change(event.tag, standing=Standing.UNRESOLVED)
+
+    def _differ(self, difference: DifferenceFound | DifferenceCleared) -> None:
+        self._differences.apply(difference)
+
     def _named(self, token: int) -> tuple[str, E4]:
         """Instrument and newest price that the journal or a hold names for the token."""
         return self._names.get(token) or self._held_names.get(token, ("", 0))
+
+    # What each event does to the book; others do nothing to it.
+    _FOLDS: ClassVar[Mapping[type, Callable[[RiskBook, Any], None]]] = {
+        DayOpened: _open_day,
+        IntentAccepted: _accept,
+        IntentExpired: _expire,
+        OrderAcknowledged: _acknowledge,
+        OrderQuarantined: _quarantine,
+        FillSeen: _see,
+        TradeBooked: _book,
+        PositionAdjusted: _adjust,
+        OrderAdopted: _adopt,
+        ModifyRequested: _ask_change,
+        OrderModified: _modified,
+        OrderRejected: _end,
+        OrderClosed: _end,
+        DifferenceFound: _differ,
+        DifferenceCleared: _differ,
+        **dict.fromkeys(get_args(GttEvent), _guard),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import Final
 
 from msgspec import Struct
@@ -49,6 +50,7 @@ class OrderCounts:
         self.today = today or {}
         self.recent = recent or []
         self._shapes: dict[Shape, _Approved] = {}
+        self._parts: dict[str, Shape] = {}  # by intent: parts of decisions that are not over
 
     def open_day(self) -> None:
         """Nothing was made yet."""
@@ -61,12 +63,24 @@ class OrderCounts:
 
     def changed(self, strategy: str, time: Nanos) -> None:
         """One request more by its second and its minute: the broker counts changes of orders with orders."""
-        newest = max([time, *(other for other, _ in self.recent[-1:])])
-        self.recent = sorted(each for each in [*self.recent, (time, strategy)] if each[0] > newest - MINUTE)
+        recent = self.recent
+        insort(recent, (time, strategy))
+        oldest = recent[-1][0] - MINUTE
+        gone = 0
+        while recent[gone][0] <= oldest:
+            gone += 1
+        if gone:
+            del recent[:gone]
 
     def since(self, start: Nanos, strategy: str | None = None) -> int:
         """Made after `start`, of one strategy or in all; exact for the last minute."""
-        return sum(time > start and strategy in (None, whose) for time, whose in self.recent)
+        count = 0
+        for time, whose in reversed(self.recent):
+            if time <= start:
+                break
+            if strategy is None or whose == strategy:
+                count += 1
+        return count
 
     def so_far_today(self, strategy: str | None = None) -> int:
         """Made this trading day, of one strategy or in all."""
@@ -76,21 +90,26 @@ class OrderCounts:
         """Remember what it looks like, for a while."""
         if len(self._shapes) >= _SHAPES_MAX:
             self._shapes = {shape: seen for shape, seen in self._shapes.items() if seen.time > now - MINUTE}
-        self._shapes[shape_of(intent)] = _Approved(now, intent.intent_id, intent.parent)
+            self._parts = {seen.intent_id: shape for shape, seen in self._shapes.items() if seen.parent}
+        shape = shape_of(intent)
+        self._shapes[shape] = _Approved(now, intent.intent_id, intent.parent)
+        if intent.parent:
+            self._parts[intent.intent_id] = shape
 
     def withdrawn(self, intent_id: str) -> None:
         """It was never sent: another try is no repetition."""
         self._shapes = {shape: seen for shape, seen in self._shapes.items() if seen.intent_id != intent_id}
+        self._parts.pop(intent_id, None)
 
     def part_over(self, intent_id: str) -> None:
         """An order has ended, or will fill no more.
 
         Where it was a part of a decision, the next part may look like it and follow at once.
         """
-        for shape, seen in self._shapes.items():
-            if seen.parent and seen.intent_id == intent_id:
-                self._shapes[shape] = replace(seen, over=True)
-                return
+        shape = self._parts.pop(intent_id, None)
+        seen = None if shape is None else self._shapes.get(shape)
+        if shape is not None and seen is not None and seen.intent_id == intent_id:
+            self._shapes[shape] = replace(seen, over=True)
 
     def repeated(self, intent: OrderIntent) -> Nanos | None:
         """When the same order was approved last; None where it was not lately.

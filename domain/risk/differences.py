@@ -27,11 +27,15 @@ class StandingDifferences:
 
     def why_strategy(self, strategy: str) -> str | None:
         """Why the strategy is frozen, or None."""
+        if not self._found:
+            return None
         found = (each for each in self._found.values() if each.policy is Policy.FREEZE_STRATEGY)
         return next((_words(each) for each in found if strategy in each.strategies), None)
 
     def why_instrument(self, instrument: str) -> str | None:
         """Why the `EXCHANGE:SYMBOL` is frozen, or None."""
+        if not self._found:
+            return None
         found = (each for each in self._found.values() if each.policy is Policy.FREEZE_INSTRUMENT)
         return next((_words(each) for each in found if each.instrument == instrument), None)
 

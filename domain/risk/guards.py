@@ -49,6 +49,8 @@ class Guards:
 
     def expire(self, now: Nanos) -> list[LineKey]:
         """Give up what nobody may journal any more: the lines."""
+        if not self._held:
+            return []
         late = [intent_id for intent_id, (_, _, until, _) in self._held.items() if until <= now]
         return [self._held.pop(intent_id)[0] for intent_id in late]
 
@@ -77,6 +79,8 @@ class Guards:
 
     def units(self, key: LineKey) -> int:
         """Units of the line that they may close."""
+        if not (self._held or self._units):
+            return 0
         held = sum(held[1] for held in self._held.values() if held[0] == key)
         return held + sum(units for line, units in self._units.values() if line == key)
 

@@ -138,9 +138,9 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def margin_percent(self, product: Product) -> int:
         """Margin per hundred of value."""
+        if product is _MIS:
+            return self.margin_percent_mis
         match product:
-            case Product.MIS:
-                return self.margin_percent_mis
             case Product.CNC:
                 return self.margin_percent_cnc
             case Product.NRML:
@@ -158,7 +158,7 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def settles_by_delivery(self, instrument: Instrument) -> bool:
         """Whether an open position in it ends in shares (or goods) to be delivered, or paid for in full."""
-        if instrument.kind not in OPTIONS and instrument.kind is not InstrumentKind.FUTURE:
+        if instrument.kind is _EQUITY or (instrument.kind not in OPTIONS and instrument.kind is not _FUTURE):
             return False
         if instrument.exchange in ("CDS", "BCD"):
             return False
@@ -166,6 +166,9 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 OPTIONS: Final = (InstrumentKind.CALL, InstrumentKind.PUT)
+_EQUITY: Final = InstrumentKind.EQUITY
+_FUTURE: Final = InstrumentKind.FUTURE
+_MIS: Final = Product.MIS
 
 
 def strikes(instrument: Instrument | None, units: int) -> E4:
@@ -179,6 +182,12 @@ def strikes(instrument: Instrument | None, units: int) -> E4:
 def exactly(number: float) -> Fraction:
     """The number as it was written, so that 0.1 is a tenth: `0.9 * 10` must leave room for one order, not none."""
     return Fraction(str(number))
+
+
+@lru_cache(maxsize=1_024)
+def ratio(number: float) -> tuple[int, int]:
+    """The same as numerator and denominator, for comparing in whole numbers what is compared for every order."""
+    return exactly(number).as_integer_ratio()
 
 
 @lru_cache(maxsize=1_024)

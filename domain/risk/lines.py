@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from msgspec.structs import replace
 
-from domain.risk.exposure import Exposure, LineKey, OpenOrder, Standing
+from domain.risk.exposure import NO_EXPOSURE, Exposure, LineKey, OpenOrder, Standing
 from domain.risk.guards import Guards
-from domain.values import Product, Side
+from domain.values import Nanos, Product, Side
+
+_HELD: Final = Standing.HELD
+_UNRESOLVED: Final = Standing.UNRESOLVED
+_BUY: Final = Side.BUY
 
 
 class Lines:
@@ -30,26 +35,43 @@ class Lines:
 
     def open_orders(self, strategy: str | None = None, token: int | None = None) -> tuple[OpenOrder, ...]:
         """Orders that may still trade, holds included, oldest first."""
+        if not self._orders:
+            return ()
         return tuple(
-            order
-            for order in self._orders.values()
-            if strategy in (None, order.strategy) and token in (None, order.token)
+            [
+                order
+                for order in self._orders.values()
+                if (strategy is None or order.strategy == strategy) and (token is None or order.token == token)
+            ]
         )
+
+    def open_entries(self, strategy: str | None = None, token: int | None = None) -> int:
+        """How many of those are no exits."""
+        count = 0
+        for order in self._orders.values():
+            if (
+                not order.reduce_only
+                and (strategy is None or order.strategy == strategy)
+                and (token is None or order.token == token)
+            ):
+                count += 1
+        return count
 
     def unresolved(self, strategy: str, token: int) -> tuple[OpenOrder, ...]:
         """The strategy's unresolved orders in the instrument."""
         found = self.open_orders(strategy, token)
-        return tuple(order for order in found if order.standing is Standing.UNRESOLVED)
+        return tuple([order for order in found if order.standing is _UNRESOLVED]) if found else ()
 
     def exposures(self) -> Mapping[LineKey, Exposure]:
         """Every line that has a position or an open order."""
-        for key in self._dirty:
-            line = self._added_up(key)
-            if line == Exposure():
-                self._lines.pop(key, None)
-            else:
-                self._lines[key] = line
-        self._dirty.clear()
+        if self._dirty:
+            for key in self._dirty:
+                line = self._added_up(key)
+                if line == NO_EXPOSURE:
+                    self._lines.pop(key, None)
+                else:
+                    self._lines[key] = line
+            self._dirty.clear()
         return self._lines
 
     def lines(self) -> list[tuple[LineKey, Exposure]]:
@@ -58,7 +80,7 @@ class Lines:
 
     def exposure(self, strategy: str, token: int, product: Product) -> Exposure:
         """One line; all zero where there is nothing."""
-        return self.exposures().get((strategy, token, product), Exposure())
+        return self.exposures().get((strategy, token, product), NO_EXPOSURE)
 
     def position(self, strategy: str, token: int, product: Product) -> int:
         """Provisional signed position of a line."""
@@ -70,8 +92,12 @@ class Lines:
         `extra` is one more order, as its line and signed units.
         """
         key, more = extra if extra is not None else (None, 0)
-        others = sum(line.worst() for other, line in self.exposures().items() if other[1] == token and other != key)
-        return others if key is None else others + self.exposure(*key).worst(more)
+        worst = 0
+        lines = self.exposures()
+        for other, line in lines.items():
+            if other[1] == token and other != key:
+                worst += line.worst()
+        return worst if key is None else worst + lines.get(key, NO_EXPOSURE).worst(more)
 
     # What changes it
 
@@ -116,26 +142,36 @@ class Lines:
             self._ids.pop(order.tag, None)
             self._dirty.add(order.key)
 
-    def _holds(self, strategy: str | None = None) -> Iterator[OpenOrder]:
-        held = (order for order in self._orders.values() if order.standing is Standing.HELD)
-        return (order for order in held if strategy in (None, order.strategy))
+    def _held_since(self, start: Nanos, strategy: str | None) -> int:
+        """Holds made after that, of one strategy or in all."""
+        count = 0
+        if not self._orders:
+            return count
+        for order in self._orders.values():
+            if order.standing is _HELD and order.time > start and (strategy is None or order.strategy == strategy):
+                count += 1
+        return count
 
     def _ids_journaled(self) -> Iterator[str]:
-        return (order.intent_id for order in self._orders.values() if order.standing is not Standing.HELD)
+        return (order.intent_id for order in self._orders.values() if order.standing is not _HELD)
 
     def _added_up(self, key: LineKey) -> Exposure:
-        mine = [order for order in self._orders.values() if order.key == key]
-        buys = [order for order in mine if order.side is Side.BUY]
-        sells = [order for order in mine if order.side is Side.SELL]
-        return Exposure(
-            position=self._positions.get(key, 0)
-            + sum(order.side.sign * (order.filled - order.booked) for order in mine),
-            buys=sum(order.remaining for order in buys),
-            sells=sum(order.remaining for order in sells),
-            opening_buys=sum(order.remaining for order in buys if not order.reduce_only),
-            opening_sells=sum(order.remaining for order in sells if not order.reduce_only),
-            guarded=self._guards.units(key),
-        )
+        strategy, token, product = key
+        position = self._positions.get(key, 0)
+        buys = sells = opening_buys = opening_sells = 0
+        for order in self._orders.values():
+            if order.token != token or order.product is not product or order.strategy != strategy:
+                continue
+            left, opens = order.remaining, not order.reduce_only
+            if order.side is _BUY:
+                position += order.filled - order.booked
+                buys += left
+                opening_buys += left if opens else 0
+            else:
+                position -= order.filled - order.booked
+                sells += left
+                opening_sells += left if opens else 0
+        return Exposure(position, buys, sells, opening_buys, opening_sells, self._guards.units(key))
 
 
 def sortable(key: LineKey) -> tuple[str, int, str]:

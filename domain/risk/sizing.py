@@ -14,7 +14,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from domain.bars import Bar
-from domain.risk.limits import exactly
+from domain.risk.limits import exactly, ratio
 from domain.values import E4, rupees
 
 _Percent = Annotated[float, Meta(gt=0, le=100)]
@@ -103,19 +103,28 @@ class Sized(Struct, frozen=True):
 
 
 def size(sizing: Sizing, now: Situation) -> Sized:
-    """Units of one position, whole lots, rounded down."""
-    if now.price <= 0 or now.lot_size <= 0 or now.multiplier <= 0:
-        return Sized(0, "no price")
-    wanted, why = _wanted(sizing, now)
-    units = max(int(wanted), 0)
-    if now.capital:
-        affordable = now.capital // (now.price * now.multiplier)
-        if units > affordable:
-            units, why = affordable, f"{why}, capital {rupees(now.capital)} buys {affordable}"
-    whole = units // now.lot_size * now.lot_size
+    """Units of one position, whole lots, rounded down, with how they came about."""
+    units = units_of(sizing, now)
+    if not _is_priced(now):
+        return Sized(units, "no price")
+    why = _words(sizing, now)
+    affordable = _affordable(now)
+    if affordable is not None and int(_wanted(sizing, now)) > affordable:
+        why = f"{why}, capital {rupees(now.capital)} buys {affordable}"
     if now.lot_size > 1:
         why = f"{why}, in lots of {now.lot_size}"
-    return Sized(whole, f"{why}: {whole}")
+    return Sized(units, f"{why}: {units}")
+
+
+def units_of(sizing: Sizing, now: Situation) -> int:
+    """The units alone: what is asked at every decision, where the words are needed for an order."""
+    if not _is_priced(now):
+        return 0
+    units = max(int(_wanted(sizing, now)), 0)
+    affordable = _affordable(now)
+    if affordable is not None and units > affordable:
+        units = affordable
+    return units // now.lot_size * now.lot_size
 
 
 def bars_needed(sizing: Sizing) -> int:
@@ -123,53 +132,92 @@ def bars_needed(sizing: Sizing) -> int:
     return sizing.bars if isinstance(sizing, VolatilityTarget | EqualRisk) else 0
 
 
-def _wanted(sizing: Sizing, now: Situation) -> tuple[Fraction | int, str]:
+def _is_priced(now: Situation) -> bool:
+    return now.price > 0 and now.lot_size > 0 and now.multiplier > 0
+
+
+def _affordable(now: Situation) -> int | None:
+    """What the capital buys; None where it is no limit."""
+    return now.capital // (now.price * now.multiplier) if now.capital else None
+
+
+def _wanted(sizing: Sizing, now: Situation) -> Fraction | int:
     unit = now.price * now.multiplier
     match sizing:
         case FixedQuantity(quantity=quantity):
-            return quantity, "fixed quantity"
+            return quantity
         case FixedValue(value=value):
-            return value // unit, f"{rupees(value)} at {rupees(now.price)}"
+            return value // unit
         case PercentOfEquity(percent=percent):
-            share = exactly(percent) / 100
-            return share * now.equity / unit, f"{percent:g} % of {rupees(now.equity)} at {rupees(now.price)}"
+            part, whole = ratio(percent)
+            return max(now.equity, 0) * part // (100 * whole * unit)
         case FractionalRisk(percent=percent, stop_percent=stop):
-            risk, distance = exactly(percent) / 100 * now.equity, exactly(stop) / 100 * unit
-            return risk / distance, f"{percent:g} % of {rupees(now.equity)} at risk, {stop:g} % to the stop"
+            return exactly(percent) / 100 * now.equity / (exactly(stop) / 100 * unit)
         case Kelly():
-            return _kelly(sizing, now)
-        case VolatilityTarget(percent=percent, bars=bars):
-            return _by_range(exactly(percent) / 100 * now.equity, bars, now, f"{percent:g} % of {rupees(now.equity)}")
-        case EqualRisk(percent=percent, strategies=strategies, together=together, bars=bars):
-            share = exactly(percent) / 100 * together / strategies
-            return _by_range(share, bars, now, f"{percent:g} % of {rupees(together)} among {strategies}")
+            return min(_kelly(sizing), exactly(sizing.cap_percent) / 100) * now.equity / unit
+        case VolatilityTarget(percent=percent):
+            return _by_range(exactly(percent) / 100 * now.equity, now)
+        case EqualRisk(percent=percent, strategies=strategies, together=together):
+            return _by_range(exactly(percent) / 100 * together / strategies, now)
 
 
-def _by_range(risk: Fraction, bars: int, now: Situation, of_what: str) -> tuple[Fraction | int, str]:
-    if now.range <= 0:
-        return 0, f"the average range of {bars} bars is not known yet"
-    return risk / (now.range * now.multiplier), f"{of_what} over an average range of {rupees(now.range)}"
+def _by_range(risk: Fraction, now: Situation) -> Fraction | int:
+    return risk / (now.range * now.multiplier) if now.range > 0 else 0
 
 
-def _kelly(sizing: Kelly, now: Situation) -> tuple[Fraction | int, str]:
+def _kelly(sizing: Kelly) -> Fraction:
+    """The share that Kelly's formula gives, before the cap; 0 where it is not positive."""
     win, payoff = exactly(sizing.win_rate), exactly(sizing.payoff)
-    share = (win - (1 - win) / payoff) * exactly(sizing.fraction)
+    return max((win - (1 - win) / payoff) * exactly(sizing.fraction), Fraction(0))
+
+
+def _words(sizing: Sizing, now: Situation) -> str:
+    """How what is wanted came about."""
+    equity = rupees(now.equity)
+    match sizing:
+        case FixedQuantity():
+            return "fixed quantity"
+        case FixedValue(value=value):
+            return f"{rupees(value)} at {rupees(now.price)}"
+        case PercentOfEquity(percent=percent):
+            return f"{percent:g} % of {equity} at {rupees(now.price)}"
+        case FractionalRisk(percent=percent, stop_percent=stop):
+            return f"{percent:g} % of {equity} at risk, {stop:g} % to the stop"
+        case Kelly():
+            return _words_of_kelly(sizing, equity)
+        case VolatilityTarget(percent=percent, bars=bars):
+            return _words_of_range(bars, now, f"{percent:g} % of {equity}")
+        case EqualRisk(percent=percent, strategies=strategies, together=together, bars=bars):
+            return _words_of_range(bars, now, f"{percent:g} % of {rupees(together)} among {strategies}")
+
+
+def _words_of_range(bars: int, now: Situation, of_what: str) -> str:
+    if now.range <= 0:
+        return f"the average range of {bars} bars is not known yet"
+    return f"{of_what} over an average range of {rupees(now.range)}"
+
+
+def _words_of_kelly(sizing: Kelly, equity: str) -> str:
+    share = _kelly(sizing)
     if share <= 0:
-        return 0, f"Kelly's share of {sizing.win_rate:g} won at {sizing.payoff:g} is not positive"
-    capped = min(share, exactly(sizing.cap_percent) / 100)
-    text = f"{float(share) * 100:.2f} % by Kelly" + (f", capped at {sizing.cap_percent:g} %" if capped < share else "")
-    return capped * now.equity / (now.price * now.multiplier), f"{text} of {rupees(now.equity)}"
+        return f"Kelly's share of {sizing.win_rate:g} won at {sizing.payoff:g} is not positive"
+    cap = exactly(sizing.cap_percent) / 100
+    capped = f", capped at {sizing.cap_percent:g} %" if cap < share else ""
+    return f"{float(share) * 100:.2f} % by Kelly{capped} of {equity}"
 
 
 class AverageRange:
     """The mean true range of the last `bars` bars, 1/10,000 rupee; 0 until there are so many."""
 
     def __init__(self, bars: int) -> None:
+        self._wanted = bars > 0
         self._ranges: deque[E4] = deque(maxlen=max(bars, 1))
         self._close: E4 = 0
 
     def push(self, bar: Bar) -> None:
         """One more bar, in order."""
+        if not self._wanted:
+            return
         before = self._close or bar.open
         self._ranges.append(max(bar.high, before) - min(bar.low, before))
         self._close = bar.close

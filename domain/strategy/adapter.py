@@ -113,10 +113,11 @@ class RuleEvents(EventStrategy, frozen=True):
 
     def on_fill(self, view: View, fill: Fill) -> Sequence[IntentDraft]:
         """Second step of a change of sides."""
+        if fill.quantity != 0:
+            return ()
         leg = _leg(view, fill.token)
-        if fill.quantity == 0:
-            leg.best = 0.0  # the next position has a best price of its own, however soon it comes
-        if not leg.reversing or fill.quantity != 0 or view.busy(fill.token):
+        leg.best = 0.0  # the next position has a best price of its own, however soon it comes
+        if not leg.reversing or view.busy(fill.token):
             return ()
         leg.reversing = False
         # The decision was made when its bar ended.
@@ -199,7 +200,8 @@ def _memory(view: View) -> Memory:
 
 
 def _leg(view: View, token: int) -> Leg:
-    return _memory(view).leg(token)
+    memory = _memory(view)
+    return memory.legs.get(token) or memory.leg(token)
 
 
 def _book(view: View, leg: Leg, bar: Bar) -> Book:

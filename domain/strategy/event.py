@@ -15,7 +15,7 @@ from domain.market.buckets import DAY_SECONDS, Hours
 from domain.messages.market import PriceChanged
 from domain.strategy.asks import Ask, OwnGtt
 from domain.strategy.chain import Chain
-from domain.strategy.ledger import Held
+from domain.strategy.holding import Held
 from domain.strategy.rule import Row, SessionNow
 from domain.values import E4, Instrument, Nanos, OrderKind, Side, Validity, Variety
 

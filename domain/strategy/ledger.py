@@ -10,9 +10,9 @@ expired or rejected is over. A stop that rests to protect a position is no order
 
 from __future__ import annotations
 
-import bisect
 from collections import deque
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -34,89 +34,24 @@ from domain.messages.orders import OrderIntent
 from domain.messages.plans import ExecutionEnded, ExecutionStarted
 from domain.portfolio.lots import Lot, rescaled
 from domain.strategy.asks import OwnGtt
+from domain.strategy.holding import FLAT, Held, Holding
 from domain.values import E4, Nanos
-
-
-class Held(NamedTuple):
-    """A position: signed units, average price of the open lots (1/10,000 rupee, 0 when flat), when it was opened."""
-
-    quantity: int
-    entry: float
-    opened: Nanos
-
-
-FLAT: Final = Held(0, 0.0, 0)
-PAST_KEPT: Final = 5_000
-"""Trades back to which a position of then is known."""
 
 
 class _Order(Struct):
     """One order of ours. `filled` is the larger of what updates showed and what trades add up to."""
 
+    intent_id: str
     token: int
     sign: int
     quantity: int
-    seen: int = 0
+    filled: int = 0
     booked: int = 0
     over: bool = False
 
     @property
-    def filled(self) -> int:
-        return max(self.seen, self.booked)
-
-    @property
     def remaining(self) -> int:
-        return 0 if self.over else max(0, self.quantity - self.filled)
-
-
-class _Holding:
-    """One instrument: signed quantity and the open lots, first in first out."""
-
-    __slots__ = ("lots", "opened", "past", "provisional", "quantity", "realised")
-
-    def __init__(self) -> None:
-        self.quantity = 0
-        self.provisional = 0  # filled beyond what is booked, signed
-        self.realised: E4 = 0  # without multiplier
-        self.lots: deque[list[int]] = deque()  # [signed units, price]
-        self.opened: Nanos = 0
-        self.past: list[tuple[Nanos, Held]] = []
-
-    @property
-    def entry(self) -> float:
-        """Average price of the open lots; 0 where none is booked."""
-        if not self.lots:
-            return 0.0
-        return sum(lot[0] * lot[1] for lot in self.lots) / sum(lot[0] for lot in self.lots)
-
-    def book(self, signed: int, price: E4, time: Nanos) -> None:
-        if self.quantity == 0:
-            self.opened = time
-        self.quantity += signed
-        left = signed
-        while left and self.lots and (self.lots[0][0] > 0) != (left > 0):
-            lot = self.lots[0]
-            taken = min(abs(lot[0]), abs(left)) * (1 if left > 0 else -1)
-            lot[0] += taken
-            left -= taken
-            self.realised -= taken * (price - lot[1])
-            if lot[0] == 0:
-                self.lots.popleft()
-        if left:
-            if not self.lots:
-                self.opened = time
-            self.lots.append([left, price])
-        if self.quantity == 0:
-            self.opened = 0
-        # Trades may be read out of their order by a little; what was known by then is known since.
-        since = max(time, self.past[-1][0]) if self.past else time
-        self.past.append((since, Held(self.quantity, self.entry, self.opened)))
-        if len(self.past) > 2 * PAST_KEPT:
-            del self.past[:-PAST_KEPT]
-
-    def at(self, instant: Nanos) -> Held:
-        index = bisect.bisect_right(self.past, instant, key=lambda each: each[0])
-        return self.past[index - 1][1] if index else FLAT
+        return 0 if self.over or self.filled > self.quantity else self.quantity - self.filled
 
 
 class _Errand(Struct):
@@ -137,7 +72,7 @@ class StrategyLedger:
         self._known: set[str] = set()  # intent ids ever journaled
         self._emitted: dict[str, OrderIntent] = {}  # ours, not journaled yet
         self._errands: dict[str, _Errand] = {}  # by intent id, while it is carried out in parts
-        self._holdings: dict[int, _Holding] = {}
+        self._holdings: dict[int, Holding] = {}
         self._gtts: dict[str, OwnGtt] = {}
 
     # -- what happens ------------------------------------------------------------------------------------------------
@@ -167,67 +102,10 @@ class StrategyLedger:
             del self._emitted[intent_id]
         return gone
 
-    def apply(self, event: JournalEvent) -> int | None:  # noqa: C901, PLR0912 - one case per event
+    def apply(self, event: JournalEvent) -> int | None:
         """One journaled event. The token whose position or orders it changed, or None."""
-        match event:
-            case IntentAccepted(tag=tag, intent=intent) if intent.strategy == self.strategy:
-                self._journaled(intent)
-                self._orders[tag] = _Order(intent.token, intent.side.sign, intent.quantity)
-                if intent.parent in self._errands:
-                    self._errands[intent.parent].tags.add(tag)
-                if not intent.protective:
-                    self._open[intent.intent_id] = tag
-                return intent.token
-            case OrderAdopted(tag=tag, intent=intent, strategy=self.strategy):
-                self._known.add(intent.intent_id)
-                self._orders[tag] = _Order(intent.token, intent.side.sign, intent.quantity)
-                if not intent.protective:
-                    self._open[intent.intent_id] = tag
-                return intent.token
-            case ExecutionStarted(intent=intent) if intent.strategy == self.strategy:
-                self._journaled(intent)
-                self._errands[intent.intent_id] = _Errand(intent)
-                return intent.token
-            case ExecutionEnded(intent_id=intent_id, token=of_errand, strategy=self.strategy):
-                self._errands.pop(intent_id, None)
-                return of_errand
-            case OrderModified(tag=tag, strategy=self.strategy, quantity=quantity):
-                return self._resized(tag, quantity)
-            case GttRequested(tag=tag, strategy=self.strategy, intent=asked):
-                self._gtts[tag] = OwnGtt(asked.token, asked.intent_id, tag, asked.legs)
-                return asked.token
-            case GttChanged(tag=tag, strategy=self.strategy, gtt=gtt) if tag in self._gtts:
-                self._gtts[tag] = self._gtts[tag]._replace(legs=gtt.legs)
-                return self._gtts[tag].token
-            case (
-                GttRefused(tag=tag, strategy=self.strategy)
-                | GttExpired(tag=tag, strategy=self.strategy)
-                | GttTriggered(tag=tag, strategy=self.strategy)
-                | GttClosed(tag=tag, strategy=self.strategy)
-            ):
-                ended = self._gtts.pop(tag, None)
-                return None if ended is None else ended.token
-            case IntentExpired(tag=tag, intent_id=intent_id, strategy=self.strategy):
-                emitted = self._emitted.pop(intent_id, None)
-                return self._over(tag) if tag else (None if emitted is None else emitted.token)
-            case OrderRejected(tag=tag, strategy=self.strategy):
-                return self._over(tag)
-            case FillSeen(tag=tag, strategy=self.strategy, filled=filled):
-                return self._seen(tag, filled)
-            case OrderClosed(tag=tag, strategy=self.strategy, filled=filled):
-                self._seen(tag, filled)
-                token = self._over(tag)
-                order = self._orders.get(tag)
-                if order is not None and order.booked >= order.filled:
-                    self._part_done(tag, order.filled)
-                    del self._orders[tag]  # all is booked: nothing more can come but what would be booked as it is
-                return token
-            case TradeBooked(strategy=self.strategy):
-                return self._booked(event)
-            case PositionAdjusted(strategy=self.strategy):
-                return self._adjusted(event)
-            case _:
-                return None
+        fold = self._FOLDS.get(type(event))
+        return None if fold is None else fold(self, event)
 
     # -- what is so ----------------------------------------------------------------------------------------------------
 
@@ -245,27 +123,31 @@ class StrategyLedger:
         """Signed units of orders under way, unjournaled intents included."""
         if not (self._emitted or self._open or self._errands):
             return 0
-        total = sum(each.side.sign * each.quantity for each in self._emitted.values() if each.token == token)
-        parts = {tag for errand in self._errands.values() for tag in errand.tags}
+        total = 0
+        for each in self._emitted.values():
+            if each.token == token:
+                total += each.side.sign * each.quantity
+        parts = {tag for errand in self._errands.values() for tag in errand.tags} if self._errands else ()
         for tag in self._open.values():
             order = self._orders[tag]
             if order.token == token and tag not in parts:
                 total += order.sign * order.remaining
-        return total + sum(
-            errand.intent.side.sign * self._left(errand)
-            for errand in self._errands.values()
-            if errand.intent.token == token
-        )
+        for errand in self._errands.values():
+            if errand.intent.token == token:
+                total += errand.intent.side.sign * self._left(errand)
+        return total
 
     def busy(self, token: int) -> bool:
         """An order is under way, or may be."""
         if not (self._emitted or self._open or self._errands):
             return False
-        return (
-            any(each.token == token for each in self._emitted.values())
-            or any(self._orders[tag].token == token for tag in self._open.values())
-            or any(errand.intent.token == token for errand in self._errands.values())
-        )
+        for each in self._emitted.values():
+            if each.token == token:
+                return True
+        for tag in self._open.values():
+            if self._orders[tag].token == token:
+                return True
+        return any(errand.intent.token == token for errand in self._errands.values())
 
     def realised(self, token: int) -> E4:
         """What closed units made, before charges and without the multiplier."""
@@ -315,6 +197,86 @@ class StrategyLedger:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
+    def _accepted(self, event: IntentAccepted) -> int | None:
+        intent = event.intent
+        if intent.strategy != self.strategy:
+            return None
+        self._journaled(intent)
+        if intent.parent in self._errands:
+            self._errands[intent.parent].tags.add(event.tag)
+        return self._opened(event.tag, intent)
+
+    def _adopted(self, event: OrderAdopted) -> int | None:
+        if event.strategy != self.strategy:
+            return None
+        self._known.add(event.intent.intent_id)
+        return self._opened(event.tag, event.intent)
+
+    def _opened(self, tag: str, intent: OrderIntent) -> int:
+        self._orders[tag] = _Order(intent.intent_id, intent.token, intent.side.sign, intent.quantity)
+        if not intent.protective:
+            self._open[intent.intent_id] = tag
+        return intent.token
+
+    def _begun(self, event: ExecutionStarted) -> int | None:
+        intent = event.intent
+        if intent.strategy != self.strategy:
+            return None
+        self._journaled(intent)
+        self._errands[intent.intent_id] = _Errand(intent)
+        return intent.token
+
+    def _ended(self, event: ExecutionEnded) -> int | None:
+        if event.strategy != self.strategy:
+            return None
+        self._errands.pop(event.intent_id, None)
+        return event.token
+
+    def _modified(self, event: OrderModified) -> int | None:
+        return self._resized(event.tag, event.quantity) if event.strategy == self.strategy else None
+
+    def _gtt_asked(self, event: GttRequested) -> int | None:
+        if event.strategy != self.strategy:
+            return None
+        asked = event.intent
+        self._gtts[event.tag] = OwnGtt(asked.token, asked.intent_id, event.tag, asked.legs)
+        return asked.token
+
+    def _gtt_changed(self, event: GttChanged) -> int | None:
+        known = self._gtts.get(event.tag)
+        if event.strategy != self.strategy or known is None:
+            return None
+        self._gtts[event.tag] = known._replace(legs=event.gtt.legs)
+        return known.token
+
+    def _gtt_over(self, event: GttRefused | GttExpired | GttTriggered | GttClosed) -> int | None:
+        ended = self._gtts.pop(event.tag, None) if event.strategy == self.strategy else None
+        return None if ended is None else ended.token
+
+    def _expired(self, event: IntentExpired) -> int | None:
+        if event.strategy != self.strategy:
+            return None
+        emitted = self._emitted.pop(event.intent_id, None)
+        return self._over(event.tag) if event.tag else (None if emitted is None else emitted.token)
+
+    def _rejected(self, event: OrderRejected) -> int | None:
+        return self._over(event.tag) if event.strategy == self.strategy else None
+
+    def _filled(self, event: FillSeen) -> int | None:
+        return self._seen(event.tag, event.filled) if event.strategy == self.strategy else None
+
+    def _closed(self, event: OrderClosed) -> int | None:
+        if event.strategy != self.strategy:
+            return None
+        tag = event.tag
+        self._seen(tag, event.filled)
+        token = self._over(tag)
+        order = self._orders.get(tag)
+        if order is not None and order.booked >= order.filled:
+            self._part_done(tag, order.filled)
+            del self._orders[tag]  # all is booked: nothing more can come but what would be booked as it is
+        return token
+
     def _journaled(self, intent: OrderIntent) -> None:
         """An intent, or a slice of it, is an order now; what is left of the whole is still on its way."""
         self._known.add(intent.intent_id)
@@ -326,10 +288,10 @@ class StrategyLedger:
         order = self._orders.get(tag)
         if order is None:
             return None
-        before = order.filled
-        order.seen = max(order.seen, min(filled, order.quantity))
-        holding = self._holdings.setdefault(order.token, _Holding())
-        holding.provisional += order.sign * (order.filled - before)
+        holding, filled = self._holding(order.token), min(filled, order.quantity)
+        if filled > order.filled:
+            holding.provisional += order.sign * (filled - order.filled)
+            order.filled = filled
         return order.token
 
     def _left(self, errand: _Errand) -> int:
@@ -352,8 +314,10 @@ class StrategyLedger:
 
     def _adjusted(self, event: PositionAdjusted) -> int | None:
         """Other units at the same cost, or the end of a contract; products are all one here."""
+        if event.strategy != self.strategy:
+            return None
         if event.kind is AdjustmentKind.ASSIGNMENT:
-            taking = self._holdings.setdefault(event.token, _Holding())
+            taking = self._holding(event.token)
             taking.book(event.becomes - event.quantity, event.price, event.time)
             return event.token
         holding = self._holdings.get(event.token)
@@ -371,12 +335,15 @@ class StrategyLedger:
                 return None
         return event.token
 
-    def _booked(self, trade: TradeBooked) -> int:
-        holding = self._holdings.setdefault(trade.token, _Holding())
+    def _booked(self, trade: TradeBooked) -> int | None:
+        if trade.strategy != self.strategy:
+            return None
+        holding = self._holding(trade.token)
         order = self._orders.get(trade.tag) if trade.tag else None
         if order is not None:
             ahead = order.filled - order.booked
             order.booked += trade.quantity
+            order.filled = max(order.filled, order.booked)
             # What was seen before is confirmed now and no longer provisional.
             holding.provisional += order.sign * ((order.filled - order.booked) - ahead)
         holding.book(trade.side.sign * trade.quantity, trade.price, trade.event_time)
@@ -387,7 +354,30 @@ class StrategyLedger:
         if order is None:
             return None
         order.over = True
-        for intent_id, each in tuple(self._open.items()):
-            if each == tag:
-                del self._open[intent_id]
+        if self._open.get(order.intent_id) == tag:
+            del self._open[order.intent_id]
         return order.token
+
+    def _holding(self, token: int) -> Holding:
+        holding = self._holdings.get(token)
+        if holding is None:
+            holding = self._holdings[token] = Holding()
+        return holding
+
+    # What each event does; others do nothing.
+    _FOLDS: ClassVar[Mapping[type, Callable[[StrategyLedger, Any], int | None]]] = {
+        IntentAccepted: _accepted,
+        OrderAdopted: _adopted,
+        ExecutionStarted: _begun,
+        ExecutionEnded: _ended,
+        OrderModified: _modified,
+        GttRequested: _gtt_asked,
+        GttChanged: _gtt_changed,
+        **dict.fromkeys((GttRefused, GttExpired, GttTriggered, GttClosed), _gtt_over),
+        IntentExpired: _expired,
+        OrderRejected: _rejected,
+        FillSeen: _filled,
+        OrderClosed: _closed,
+        TradeBooked: _booked,
+        PositionAdjusted: _adjusted,
+    }

@@ -21,12 +21,13 @@ from domain.messages.journal import JournalEvent
 from domain.messages.market import BarsBackfilled, PriceChanged
 from domain.messages.orders import CancelIntent, ModifyIntent, OrderIntent
 from domain.messages.plans import MoveExit
-from domain.risk.sizing import AverageRange, FixedQuantity, Situation, Sizing, bars_needed, size
+from domain.risk.sizing import AverageRange, FixedQuantity, Situation, Sizing, bars_needed, size, units_of
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.asks import Ask, Asked, CancelDraft, GttDraft, ModifyDraft, ModifyGttDraft, OwnGtt
 from domain.strategy.chain import Chain, chain_of
 from domain.strategy.event import EventStrategy, Fill, IntentDraft, Needs, OwnOrder
-from domain.strategy.ledger import Held, StrategyLedger
+from domain.strategy.holding import Held
+from domain.strategy.ledger import StrategyLedger
 from domain.strategy.rows import Rows
 from domain.strategy.rule import Row, RuleStrategy, SessionNow
 from domain.values import E4, RUPEE, SECOND, Instrument, Nanos, Product
@@ -149,7 +150,7 @@ class StrategyRunner:
         self._loads = loads_of(self._needs, settings)
         self._warm_up = max(self._needs.decides_after(settings.interval_seconds), bars_needed(settings.sizing))
         self._made: E4 | None = None
-        self._sized: dict[int, tuple[int, str]] = {}
+        self._sized: dict[int, tuple[int, Sizing, Situation]] = {}  # of which an order's words may be asked
         self._series = {
             token: _Series(
                 self._loads,
@@ -238,7 +239,8 @@ class StrategyRunner:
         self._prices[price.token] = price
         if not self._needs.prices or not self._may_decide(price.token, now):
             return []
-        return self._emit(self._strategy.on_price(self._view.at(now), price), now)
+        drafts = self._strategy.on_price(self._view.at(now), price)
+        return self._emit(drafts, now) if drafts else []
 
     def levels(self, token: int, now: Nanos) -> Sequence[E4]:
         """Prices at which the strategy would act now, for those who walk through a bar."""
@@ -264,7 +266,8 @@ class StrategyRunner:
         if token is None or not self._may_decide(token, now):
             return []
         fill = Fill(token, self.ledger.quantity(token), self.ledger.pending(token), now)
-        return self._emit(self._strategy.on_fill(self._view.at(now), fill), now)
+        drafts = self._strategy.on_fill(self._view.at(now), fill)
+        return self._emit(drafts, now) if drafts else []
 
     def fold(self, event: JournalEvent) -> None:
         """One event of the journal from before: nothing is decided on it."""
@@ -357,7 +360,8 @@ class StrategyRunner:
             self._strategy.on_history(view, bar)
             return []
         self.decided += 1
-        intents = self._emit(self._strategy.on_bar(view, bar), now)
+        drafts = self._strategy.on_bar(view, bar)
+        intents = self._emit(drafts, now) if drafts else []
         self._note_levels(bar.token, now)
         return intents
 
@@ -437,10 +441,12 @@ class StrategyRunner:
 
     def _explained(self, draft: IntentDraft) -> str:
         """The decision's reason, and how its size came about where the sizing gave it: both stay with the order."""
-        units, why = self._sized.get(draft.token, (0, ""))
-        if draft.reduce_only or units != draft.quantity or isinstance(self._settings.sizing, FixedQuantity):
+        if draft.reduce_only or isinstance(self._settings.sizing, FixedQuantity):
             return draft.reason
-        return f"{draft.reason} [{why}]".strip()
+        sized = self._sized.get(draft.token)
+        if sized is None or sized[0] != draft.quantity:
+            return draft.reason
+        return f"{draft.reason} [{size(*sized[1:]).why}]".strip()
 
     def _emit(self, drafts: Sequence[IntentDraft | Ask], now: Nanos) -> list[OrderIntent]:
         intents = []
@@ -550,9 +556,9 @@ class _View:
             equity=settings.capital + runner._realised(),  # noqa: SLF001 - as above
             range=runner._series[token].range.value if token in runner._series else 0,  # noqa: SLF001 - as above
         )
-        sized = size(settings.sizing, now)
-        runner._sized[token] = sized.units, sized.why  # noqa: SLF001 - as above
-        return sized.units
+        units = units_of(settings.sizing, now)
+        runner._sized[token] = units, settings.sizing, now  # noqa: SLF001 - as above
+        return units
 
     def fresh(self, decided: Nanos) -> bool:
         return self._runner.fresh(decided, self.now)

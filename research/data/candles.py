@@ -65,12 +65,12 @@ class Candles(Struct, frozen=True, eq=False):
         return Bar(
             self.instrument.token,
             self.interval_seconds,
-            int(self.start[index]),
-            int(self.open[index]),
-            int(self.high[index]),
-            int(self.low[index]),
-            int(self.close[index]),
-            int(self.volume[index]),
+            self.start.item(index),
+            self.open.item(index),
+            self.high.item(index),
+            self.low.item(index),
+            self.close.item(index),
+            self.volume.item(index),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.risk.checks.question import Question, clock, entries_only
-from domain.risk.limits import RiskLimits, exactly
+from domain.risk.limits import RiskLimits, ratio
 from domain.values import E4, MINUTE, rupees
 
 
@@ -29,19 +29,17 @@ def _beyond_funds(question: Question, margin: E4, what: str) -> str | None:
 @entries_only
 def trades_per_day(question: Question) -> str | None:
     """Positions that the strategy has opened, or is opening, each flat line counted once."""
-    strategy, token, product = question.key
+    strategy = question.key[0]
     lines = question.book.exposures()
-    opening = {
-        key
-        for key, line in lines.items()
-        if key[0] == strategy and not line.position and (line.opening_buys or line.opening_sells)
-    }
-    mine = lines.get((strategy, token, product))
-    if mine is None or not mine.position:
-        opening.add(question.key)
-    count = question.facts.strategy.trades + len(opening)
+    mine = lines.get(question.key)
+    if mine is not None and mine.position:
+        return None
+    count = question.facts.strategy.trades + 1
+    for key, line in lines.items():
+        if key[0] == strategy and not line.position and (line.opening_buys or line.opening_sells):
+            count += key != question.key
     allowed = question.limits.trades_per_day
-    if (mine is not None and mine.position) or count <= allowed:
+    if count <= allowed:
         return None
     return f"it would be trade {count} of {strategy} today, {allowed} are allowed"
 
@@ -52,7 +50,8 @@ def cool_down(question: Question) -> str | None:
     stands, limits = question.facts.strategy, question.limits
     if stands.losses < limits.losses_in_a_row:
         return None
-    until = stands.last_loss + int(exactly(limits.cool_down_minutes) * MINUTE)
+    minutes, parts = ratio(limits.cool_down_minutes)
+    until = stands.last_loss + minutes * MINUTE // parts
     if question.facts.now >= until:
         return None
     return f"{question.intent.strategy} lost {stands.losses} times in a row, entries go on at {clock(until)}"
@@ -86,10 +85,11 @@ def given_back(peak: E4, result: E4, limits: RiskLimits) -> str | None:
     """Why the day's profit is locked, or None."""
     if peak < limits.profit_lock_from or peak <= 0:
         return None
-    if (peak - result) * 100 < exactly(limits.profit_giveback_percent) * peak:
+    percent, parts = ratio(limits.profit_giveback_percent)
+    if (peak - result) * 100 * parts < percent * peak:
         return None
-    percent = f"{limits.profit_giveback_percent:g} %"
-    return f"{rupees(peak - result)} of the day's {rupees(peak)} are given back, entries end at {percent}"
+    end = f"{limits.profit_giveback_percent:g} %"
+    return f"{rupees(peak - result)} of the day's {rupees(peak)} are given back, entries end at {end}"
 
 
 @entries_only

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from domain.messages.control import TradingState
 from domain.risk.checks.question import Check, Question, clock, entries_only
-from domain.risk.sums import underlying_of
-from domain.values import InstrumentKind, Product, Side, Variety, ist
+from domain.values import InstrumentKind, Product, Side, Variety, ist, ist_date
+
+_EQUITY: Final = InstrumentKind.EQUITY
+_INDEX: Final = InstrumentKind.INDEX
+_MIS: Final = Product.MIS
+_SELL: Final = Side.SELL
+_AMO: Final = Variety.AMO
+_DELIVERED: Final = (Product.CNC, Product.MTF)
+_OF_SHARES: Final = (Product.MIS, Product.CNC, Product.MTF)
+_OF_OTHERS: Final = (Product.MIS, Product.NRML)
 
 
 def in_state(state: TradingState) -> Check:
@@ -42,7 +52,7 @@ def unknown_instrument(question: Question) -> str | None:
 def not_tradable(question: Question) -> str | None:
     """An index, or an entry without tick or lot."""
     listed = question.facts.instrument
-    if listed is None or listed.kind is InstrumentKind.INDEX:
+    if listed is None or listed.kind is _INDEX:
         return f"{question.intent.instrument} is an index"
     if listed.tick_size <= 0 or listed.lot_size <= 0:
         return f"{listed.key} has tick {listed.tick_size} and lot {listed.lot_size} in today's list"
@@ -52,7 +62,7 @@ def not_tradable(question: Question) -> str | None:
 def expired(question: Question) -> str | None:
     """A contract after its last day."""
     listed = question.instrument
-    if listed is None or listed.expiry is None or listed.expiry >= ist(question.facts.now).date():
+    if listed is None or listed.expiry is None or listed.expiry >= ist_date(question.facts.now):
         return None
     return f"{listed.key} expired on {listed.expiry}"
 
@@ -61,7 +71,9 @@ def expired(question: Question) -> str | None:
 def instrument_banned(question: Question) -> str | None:
     """By its own name or its underlying's, as a list of the day or a person has it."""
     banned = question.limits.banned
-    for name in (question.intent.instrument, underlying_of(question.instrument, question.intent.instrument)):
+    if not banned:
+        return None
+    for name in (question.intent.instrument, question.underlying):
         if name in banned:
             return f"{name} is banned: it may only be left"
     return None
@@ -86,9 +98,8 @@ def exchange_not_allowed(question: Question) -> str | None:
 def product_not_allowed(question: Question) -> str | None:
     """The product must exist for the instrument; what is opened must be among the allowed ones."""
     intent, listed = question.intent, question.facts.instrument
-    share = listed is not None and listed.kind is InstrumentKind.EQUITY
-    fits = intent.product in ((Product.MIS, Product.CNC, Product.MTF) if share else (Product.MIS, Product.NRML))
-    if not fits:
+    share = listed is not None and listed.kind is _EQUITY
+    if intent.product not in (_OF_SHARES if share else _OF_OTHERS):
         return f"{intent.product.value} does not exist for {intent.instrument}"
     if intent.reduce_only or intent.product in question.limits.allowed_products:
         return None
@@ -99,7 +110,7 @@ def product_not_allowed(question: Question) -> str | None:
 @entries_only
 def short_sale(question: Question) -> str | None:
     """Shares can be sold short within the day alone."""
-    if question.intent.side is Side.SELL and question.intent.product in (Product.CNC, Product.MTF):
+    if question.intent.side is _SELL and question.intent.product in _DELIVERED:
         return f"{question.intent.product.value} cannot be sold short: a sale must be reduce-only"
     return None
 
@@ -107,12 +118,12 @@ def short_sale(question: Question) -> str | None:
 def session_closed(question: Question) -> str | None:
     """Continuous trading of its class."""
     hours, now = question.facts.hours, question.facts.now
-    if question.intent.variety is Variety.AMO:
+    if question.intent.variety is _AMO:
         # It waits at the broker for the next session, whenever that is.
         inside = hours is not None and hours[0] <= now < hours[1]
         return f"it is {clock(now)}: an after-market order is for when the market is closed" if inside else None
     if hours is None:
-        return f"{question.intent.instrument} does not trade on {ist(now).date()}"
+        return f"{question.intent.instrument} does not trade on {ist_date(now)}"
     if not hours[0] <= now < hours[1]:
         return f"it is {clock(now)}, {question.intent.instrument} trades from {clock(hours[0])} to {clock(hours[1])}"
     return None
@@ -122,7 +133,7 @@ def session_closed(question: Question) -> str | None:
 def mis_cutoff(question: Question) -> str | None:
     """Intraday positions need time to be left again."""
     cutoff, now = question.facts.mis_cutoff, question.facts.now
-    if question.intent.product is not Product.MIS or question.intent.variety is Variety.AMO:
+    if question.intent.product is not _MIS or question.intent.variety is _AMO:
         return None
     if cutoff is None:
         return f"no MIS cut-off is known for {question.intent.instrument} today"
@@ -132,8 +143,10 @@ def mis_cutoff(question: Question) -> str | None:
 @entries_only
 def expiry_day(question: Question) -> str | None:
     """The last hours of a contract."""
-    listed, now = question.instrument, ist(question.facts.now)
-    if listed is None or listed.expiry != now.date() or now.time() < question.limits.expiry_day_cutoff:
+    listed = question.instrument
+    if listed is None or listed.expiry is None or listed.expiry != ist_date(question.facts.now):
+        return None
+    if ist(question.facts.now).time() < question.limits.expiry_day_cutoff:
         return None
     return f"{listed.key} expires today, entries end at {question.limits.expiry_day_cutoff:%H:%M}"
 
@@ -144,7 +157,7 @@ def physical_settlement(question: Question) -> str | None:
     listed = question.instrument
     if listed is None or not question.limits.settles_by_delivery(listed):
         return None
-    if question.intent.product is Product.MIS:
+    if question.intent.product is _MIS:
         return None
     left, allowed = question.facts.sessions_to_expiry, question.limits.physical_settlement_sessions
     if left is None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from domain.risk.checks.question import Question, above, above_rupees, entries_only
 from domain.risk.exposure import OpenOrder
-from domain.risk.limits import exactly
-from domain.risk.sums import underlying_of
+from domain.risk.limits import ratio
 from domain.values import E4, OrderKind, Product, Side, rupees
+
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
+_STOPS: Final = (OrderKind.STOP_LIMIT, OrderKind.STOP_MARKET)
 
 
 def not_reducing(question: Question) -> str | None:
@@ -28,12 +33,12 @@ def not_reducing(question: Question) -> str | None:
 def holdings(question: Question) -> str | None:
     """The broker sells for delivery what it holds for us, and what was bought today."""
     intent, sellable = question.intent, question.facts.sellable
-    if intent.product is not Product.CNC or intent.side is not Side.SELL or sellable is None:
+    if sellable is None or intent.product is not Product.CNC or intent.side is not _SELL:
         return None
     pending = sum(
         order.remaining
         for order in question.book.open_orders(token=intent.token)
-        if order.product is Product.CNC and order.side is Side.SELL and order is not question.replaces
+        if order.product is Product.CNC and order.side is _SELL and order is not question.replaces
     )
     free = max(sellable - pending, 0)
     if intent.quantity <= free:
@@ -48,7 +53,7 @@ def opposing_strategy(question: Question) -> str | None:
     for (strategy, token, product), line in question.book.exposures().items():
         if token != intent.token or product is not intent.product or strategy == intent.strategy:
             continue
-        pending = line.opening_sells if intent.side is Side.BUY else line.opening_buys
+        pending = line.opening_sells if intent.side is _BUY else line.opening_buys
         opposite = max(-line.position * intent.side.sign, 0)
         if pending or opposite:
             whose = strategy or "a trade made outside"
@@ -70,8 +75,7 @@ def self_trade(question: Question) -> str | None:
 
 def _could_meet(question: Question, resting: OpenOrder) -> bool:
     """A stop that waits for its trigger is in no order book; of the rest, those whose prices cross."""
-    stops = (OrderKind.STOP_LIMIT, OrderKind.STOP_MARKET)
-    if question.intent.kind in stops or resting.kind in stops:
+    if question.intent.kind in _STOPS or resting.kind in _STOPS:
         return False
     theirs = resting.price if resting.kind is OrderKind.LIMIT else None
     mine = _reach(question)
@@ -83,15 +87,16 @@ def _reach(question: Question) -> E4:
     intent = question.intent
     if intent.kind is OrderKind.LIMIT:
         return intent.price
-    band = exactly(question.limits.price_band_percent)
-    return int(question.facts.price * (100 + intent.side.sign * band) / 100)
+    percent, parts = ratio(question.limits.price_band_percent)
+    top, bottom = question.facts.price * (100 * parts + intent.side.sign * percent), 100 * parts
+    return top // bottom if top >= 0 else -(-top // bottom)
 
 
 @entries_only
 def unresolved_order(question: Question) -> str | None:
     """What we hold is not known until it is resolved."""
-    tags = [order.tag for order in question.book.unresolved(question.intent.strategy, question.intent.token)]
-    return f"unresolved: {', '.join(tags)}" if tags else None
+    found = question.book.unresolved(question.intent.strategy, question.intent.token)
+    return f"unresolved: {', '.join([order.tag for order in found])}" if found else None
 
 
 @entries_only
@@ -122,40 +127,39 @@ def position_value(question: Question) -> str | None:
 @entries_only
 def underlying_exposure(question: Question) -> str | None:
     """A share, its futures and its options move together."""
-    name = underlying_of(question.instrument, question.intent.instrument)
-    found = question.sums.underlying.get(name, 0)
-    return above_rupees(f"worst-case exposure to {name}", found, question.limits.underlying_exposure_max)
+    found, limit = question.sums.underlying.get(question.underlying, 0), question.limits.underlying_exposure_max
+    return above_rupees(f"worst-case exposure to {question.underlying}", found, limit) if found > limit else None
 
 
 @entries_only
 def strategy_exposure(question: Question) -> str | None:
     """One strategy's."""
-    found = question.sums.strategy.get(question.intent.strategy, 0)
-    what = f"worst-case exposure of {question.intent.strategy}"
-    return above_rupees(what, found, question.limits.strategy_exposure_max)
+    found, limit = question.sums.strategy.get(question.intent.strategy, 0), question.limits.strategy_exposure_max
+    what = question.intent.strategy
+    return above_rupees(f"worst-case exposure of {what}", found, limit) if found > limit else None
 
 
 @entries_only
 def product_exposure(question: Question) -> str | None:
     """One product's: intraday, delivery, carried."""
     product = question.intent.product
-    found = question.sums.product.get(product, 0)
-    return above_rupees(f"worst-case exposure in {product.value}", found, question.limits.product_exposure_max)
+    found, limit = question.sums.product.get(product, 0), question.limits.product_exposure_max
+    return above_rupees(f"worst-case exposure in {product.value}", found, limit) if found > limit else None
 
 
 @entries_only
 def segment_exposure(question: Question) -> str | None:
     """One exchange's."""
     segment = question.intent.instrument.partition(":")[0]
-    found = question.sums.segment.get(segment, 0)
-    return above_rupees(f"worst-case exposure on {segment}", found, question.limits.segment_exposure_max)
+    found, limit = question.sums.segment.get(segment, 0), question.limits.segment_exposure_max
+    return above_rupees(f"worst-case exposure on {segment}", found, limit) if found > limit else None
 
 
 @entries_only
 def net_exposure(question: Question) -> str | None:
     """Longs less shorts, at the end that it moves: an order that makes the other end smaller is welcome."""
     sums = question.sums
-    end = sums.net_high if question.intent.side is Side.BUY else -sums.net_low
+    end = sums.net_high if question.intent.side is _BUY else -sums.net_low
     return above_rupees("worst-case net exposure", end, question.limits.net_exposure_max)
 
 
@@ -168,11 +172,11 @@ def gross_exposure(question: Question) -> str | None:
 @entries_only
 def concentration(question: Question) -> str | None:
     """One underlying's share of the funds."""
-    name = underlying_of(question.instrument, question.intent.instrument)
+    name, funds = question.underlying, question.facts.available_cash
     found = question.sums.underlying.get(name, 0)
-    percent, funds = exactly(question.limits.concentration_max_percent), question.facts.available_cash
-    if found * 100 <= percent * max(funds, 0):
+    percent, parts = ratio(question.limits.concentration_max_percent)
+    if found * 100 * parts <= (percent * funds if funds > 0 else 0):
         return None
     return (
-        f"worst-case exposure to {name} {rupees(found)}, {float(percent):g} % of the funds {rupees(funds)} is allowed"
+        f"worst-case exposure to {name} {rupees(found)}, {percent / parts:g} % of the funds {rupees(funds)} is allowed"
     )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Final
 
 from domain.risk.checks.question import Question, entries_only
-from domain.risk.limits import exactly
+from domain.risk.limits import ratio
 from domain.values import SECOND, OrderKind, Variety, rupees
+
+_STOPS: Final = (OrderKind.STOP_LIMIT, OrderKind.STOP_MARKET)
+_AT_THE_MARKET: Final = (OrderKind.MARKET, OrderKind.STOP_MARKET)
 
 
 @entries_only
@@ -15,7 +19,8 @@ def stale_feed(question: Question) -> str | None:
     if not question.facts.feed_lost:
         return None
     down = question.facts.now - question.facts.feed_lost
-    if down <= exactly(question.limits.stale_feed_seconds) * SECOND:
+    seconds, parts = ratio(question.limits.stale_feed_seconds)
+    if down * parts <= seconds * SECOND:
         return None
     return f"the feed has been down for {down / SECOND:.1f} s, {question.limits.stale_feed_seconds:g} s are allowed"
 
@@ -23,9 +28,9 @@ def stale_feed(question: Question) -> str | None:
 @entries_only
 def stale_price(question: Question) -> str | None:
     """Every rupee limit rests on it."""
-    age = question.facts.now - question.facts.price_received
     if question.facts.price <= 0 or not question.is_stale or question.intent.variety is Variety.AMO:
         return None  # after hours the last price is the day's last
+    age = question.facts.now - question.facts.price_received
     return f"the last price is {age / SECOND:.1f} s old, {question.limits.stale_price_seconds:g} s are allowed"
 
 
@@ -46,10 +51,10 @@ def price_band(question: Question) -> str | None:
             return None
     elif not prices and intent.reference_price:
         prices = (("the decision's price", intent.reference_price),)
-    band = exactly(question.limits.price_band_percent)
+    percent, parts = ratio(question.limits.price_band_percent)
     for name, price in prices:
-        if abs(price - last) * 100 * band.denominator > band.numerator * last:
-            away = Fraction(abs(price - last) * 100, last)
+        if abs(price - last) * 100 * parts > percent * last:
+            away, band = Fraction(abs(price - last) * 100, last), Fraction(percent, parts)
             return (
                 f"{name} {rupees(price)} is {float(away):.2f} % from the last price {rupees(last)}, {band} % is allowed"
             )
@@ -61,13 +66,14 @@ def circuit(question: Question) -> str | None:
     if question.facts.circuit is None:
         return None
     lowest, highest = question.facts.circuit
-    margin = Fraction(0) if question.intent.reduce_only else exactly(question.limits.circuit_margin_percent)
+    percent, parts = (0, 1) if question.intent.reduce_only else ratio(question.limits.circuit_margin_percent)
     prices = question.own_prices
     if not prices and not question.intent.reduce_only:
         prices = (("the last price", question.facts.price),)
     for name, price in prices:
-        if price * 100 < lowest * (100 + margin) or price * 100 > highest * (100 - margin):
-            within = f" less {float(margin):g} %" if margin else ""
+        least, most = lowest * (100 * parts + percent), highest * (100 * parts - percent)
+        if not least <= price * 100 * parts <= most:
+            within = f" less {percent / parts:g} %" if percent else ""
             return f"{name} {rupees(price)} is outside the day's {rupees(lowest)} to {rupees(highest)}{within}"
     return None
 
@@ -76,7 +82,7 @@ def circuit(question: Question) -> str | None:
 def bad_trigger(question: Question) -> str | None:
     """A stop whose trigger the market has passed would fire at once, or be refused."""
     intent, last = question.intent, question.facts.price
-    if intent.kind not in (OrderKind.STOP_LIMIT, OrderKind.STOP_MARKET):
+    if intent.kind not in _STOPS:
         return None
     if (intent.trigger_price - last) * intent.side.sign > 0:
         return None
@@ -88,12 +94,13 @@ def bad_trigger(question: Question) -> str | None:
 @entries_only
 def market_protection(question: Question) -> str | None:
     """A market order without protection is refused by the broker; one with too much buys at any price."""
-    if question.intent.kind not in (OrderKind.MARKET, OrderKind.STOP_MARKET):
+    if question.intent.kind not in _AT_THE_MARKET:
         return None
     protection = question.facts.market_protection
     if protection == -1:
         return None
     most = question.limits.market_protection_max_percent
-    if 0 < protection <= exactly(most) * 100:
+    percent, parts = ratio(most)
+    if 0 < protection * parts <= percent * 100:
         return None
     return f"market orders are sent with {protection / 100:g} % of protection, more than 0 and up to {most:g} is right"

@@ -5,60 +5,59 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from msgspec import Struct
-
 from domain.messages.orders import OrderIntent
 from domain.risk.book import RiskBook
 from domain.risk.exposure import LineKey, OpenOrder
 from domain.risk.facts import MarketFacts
-from domain.risk.limits import OPTIONS, RiskLimits, exactly, strikes, whole_nanos
-from domain.risk.sums import Sums, add_up
-from domain.values import E4, Instrument, Nanos, OrderKind, ist, rupees
+from domain.risk.limits import OPTIONS, RiskLimits, ratio, strikes, whole_nanos
+from domain.risk.sums import Sums, add_up, underlying_of
+from domain.values import E4, Nanos, OrderKind, ist, rupees
+
+_MARKET: Final = OrderKind.MARKET
 
 
-class Question(Struct):
+class Question:
     """See the module.
 
-    replaces  the open order whose terms it would change; None for a new order
+    replaces     the open order whose terms it would change; None for a new order
+    instrument   the intent's instrument, where the list's entry is the one that the intent means
+    multiplier   rupees of value per unit and rupee of price
+    worst_price  the highest price it could mean: the last price, or its own where that is higher
+    value        at the worst price
+    key          the line that it would move
+    underlying   what a position in it is a position in
     """
 
-    intent: OrderIntent
-    book: RiskBook
-    limits: RiskLimits
-    facts: MarketFacts
-    replaces: OpenOrder | None = None
-    _sums: Sums | None = None
-    _meant: bool | None = None
+    __slots__ = (
+        "_own_margin", "_sums", "_worst_units", "book", "facts", "instrument", "intent", "key", "limits",
+        "multiplier", "replaces", "underlying", "value", "worst_price",
+    )  # fmt: skip
 
-    @property
-    def instrument(self) -> Instrument | None:
-        """The intent's instrument, where the list's entry is the one that the intent means."""
-        listed = self.facts.instrument
-        if self._meant is None:
-            self._meant = (
-                listed is not None and listed.token == self.intent.token and listed.key == self.intent.instrument
-            )
-        return listed if self._meant else None
-
-    @property
-    def multiplier(self) -> int:
-        """Rupees of value per unit and rupee of price."""
-        return 1 if self.instrument is None else self.instrument.multiplier
-
-    @property
-    def worst_price(self) -> E4:
-        """The highest price it could mean: the last price, or its own where that is higher."""
-        return max(self.facts.price, self.intent.price, self.intent.trigger_price)
-
-    @property
-    def value(self) -> E4:
-        """Value at the worst price."""
-        return self.intent.quantity * self.worst_price * self.multiplier
-
-    @property
-    def key(self) -> LineKey:
-        """The line that it would move."""
-        return self.intent.strategy, self.intent.token, self.intent.product
+    def __init__(
+        self,
+        intent: OrderIntent,
+        book: RiskBook,
+        limits: RiskLimits,
+        facts: MarketFacts,
+        replaces: OpenOrder | None = None,
+    ) -> None:
+        self.intent = intent
+        self.book = book
+        self.limits = limits
+        self.facts = facts
+        self.replaces = replaces
+        listed = facts.instrument
+        if listed is not None and (listed.token != intent.token or listed.key != intent.instrument):
+            listed = None
+        self.instrument = listed
+        self.multiplier = 1 if listed is None else listed.multiplier
+        self.worst_price = price = max(facts.price, intent.price, intent.trigger_price)
+        self.value = intent.quantity * price * self.multiplier
+        self.key: LineKey = (intent.strategy, intent.token, intent.product)
+        self.underlying = underlying_of(listed, intent.instrument)
+        self._sums: Sums | None = None
+        self._worst_units: int | None = None
+        self._own_margin: E4 | None = None
 
     @property
     def more(self) -> int:
@@ -69,7 +68,9 @@ class Question(Struct):
     @property
     def worst_units(self) -> int:
         """The largest position that the instrument could reach with it."""
-        return self.book.worst_case(self.intent.token, (self.key, self.more))
+        if self._worst_units is None:
+            self._worst_units = self.book.worst_case(self.intent.token, (self.key, self.more))
+        return self._worst_units
 
     @property
     def worst_value(self) -> E4:
@@ -88,8 +89,11 @@ class Question(Struct):
         """Margin that it takes by our own rates: none for an exit."""
         if self.intent.reduce_only:
             return 0
-        signed = self.intent.side.sign * self.intent.quantity
-        return self.limits.margin(self.value, self.intent.product, strikes(self.instrument, signed))
+        if self._own_margin is None:
+            signed = self.intent.side.sign * self.intent.quantity
+            strike = strikes(self.instrument, signed)
+            self._own_margin = self.limits.margin(self.value, self.intent.product, strike)
+        return self._own_margin
 
     @property
     def margin(self) -> E4:
@@ -103,8 +107,9 @@ class Question(Struct):
     @property
     def margin_room(self) -> E4:
         """Funds less the buffer, less margin in use: negative where too much is used already."""
-        free = 100 - exactly(self.limits.margin_buffer_percent)
-        top, bottom = self.facts.available_cash * free.numerator, 100 * free.denominator
+        numerator, denominator = ratio(self.limits.margin_buffer_percent)
+        bottom = 100 * denominator
+        top = self.facts.available_cash * (bottom - numerator)
         usable = top // bottom if top >= 0 else -(-top // bottom)
         return usable - self.book.margin_used(self.limits, self.facts.stated)
 
@@ -112,9 +117,9 @@ class Question(Struct):
     def own_prices(self) -> tuple[tuple[str, E4], ...]:
         """The prices that the order itself carries, by name."""
         intent = self.intent
+        if intent.kind is _MARKET:
+            return ()
         match intent.kind:
-            case OrderKind.MARKET:
-                return ()
             case OrderKind.LIMIT:
                 return (("the price", intent.price),)
             case OrderKind.STOP_MARKET:

@@ -15,7 +15,8 @@ def in_window(window: Nanos, per: str, limit: Callable[[RiskLimits], float], *, 
     def checked(question: Question) -> str | None:
         whose = question.intent.strategy if of_strategy else None
         count = question.book.orders_since(question.facts.now - window, whose) + 1
-        return _beyond(question, count, per, limit(question.limits))
+        allowed = question.limits.entries_allowed(limit(question.limits))
+        return None if count <= allowed else _beyond(count, per, allowed)
 
     return entries_only(checked)
 
@@ -25,14 +26,15 @@ def in_day(limit: Callable[[RiskLimits], float], *, of_strategy: bool) -> Check:
 
     def checked(question: Question) -> str | None:
         whose = question.intent.strategy if of_strategy else None
-        return _beyond(question, question.book.orders_today(whose) + 1, "day", limit(question.limits))
+        count = question.book.orders_today(whose) + 1
+        allowed = question.limits.entries_allowed(limit(question.limits))
+        return None if count <= allowed else _beyond(count, "day", allowed)
 
     return entries_only(checked)
 
 
-def _beyond(question: Question, count: int, per: str, limit: float) -> str | None:
-    allowed = question.limits.entries_allowed(limit)
-    return f"it would be order {count} of this {per}, entries may make {allowed}" if count > allowed else None
+def _beyond(count: int, per: str, allowed: int) -> str:
+    return f"it would be order {count} of this {per}, entries may make {allowed}"
 
 
 def open_at_once(
@@ -44,10 +46,8 @@ def open_at_once(
         if question.replaces is not None:
             return None
         intent = question.intent
-        found = question.book.open_orders(
-            intent.strategy if of_strategy else None, intent.token if of_instrument else None
-        )
-        count = sum(not order.reduce_only for order in found) + 1
+        whose, where_at = intent.strategy if of_strategy else None, intent.token if of_instrument else None
+        count = question.book.open_entries(whose, where_at) + 1
         allowed = limit(question.limits)
         return f"it would be open entry {count} {where}, {allowed} may be open" if count > allowed else None
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from domain.orders.placing import freeze_of
 from domain.orders.shape import misfit
 from domain.risk.checks.question import Question, clock, entries_only
-from domain.risk.limits import exactly
+from domain.risk.limits import ratio
 from domain.values import SECOND, Variety, rupees
+
+_ICEBERG: Final = Variety.ICEBERG
 
 
 def intent_expired(question: Question) -> str | None:
@@ -31,7 +35,8 @@ def repeated_intent(question: Question) -> str | None:
     if when is None:
         return None
     age = question.facts.now - when
-    if age >= exactly(question.limits.repeat_seconds) * SECOND:
+    seconds, parts = ratio(question.limits.repeat_seconds)
+    if age * parts >= seconds * SECOND:
         return None
     return f"the same order was approved {age / SECOND:.3f} s ago, {question.limits.repeat_seconds:g} s are required"
 
@@ -59,7 +64,7 @@ def lot_size(question: Question) -> str | None:
 def freeze_quantity(question: Question) -> str | None:
     """The exchange's largest order, times the orders that one intent may be cut into."""
     listed = question.instrument
-    if listed is None or question.intent.variety is Variety.ICEBERG:
+    if listed is None or question.intent.variety is _ICEBERG:
         return None  # an iceberg is cut at the broker: its parts are judged with its terms
     freeze = freeze_of(listed)
     slices = question.limits.slices_max
