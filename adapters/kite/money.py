@@ -36,6 +36,8 @@ def nearest(rupees: float) -> E4:
 
     Raises ValueError for what is no amount (infinite, or beyond any account).
     """
+    if not rupees:
+        return 0
     scaled = rupees * RUPEE
     if -_SAID_BELOW < scaled < _SAID_BELOW:
         # Nearly all of them say so many 1/10,000 exactly: then there is nothing to round.

@@ -118,10 +118,9 @@ def stamp(instant_ns: Nanos) -> str:
 
 def order(row: OrderRow, words: StatusWords, received: Nanos) -> BrokerOrder:
     """A row of the order book, or an order update, as our value. Raises Untranslatable."""
-    tags = tuple(dict.fromkeys(tag for tag in (row.tag, *(row.tags or ())) if tag))
     return BrokerOrder(
         order_id=row.order_id,
-        tags=tags,
+        tags=_tags(row.tag, row.tags),
         status=words.status(row.status),
         status_word=row.status,
         exchange=row.exchange,
@@ -263,7 +262,15 @@ def modify_form(change: Change) -> dict[str, str]:
     return form
 
 
+def _tags(tag: str | None, tags: list[str] | None) -> tuple[str, ...]:
+    if not tags:
+        return (tag,) if tag else ()
+    return tuple(dict.fromkeys(each for each in (tag, *tags) if each))
+
+
 def _iceberg_total(meta: object) -> int:
+    if not meta:
+        return 0
     iceberg = meta.get("iceberg") if isinstance(meta, dict) else None
     total = iceberg.get("total_quantity") if isinstance(iceberg, dict) else None
     return total if isinstance(total, int) else 0
