@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +69,7 @@ DELETE FROM bars
 WHERE seconds = :seconds AND start <= ({_STARTS} SELECT start FROM starts LIMIT 1 OFFSET :kept)
 """  # noqa: S608 - a constant
 
+_place = attrgetter("interval_seconds", "start", "token")
 _encoder = msgspec.msgpack.Encoder()
 _bars = msgspec.msgpack.Decoder(Bar)
 _books = msgspec.msgpack.Decoder(PortfolioSnapshot)
@@ -135,6 +137,7 @@ class LiveFile:
         limits: LimitsUsed | None = None,
     ) -> None:
         """See actors.publisher.LiveStore."""
+        bars = tuple(sorted(bars, key=_place))  # as they stand in the table: history comes by instrument
         new = {(bar.token, bar.interval_seconds) for bar in bars} - self._charted
         with self._guarded(), self._db:
             self._db.executemany("INSERT OR IGNORE INTO charted VALUES (?, ?)", new)
