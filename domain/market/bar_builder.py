@@ -118,16 +118,17 @@ class BarBuilder:
         """Close the open bar if it ends (or its session does) at or before the second."""
         if self._bar_end == 0 or second < self._close_at:
             return None
+        # By place: thousands end in the same second, and names cost a third more.
         bar = Bar(
-            token=self.token,
-            interval_seconds=self.interval_seconds,
-            start=self._bar_start * SECOND,
-            open=self._open,
-            high=self._high,
-            low=self._low,
-            close=self._close,
-            volume=self._volume,
-            complete=not self.interrupted and self._bar_start >= self.whole_from,
+            self.token,
+            self.interval_seconds,
+            self._bar_start * SECOND,
+            self._open,
+            self._high,
+            self._low,
+            self._close,
+            self._volume,
+            not self.interrupted and self._bar_start >= self.whole_from,
         )
         self._closed_until = self._bar_end
         self._bar_end = 0

@@ -109,7 +109,7 @@ class Series:
 
         watermark  how far the market is known to have come: a bar that ends later may still change
         """
-        if self._hole():
+        if self._seam > self._covered:
             if self._asked is None and self.warm and watermark < self._seam:
                 return []  # the bar that the feed came back in is not over yet
             if self.warm and self._overdue(mono):
@@ -138,12 +138,9 @@ class Series:
     @property
     def quiet(self) -> bool:
         """Nothing waits: `step` would say nothing."""
-        return self.warm and not self._waiting and not self._hole()
+        return self.warm and not self._waiting and self._seam <= self._covered
 
     # -- inside --------------------------------------------------------------------------------------------------------
-
-    def _hole(self) -> bool:
-        return self._seam > self._covered
 
     def _ask(self, mono: Nanos) -> LoadHistory:
         if self._asked is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from adapters.store import live
 from adapters.store.live import LiveFile
@@ -37,6 +38,15 @@ def test_what_is_written_is_read_by_another_opener(tmp_path: Path) -> None:
     assert reader.curve(ACCOUNT, 0, 10) == [CurvePoint(5, ACCOUNT, 1, -2, 3)]
     assert reader.curve(ACCOUNT, 5, 10) == []
     assert (tmp_path / "x" / "live.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_each_instrument_and_interval_has_its_own_bars_however_seldom_it_trades(tmp_path: Path) -> None:
+    file = LiveFile(tmp_path / "live.db")
+    seldom, often = [a_bar(n) for n in (1, 4)], [replace(a_bar(n), token=2) for n in range(6)]
+    long = [replace(a_bar(n), interval_seconds=300) for n in (0, 5)]
+    file.write((*often, *seldom, *long), (), None)
+    assert (file.bars(1, 60, 9), file.bars(2, 60, 2), file.bars(1, 300, 9)) == (seldom, often[-2:], long)
+    assert file.bars(2, 300, 9) == file.bars(3, 60, 9) == file.bars(1, 900, 9) == []
 
 
 def test_old_bars_points_and_alerts_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
