@@ -86,7 +86,7 @@ class RuleEvents(EventStrategy, frozen=True):
             leg.best = 0.0
             return ()
         targets = leg.targets
-        if not (targets.stop or targets.target or targets.trail) or view.busy(price.token):
+        if not targets.watched or view.busy(price.token):
             return ()
         if leg.rebuilt and (targets.quantity > 0) != (held > 0):
             return ()
