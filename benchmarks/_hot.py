@@ -23,6 +23,7 @@ from adapters.kite.broker import lax_decoder
 from adapters.kite.rows import OrderRow
 from adapters.kite.wire import DecodeCounts, decode
 from benchmarks._frames import Frame
+from benchmarks._order_life import deciding, living, to_be_checked
 from benchmarks._orders import NOW, UPDATE
 from domain.market.buckets import Hours
 from domain.market.desk import MarketDesk
@@ -68,6 +69,7 @@ def paths() -> dict[str, Callable[[], object]]:
     runtime = ThreadRuntime(MonotonicClock())
     cell = Cell(RISK, MailboxSpec(capacity=10_000, overflow=Overflow.GROW), runtime, lambda _cell: None)
     lease = cell.open(1)
+    entry, leaving, decides, lives = to_be_checked(), to_be_checked(leaving=True), deciding(), living()
     words, decoder = translate.StatusWords(lambda _word: None), lax_decoder(OrderRow)
 
     def told_and_taken(lane: Lane, key: Hashable) -> None:
@@ -82,6 +84,10 @@ def paths() -> dict[str, Callable[[], object]]:
         "route 300 prices": lambda: routes.publish(nobody, price),
         "tell and take an event, 100 times": lambda: told_and_taken(Lane.EVENT, None),
         "tell and take keyed prices, 100 times": lambda: told_and_taken(Lane.DATA, ("prices", 1)),
+        "check an entry": entry,
+        "check an exit": leaving,
+        "a rule decides on a bar": decides,
+        "an order in the books, from hold to close": lives,
         "an order update to our value": lambda: translate.order(decoder.decode(ROW), words, NOW),
     }
 

@@ -124,7 +124,8 @@ class Account:
     @property
     def worth(self) -> E4:
         """Cash and positions at the newest prices: what may carry margin."""
-        total = self.cash
+        owed = self._owed
+        total = self._opening + self._flow - (self.charges if owed is None else owed)
         for token, units in self._units.items():
             total += units * self._marks[token]
         return total

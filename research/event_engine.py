@@ -82,7 +82,7 @@ class EventEngine:
             self._tape = tapes[series[0].instrument.token]
             self._quiet = QuietBars(self._tape, self._runner, memory, settings, decide_from)
         self._decide_from = decide_from
-        self._is_rule = isinstance(self._strategy, RuleEvents)
+        self._memory = memory if isinstance(memory, Memory) else None
         self._desk = OrderDesk(settings, self._runner, [each.instrument for each in series], self._valid)
         self._account = self._desk.account
         self._exchange = self._desk.exchange
@@ -281,7 +281,11 @@ class EventEngine:
         token, opened, now = bar.token, bar.open, start
         for each in self._exchange.touched(where):
             self._desk.execute(each, now)
-        if not self._runner.needs.prices or not self._wants_price(token):
+        if not self._runner.needs.prices:
+            return
+        if not self._wants_price(token):
+            if self._account.quantity(token):
+                self._desk.mark(token, bar.close, now)  # the last price of the way, for a square-off that comes next
             return
         steps = 0
 
@@ -310,9 +314,11 @@ class EventEngine:
                 current = turn
 
     def _wants_price(self, token: int) -> bool:
-        """A rule that holds nothing has no use for prices, but for one that tells it so."""
-        if not self._is_rule or self._account.quantity(token):
+        """A rule has use for prices where it watches what it holds, and for the one that tells it that it is flat."""
+        if self._memory is None:
             return True
+        if self._account.quantity(token):
+            return self._memory.leg(token).targets.watched
         if token in self._desk.went_flat:
             if token not in self._flattening:
                 self._desk.went_flat.discard(token)

@@ -124,7 +124,7 @@ class QuietBars:
         book: Book = new_book((held, 0, size, entry, 0))
         same_book = size != _NO_BAR and not age
         highest, state, targets, best = passed.highest, leg.state, leg.targets, leg.best
-        watched = bool(held and (targets.stop or targets.target or targets.trail))
+        watched = bool(held) and targets.watched
         answered, at, result, rows = _NO_BAR, begin, 0, chunk.rows
         before = rows[begin]
         for row, close, ready, session in zip(  # noqa: B905 - the first ends where the bars do

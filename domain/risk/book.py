@@ -252,11 +252,12 @@ class RiskBook(Lines):
         return used
 
     def _margin_of(self, token: int, product: Product, units: int, limits: RiskLimits, stated: Stated) -> E4:
-        listed = self.listed(token)
-        value = abs(units) * self.price(token) * (1 if listed is None else listed.multiplier)
+        name, named_price = self._named(token)
+        listed, price = self._instruments.get(name), self._marks.get(token) or named_price
+        value = abs(units) * price * (1 if listed is None else listed.multiplier)
         own = limits.margin(value, product, strikes(listed, units))
-        theirs = stated(self.instrument(token), product, _BUY if units > 0 else _SELL, abs(units))
-        return max(own, theirs or 0)
+        theirs = stated(name, product, _BUY if units > 0 else _SELL, abs(units))
+        return own if theirs is None else max(own, theirs)
 
     def marked(self, token: int) -> E4:
         """Newest price that the market gave; 0 where there is none."""

@@ -154,6 +154,8 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         sold_option_strikes  of a sold option: the value of its units at the strike, which is what can be lost by
         """
         by_value = -(-value * self.margin_percent(product) // 100)
+        if not sold_option_strikes and by_value >= 0:
+            return by_value
         return max(by_value, -(-sold_option_strikes * self.margin_percent_short_option // 100))
 
     def settles_by_delivery(self, instrument: Instrument) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from domain.messages.control import PortfolioSnapshot
 from domain.messages.orders import DenyReason
 from domain.risk.book import RiskBook
@@ -13,27 +15,39 @@ from domain.values import E4, rupees
 
 def moved(book: RiskBook, snapshot: PortfolioSnapshot, strategy: str | None = None) -> E4:
     """What positions (of one strategy) have made since the snapshot, at the newest prices that the risk book has."""
-    return sum(
-        view.quantity * ((book.marked(view.token) or view.last_price) - view.last_price) * book.multiplier(view.token)
-        for view in snapshot.positions
-        if strategy in (None, view.strategy)
-    )
+    gained = 0
+    for view in snapshot.positions:
+        if not view.quantity or (strategy is not None and view.strategy != strategy):
+            continue
+        price = book.marked(view.token)
+        if price and price != view.last_price:
+            gained += view.quantity * (price - view.last_price) * book.multiplier(view.token)
+    return gained
+
+
+class Results(Struct, frozen=True):
+    """The account's results at the newest prices.
+
+    day       the day's: realised + unrealised - charges, less what carried positions had made before
+    peak      the day's highest, this moment's included
+    drawdown  how far the result since ever lies below its highest; 0 at least
+    """
+
+    day: E4 = 0
+    peak: E4 = 0
+    drawdown: E4 = 0
+
+
+def results(book: RiskBook, snapshot: PortfolioSnapshot) -> Results:
+    """All of them."""
+    gained = moved(book, snapshot)
+    day = snapshot.realised + snapshot.unrealised - snapshot.charges - snapshot.carried_gain + gained
+    return Results(day, max(snapshot.day_peak, day), max(snapshot.peak - snapshot.total - gained, 0))
 
 
 def day_pnl(book: RiskBook, snapshot: PortfolioSnapshot) -> E4:
-    """The day's result: realised + unrealised - charges, less what carried positions had made before."""
-    before = snapshot.charges + snapshot.carried_gain
-    return snapshot.realised + snapshot.unrealised - before + moved(book, snapshot)
-
-
-def day_peak(book: RiskBook, snapshot: PortfolioSnapshot) -> E4:
-    """The day's highest result, this moment's included."""
-    return max(snapshot.day_peak, day_pnl(book, snapshot))
-
-
-def drawdown(book: RiskBook, snapshot: PortfolioSnapshot) -> E4:
-    """How far the result since ever lies below its highest; 0 at least."""
-    return max(snapshot.peak - snapshot.total - moved(book, snapshot), 0)
+    """The day's result alone."""
+    return results(book, snapshot).day
 
 
 def stands(book: RiskBook, snapshot: PortfolioSnapshot, strategy: str) -> StrategyStands:
@@ -57,14 +71,13 @@ def breached(book: RiskBook, snapshot: PortfolioSnapshot, limits: RiskLimits) ->
 
 def breach(book: RiskBook, snapshot: PortfolioSnapshot, limits: RiskLimits) -> tuple[DenyReason, str] | None:
     """The limit that is reached, with the figures."""
-    result = day_pnl(book, snapshot)
+    now = results(book, snapshot)
+    result, peak, fell = now.day, now.peak, now.drawdown
     if -result >= limits.daily_loss_max:
         return DenyReason.DAILY_LOSS, _daily_loss(snapshot, -result, limits)
-    peak = day_peak(book, snapshot)
     if peak - result >= limits.day_drawdown_max:
         fall, limit = rupees(peak - result), rupees(limits.day_drawdown_max)
         return DenyReason.DAY_DRAWDOWN, f"the day's result is {fall} below its highest, the limit is {limit}"
-    fell = drawdown(book, snapshot)
     if fell >= limits.drawdown_max:
         limit = rupees(limits.drawdown_max)
         text = f"the account's result is {rupees(fell)} below its highest, the limit is {limit}"

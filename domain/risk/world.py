@@ -12,10 +12,10 @@ from domain.messages.orders import AccountRead, OrderIntent
 from domain.ports import Calendar
 from domain.risk.book import RiskBook
 from domain.risk.facts import MarketFacts, StrategyStands, funds
-from domain.risk.loss import day_peak, day_pnl, drawdown, stands
+from domain.risk.loss import Results, results, stands
 from domain.risk.questions import is_near
 from domain.risk.state import Effective
-from domain.values import E4, IST, Instrument, Nanos, Product, SessionClass, Side, ist, nanos
+from domain.values import E4, IST, Instrument, Nanos, Product, SessionClass, Side, ist_date, nanos
 
 Hours = tuple[tuple[Nanos, Nanos] | None, Nanos | None]
 """(continuous trading, MIS cut-off) of a class on a day."""
@@ -131,6 +131,7 @@ class World:
         price = self._prices.get(token)
         hours, cutoff = (None, None) if instrument is None else self.hours(instrument.session, now)
         snapshot = self.snapshot
+        stand = Results() if snapshot is None else results(book, snapshot)
         return MarketFacts(
             now=now,
             state=state.state,
@@ -150,9 +151,9 @@ class World:
             else self.stated(intent.instrument, intent.product, intent.side, intent.quantity),
             stated=self.stated,
             available_cash=0 if snapshot is None else funds(snapshot),
-            day_pnl=0 if snapshot is None else day_pnl(book, snapshot),
-            day_peak=0 if snapshot is None else day_peak(book, snapshot),
-            drawdown=0 if snapshot is None else drawdown(book, snapshot),
+            day_pnl=stand.day,
+            day_peak=stand.peak,
+            drawdown=stand.drawdown,
             strategy=StrategyStands()
             if snapshot is None or intent is None
             else stands(book, snapshot, intent.strategy),
@@ -160,7 +161,7 @@ class World:
 
     def hours(self, session: SessionClass, now: Nanos) -> Hours:
         """Continuous trading and MIS cut-off of the day; no hours for a day without a table (`unknown_calendar`)."""
-        day = ist(now).date()
+        day = ist_date(now)
         key = (session, day)
         if key not in self._hours:
             try:
@@ -175,9 +176,10 @@ class World:
 
     def sessions_to_expiry(self, instrument: Instrument, now: Nanos) -> int | None:
         """Trading days from today to the contract's last; None where it has none, or a day's table is missing."""
-        day, expiry = ist(now).date(), instrument.expiry
+        expiry = instrument.expiry
         if expiry is None:
             return None
+        day = ist_date(now)
         key = (instrument.session, day, expiry)
         if key not in self._left:
             days = (day + dt.timedelta(days=number) for number in range(1, (expiry - day).days + 1))

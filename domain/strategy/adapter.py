@@ -86,7 +86,7 @@ class RuleEvents(EventStrategy, frozen=True):
             leg.best = 0.0
             return ()
         targets = leg.targets
-        if not (targets.stop or targets.target or targets.trail) or view.busy(price.token):
+        if not targets.watched or view.busy(price.token):
             return ()
         if leg.rebuilt and (targets.quantity > 0) != (held > 0):
             return ()
@@ -126,16 +126,16 @@ class RuleEvents(EventStrategy, frozen=True):
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _closed(self, view: View, bar: Bar, *, live: bool) -> Sequence[IntentDraft]:
-        leg = _leg(view, bar.token)
-        leg.end, leg.live = bar.end, live
+        token, end, memory = bar.token, bar.end, _memory(view)
+        leg = memory.leg(token)
+        leg.end, leg.live = end, live
         if self.rule.legs:
             return self._together(view, bar)
-        row, before = view.row(bar.token), view.before(bar.token)
-        session = view.session(bar.token, bar.end)
-        if session is None or row is None or before is None or not view.ready(bar.token):
+        row, before = view.row(token), view.before(token)
+        session = view.session(token, end)
+        if session is None or row is None or before is None or not view.ready(token):
             return ()
-        memory = _memory(view)
-        if not live and not (view.warm(bar.token) and (memory.has_state or view.quantity(bar.token))):
+        if not live and not (view.warm(token) and (memory.has_state or view.quantity(token))):
             return ()
         book = _book(view, leg, bar) if live else _book_then(view, leg, bar)
         wanted, leg.state = self.rule.decide(row, before, book, session, leg.state, memory.parameters)
@@ -200,8 +200,7 @@ def _memory(view: View) -> Memory:
 
 
 def _leg(view: View, token: int) -> Leg:
-    memory = _memory(view)
-    return memory.legs.get(token) or memory.leg(token)
+    return _memory(view).leg(token)
 
 
 def _book(view: View, leg: Leg, bar: Bar) -> Book:

@@ -53,6 +53,11 @@ class Targets(NamedTuple):
     target: float = 0.0
     trail: float = 0.0
 
+    @property
+    def watched(self) -> bool:
+        """Whether there is a price at which it is to be left."""
+        return bool(self.stop or self.target or self.trail)
+
 
 class Book(NamedTuple):
     """The strategy's own position in the instrument.

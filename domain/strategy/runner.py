@@ -262,10 +262,11 @@ class StrategyRunner:
     def journaled(self, event: JournalEvent, now: Nanos) -> list[OrderIntent]:
         """One event of the journal, once, in order."""
         self._made = None
-        token = self.ledger.apply(event)
+        ledger = self.ledger
+        token = ledger.apply(event)
         if token is None or not self._may_decide(token, now):
             return []
-        fill = Fill(token, self.ledger.quantity(token), self.ledger.pending(token), now)
+        fill = Fill(token, ledger.quantity(token), ledger.pending(token), now)
         drafts = self._strategy.on_fill(self._view.at(now), fill)
         return self._emit(drafts, now) if drafts else []
 
@@ -383,7 +384,9 @@ class StrategyRunner:
         return made
 
     def _may_decide(self, token: int, now: Nanos) -> bool:
-        return now >= self.quiet_until and token in self._instruments and not self.is_stopped(token, now)
+        if now < self.quiet_until or token not in self._instruments:
+            return False
+        return not self._stopped or not self.is_stopped(token, now)
 
     def take_asked(self) -> list[Asked]:
         """What was asked for besides orders, since it was taken last."""
@@ -506,7 +509,7 @@ class _View:
     def __init__(self, runner: StrategyRunner, today: Today, memory: object) -> None:
         self._runner = runner
         self._today = today
-        self._hours: dict[int, tuple[int, Hours]] = {}
+        self._hours: dict[int, tuple[Nanos, Hours]] = {}  # by token: first instant of the IST day, and its session
         self._newest_session: tuple[int, Hours, SessionNow] | None = None  # many instruments' bars end together
         self.memory = memory
         self.now: Nanos = 0
@@ -632,10 +635,9 @@ class _View:
         return found
 
     def _session_hours(self, token: int, instant: Nanos) -> Hours:
-        day = _day(instant)
         known = self._hours.get(token)
-        if known is None or known[0] != day:
-            known = self._hours[token] = (day, self._today(token, instant))
+        if known is None or not known[0] <= instant < known[0] + _DAY:
+            known = self._hours[token] = (_day(instant) * _DAY - _IST, self._today(token, instant))
         return known[1]
 
 

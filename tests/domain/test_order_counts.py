@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.messages.orders import OrderIntent
 from domain.risk.counts import OrderCounts, shape_of
@@ -82,3 +84,31 @@ def test_a_change_counts_by_the_minute_and_not_by_the_day() -> None:
     assert (counts.since(NOW - 1), counts.so_far_today()) == (2, 1)
     counts.open_day()
     assert (counts.since(NOW - 1), counts.so_far_today()) == (2, 0), "a minute does not end with a day"
+
+
+@given(
+    made=st.lists(st.tuples(st.integers(0, 3 * MINUTE // SECOND), st.sampled_from(["s1", "s2"])), max_size=40),
+    back=st.integers(0, 60),
+)
+def test_what_was_made_lately_is_counted_in_whatever_order_it_is_told(made: list[tuple[int, str]], back: int) -> None:
+    counts = OrderCounts()
+    for second, strategy in made:
+        counts.made(strategy, second * SECOND)
+
+    newest = max((second for second, _ in made), default=0)
+    since = [strategy for second, strategy in made if second > newest - back]
+    start = (newest - back) * SECOND
+    assert counts.since(start) == len(since)
+    assert counts.since(start, "s1") == since.count("s1")
+    assert counts.recent == sorted(counts.recent)
+
+
+def test_the_end_of_a_part_says_nothing_of_the_part_that_took_its_place() -> None:
+    counts = OrderCounts()
+    counts.approved(an_intent("a", parent="p"), NOW)
+    counts.approved(an_intent("b", parent="p"), NOW)
+
+    counts.part_over("a")
+    assert counts.repeated(an_intent("c", parent="p")) == NOW
+    counts.part_over("b")
+    assert counts.repeated(an_intent("c", parent="p")) is None
