@@ -166,7 +166,9 @@ def prepare(
     refuse(strategy, series, settings)
     candles = series[0]
     ground = Ground(candles, settings, calendar) if ground is None else ground
-    columns = tuple(np.ascontiguousarray(ground.column(each), dtype=np.float64) for each in strategy.indicators().values())
+    columns = tuple(
+        np.ascontiguousarray(ground.column(each), dtype=np.float64) for each in strategy.indicators().values()
+    )
     if any(len(each) != len(candles) for each in columns):
         raise ValueError("an indicator has not a value for each bar")
     try:

@@ -1,4 +1,4 @@
-"""Asking the rule, bar after bar, as long as nothing else has to be done: the part of the loop that each rule has its own of.
+"""Asking the rule, bar after bar, as long as nothing else has to be done: the part of the loop that is each rule's own.
 
 This file is read by `research.kernel.build`, which puts numba's functions and the rule's own in place of those of
 `slots`, and has numba compile it. A bar by itself is a stretch of one.
@@ -12,10 +12,12 @@ from numpy import uint64
 
 from domain.strategy.rule import Book, SessionNow
 from domain.values import SECOND
+from research.kernel.exits import may_leave
 from research.kernel.layout import (
     ACCOUNT_AT,
     ACTS,
     BARS,
+    BEST,
     CLOSES,
     DAY_BEGINS,
     DAY_EVEN,
@@ -28,6 +30,7 @@ from research.kernel.layout import (
     OPENS,
     RULES_AT,
     RULES_COUNT,
+    SEEN,
     SESSION_CLOSES,
     SESSION_OPENS,
     SETTLED,
@@ -82,12 +85,11 @@ def size_of(rules: Rules, price: int) -> int:
 
 
 @compiled
-def quiet(at: int, i: int, upto: int, held: int) -> int:
+def quiet(at: int, i: int, upto: int, held: int) -> int:  # noqa: C901, PLR0915 - one loop, as in `loop.run`
     """Ask about the bars of [i, upto) until something has to be done: the bar then, or `upto`.
 
-    That is where a row is not finite, where the loss limit is met, and where the rule wants another position than is
-    held (ACTS); a bar on which it says a stop, a target or a trail for a position is the last one too. What it said
-    last stands in the sheet.
+    That is where a row is not finite, where the loss limit or a level is met, and where the rule wants another position
+    than is held (ACTS). What it said last stands in the sheet.
     """
     sheet, levels = ints(at, WORDS), floats(at, WORDS)
     bars = sheet[BARS]
@@ -114,18 +116,20 @@ def quiet(at: int, i: int, upto: int, held: int) -> int:
     if READS_AGE and held != 0:
         bars_held = i - account[OPENED_BAR]
     session = SessionNow(0, 0, 0)
+    stop, target, trail, best = levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL], levels[BEST]
+    inside, tick, side = rules.inside, rules.tick, 1 if held > 0 else -1
+    if not finite_at(i):
+        return i
+    lost = settled + worth * closes[uint64(i)] <= lowest
+    if held != 0 and sheet[SEEN] == 0 and (lost or stop > 0 or target > 0 or trail > 0):
+        return i
     begun = i
     acts = 0
-    quantity, stop, target, trail, after = held, 0.0, 0.0, 0.0, state
-    while i < upto:
-        # Nothing else reads the open of a quiet bar, and an order is filled at the next one's.
+    quantity, after = held, state
+    while True:
+        # An order is filled at the next bar's open, which nothing else has read so far.
         fetch(opens, i + AHEAD)
         price = closes[uint64(i)]
-        result = settled + worth * price
-        if held != 0 and result <= lowest:
-            break
-        if not finite_at(i):
-            break
         if READS_SESSION:
             end = (begins + i * interval if even else starts[i]) + interval
             session_opens = day_opens if sessions else (end + IST) // DAY * DAY - IST
@@ -147,12 +151,30 @@ def quiet(at: int, i: int, upto: int, held: int) -> int:
         if quantity != held:
             acts = 1
             break
-        top = max(top, result)
+        top = max(top, settled + worth * price)
         i += 1
-        if held != 0 and (stop > 0 or target > 0 or trail > 0):
+        # What happens to a bar before the rule is asked. A rule that sets no levels has none of it compiled.
+        if i >= upto or (held != 0 and settled + worth * closes[uint64(i)] <= lowest) or not finite_at(i):
             break
+        if held != 0 and (stop > 0 or target > 0 or trail > 0):
+            met, after_bar = may_leave(
+                side,
+                inside,
+                opens[uint64(i)],
+                highs[uint64(i)],
+                lows[uint64(i)],
+                closes[uint64(i)],
+                best,
+                stop,
+                target,
+                trail,
+                tick,
+            )
+            if met:
+                break
+            best = after_bar
     if acts != 0 or i > begun:
         sheet[ACTS], sheet[WISH], sheet[TOP] = acts, quantity, top
-        levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL] = stop, target, trail
+        levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL], levels[BEST] = stop, target, trail, best
         keep_state(sheet, levels, state)
     return i

@@ -16,7 +16,7 @@ import sysconfig
 import time
 import types
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,9 +33,15 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / ".cache" / "kernels"
 """Where machine code is kept unless PATANG_KERNELS says otherwise."""
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_COMMON: Final = ("research/kernel/build.py", "research/kernel/toolbox.py", "research/kernel/native.py", "domain/values.py")
+_COMMON: Final = (
+    "research/kernel/build.py",
+    "research/kernel/toolbox.py",
+    "research/kernel/native.py",
+    "domain/values.py",
+)
 _OF_LOOP: Final = (
     *_COMMON,
+    "research/kernel/exits.py",
     "research/kernel/loop.py",
     "research/kernel/money.py",
     "research/fills.py",
@@ -44,16 +50,24 @@ _OF_LOOP: Final = (
 )
 _OF_RULE: Final = (
     *_COMMON,
+    "research/kernel/exits.py",
     "research/kernel/asking.py",
+    "domain/strategy/exits.py",
     "research/kernel/slots.py",
     "research/decide.py",
     "domain/strategy/rule.py",
 )
-_REPLACED: Final = ("research.kernel.slots", "research.kernel.money", "domain.strategy.exits", "research.fills")
+_REPLACED: Final = (
+    "research.kernel.slots",
+    "research.kernel.exits",
+    "research.kernel.money",
+    "domain.strategy.exits",
+    "research.fills",
+)
 _WAIT_SECONDS: Final = 20.0
 """For another process that compiles the same: longer than it takes, unless that one has no processor."""
 
-_LOOP: Final = '''
+_LOOP: Final = """
 from domain.strategy import exits as _exits
 from research import fills as _fills
 from research.kernel.toolbox import ask, compiled, floats, inlined, ints, table
@@ -63,13 +77,14 @@ stop_level = compiled(_exits.stop_level)
 trail_level = compiled(_exits.trail_level)
 target_level = compiled(_exits.target_level)
 worse_price = compiled(_fills.worse_price)
-'''
+"""
 
-_RULE: Final = '''
+_RULE: Final = """
 from collections import namedtuple
 
 from numba import njit
 
+from domain.strategy import exits as _exits
 from research.decide import compiled as _rule
 from research.kernel.toolbox import fetch, floats, ints
 
@@ -87,6 +102,7 @@ AHEAD = {ahead}
 WORDS = {words}
 
 _decide = _rule(_Strategy)
+better = compiled(_exits.better)
 
 
 @compiled
@@ -108,7 +124,7 @@ def params_in(sheet, levels):
 def decide(now, before, book, session, state, params):
     wish, after = _decide(now, before, book, session, state, params)
     return wish.quantity, wish.stop, wish.target, wish.trail, after
-'''
+"""
 
 
 class NotCompilable(PatangError):
@@ -165,9 +181,9 @@ def _loop() -> Loaded:
     digest = _digest(_OF_LOOP)
 
     def make() -> tuple[Code, int]:
-        from research.kernel import loop, money, toolbox
+        from research.kernel import exits, loop, money, toolbox
 
-        text = "\n\n".join((_LOOP, _body(money), _body(loop)))
+        text = "\n\n".join((_LOOP, _body(exits), _body(money), _body(loop)))
         return toolbox.code_of(_executed(text, "loop", {})["whole"], 1)
 
     return _loaded(f"loop_{digest}", make)
@@ -188,7 +204,7 @@ def _kernel(
     columns_at = state_at + len(state_kinds)
 
     def make() -> tuple[Code, int]:
-        from research.kernel import asking, toolbox
+        from research.kernel import asking, exits, toolbox
 
         states = _read(state_at, state_kinds)
         prelude = _RULE.format(
@@ -203,7 +219,7 @@ def _kernel(
             keep_state="\n    ".join(_written(state_at, state_kinds)) or "pass",
         )
         tree = _Rows(columns_at, len(names)).visit(ast.parse(_body(asking)))
-        text = f"{prelude}\n\n{ast.unparse(tree)}"
+        text = "\n\n".join((prelude, _body(exits), ast.unparse(tree)))
         given = {"_Strategy": strategy, "_State": state}
         return toolbox.code_of(_executed(text, strategy.__qualname__, given)["quiet"], 4)
 
@@ -223,10 +239,8 @@ def _loaded(name: str, make: Callable[[], tuple[Code, int]]) -> Loaded:
             return found
         code, address = _compiled(make)
         if native.stands_alone(code):
-            try:
+            with suppress(OSError):
                 native.keep(path, code)
-            except OSError:
-                pass
         return native.at_address(address, code.arguments)
 
 
@@ -251,7 +265,7 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Wait for a process that compiles the same, but not for ever: then it is compiled twice, and either may be kept."""
+    """Wait for a process that compiles the same, but not for ever: then it is compiled twice, and either is kept."""
     try:
         import fcntl
 
@@ -310,7 +324,8 @@ def _own_texts(strategy: type[RuleStrategy]) -> list[str]:
     for each in strategy.__mro__:
         if issubclass(each, RuleStrategy):
             found[each.__module__] = _source(sys.modules.get(each.__module__))
-    waiting, seen = [strategy.decide], set()
+    waiting: list[object] = [strategy.decide]
+    seen: set[object] = set()
     while waiting:
         function = waiting.pop()
         if not isinstance(function, types.FunctionType) or function in seen:
@@ -325,8 +340,7 @@ def _own_texts(strategy: type[RuleStrategy]) -> list[str]:
                 found[value.__name__] = _source(value)
             elif isinstance(value, bool | int | float | str | tuple):
                 found[f"{function.__module__}:{function.__qualname__}:{name}"] = repr(value)
-        for cell in function.__closure__ or ():
-            waiting.append(cell.cell_contents)
+        waiting += [cell.cell_contents for cell in function.__closure__ or ()]
     return [f"{name}\n{text}" for name, text in sorted(found.items())]
 
 
@@ -354,7 +368,11 @@ def _read(first: int, kinds: tuple[type, ...]) -> str:
 
 
 def _written(first: int, kinds: tuple[type, ...]) -> list[str]:
-    forms = {bool: "sheet[{0}] = 1 if state[{1}] else 0", int: "sheet[{0}] = state[{1}]", float: "levels[{0}] = state[{1}]"}
+    forms = {
+        bool: "sheet[{0}] = 1 if state[{1}] else 0",
+        int: "sheet[{0}] = state[{1}]",
+        float: "levels[{0}] = state[{1}]",
+    }
     return [forms[kind].format(first + at, at) for at, kind in enumerate(kinds)]
 
 

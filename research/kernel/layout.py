@@ -208,7 +208,8 @@ MARKET_AT: Final = STARTS
 """The first of the market's, which stand in the order of `Market`."""
 # How long they are.
 BARS, DAY_COUNT, RATE_ROWS, ORDER_ROOM, FILL_ROOM, DAY_ROOM = range(23, 29)
-# What the loop tells the rule: the day, what is held, and what there is to lose.
+# What the loop tells the rule: the day, what is held, what there is to lose; and whether the first bar's levels and
+# loss were looked at (SEEN).
 (
     DAY_BEGINS,
     DAY_EVEN,
@@ -219,10 +220,12 @@ BARS, DAY_COUNT, RATE_ROWS, ORDER_ROOM, FILL_ROOM, DAY_ROOM = range(23, 29)
     UNDER_WAY,
     SIZE,
     ENTRY_PRICE,
-) = range(29, 38)
-# What it answers: whether it wants another position, which one, with which levels, and the best result on the way.
-ACTS, WISH, WISH_STOP, WISH_TARGET, WISH_TRAIL, TOP = range(38, 44)
-OWN: Final = 44
+    SEEN,
+) = range(29, 39)
+# What it answers: whether it wants another position, which one, with which levels, the best result on the way, and
+# the best price since the position was opened.
+ACTS, WISH, WISH_STOP, WISH_TARGET, WISH_TRAIL, TOP, BEST = range(39, 46)
+OWN: Final = 46
 """Where the rule's own words begin: its parameters, its state, and the addresses of its indicators."""
 
 RUNNING: Final = 0

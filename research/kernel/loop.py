@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 from domain.strategy.exits import better, stop_level, target_level, trail_level
 from domain.values import RUPEE, SECOND
 from research.fills import worse_price
+from research.kernel.exits import exit_of
 from research.kernel.layout import (
     ACCOUNT_AT,
     ACTS,
     BARS,
+    BEST,
     CARRIED,
     CLOSES,
     CLOSES_AT,
     CLOSING,
     CLOSING_ORDER,
     CUTOFF_AT,
-    DAYS_AT,
     DAY_BEGINS,
     DAY_CLOSES,
     DAY_COUNT,
@@ -31,13 +32,16 @@ from research.kernel.layout import (
     DAY_PEAK,
     DAY_ROOM,
     DAY_TARIFF,
+    DAY_WORDS,
+    DAYS_AT,
     DECIDED,
     ENTRY,
     ENTRY_PRICE,
     EVEN_AT,
     EXIT,
-    FILLS_AT,
     FILL_ROOM,
+    FILL_WORDS,
+    FILLS_AT,
     FIRST_AT,
     FLATTENING,
     FLOW,
@@ -45,20 +49,20 @@ from research.kernel.layout import (
     HIGHS,
     LEAST,
     LOSS,
+    LOT_UNITS_VALUE,
     LOTS_AT,
     LOTS_MAX,
-    LOT_UNITS_VALUE,
     LOWS,
     MARK,
-    MARKET_AT,
-    NUMBERS,
     NUMBER_AT,
+    NUMBERS,
     OPENED_BAR,
     OPENING,
     OPENS,
     OPENS_AT,
-    ORDERS_AT,
     ORDER_ROOM,
+    ORDER_WORDS,
+    ORDERS_AT,
     OWED,
     OWN,
     PEAK,
@@ -67,18 +71,16 @@ from research.kernel.layout import (
     PENDING_REDUCES,
     POSITION,
     RAISED,
-    RATES_AT,
     RATE_ROWS,
+    RATES_AT,
+    RATES_COUNT,
     RECENT_AT,
     RECENT_MAX,
     REFUSED_INSIDE,
     REVERSING,
     RULES_AT,
     RULES_COUNT,
-    RATES_COUNT,
-    ORDER_WORDS,
-    FILL_WORDS,
-    DAY_WORDS,
+    SEEN,
     SESSION_CLOSES,
     SESSION_OPENS,
     SETTLED,
@@ -87,11 +89,8 @@ from research.kernel.layout import (
     SQUARE_OFF_AT,
     STARTS,
     STATUS,
-    STOP,
-    TARGET,
     TARIFF_AT,
     TOP,
-    TRAIL,
     UNDER_WAY,
     VOLUMES,
     WISH,
@@ -113,18 +112,6 @@ if TYPE_CHECKING:
 
 CANCELLED = 4
 NEVER = 1 << 62
-
-
-@compiled
-def exit_of(sign: int, price: float, best: float, stop: float, target: float, trail: float) -> int:
-    """`domain.strategy.exits.exit_reason` as a number; -1 for none."""
-    if stop > 0 and sign * (price - stop) <= 0:
-        return STOP
-    if trail > 0 and sign * (best - price) >= trail:
-        return TRAIL
-    if target > 0 and sign * (price - target) >= 0:
-        return TARGET
-    return -1
 
 
 @compiled
@@ -382,9 +369,10 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
     if rules.fixed_quantity > 0 and rules.capital == 0:
         sheet[SIZE] = rules.fixed_quantity // rules.lot * rules.lot
     sheet[UNDER_WAY] = 0
-    levels[ENTRY_PRICE] = 0.0
-    best = 0.0
-    wanted, stop, target, trail = 0, 0.0, 0.0, 0.0
+    sheet[LEAST] = -rules.daily_loss
+    # What the rule said last, and the best price since: they stand where the rule sees them.
+    levels[ENTRY_PRICE] = levels[WISH_STOP] = levels[WISH_TARGET] = levels[WISH_TRAIL] = levels[BEST] = 0.0
+    wanted = 0
     decided_at, reference = 0, 0
     held = 0
     decided = 0
@@ -415,174 +403,178 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
         sheet[DAY_BEGINS], sheet[DAY_EVEN] = begins, even
         sheet[SESSION_OPENS], sheet[SESSION_CLOSES] = day_opens, day_closes
         i = first - 1
+        # The bar that the rule's part has given back: it is not asked about a second time.
+        given_back = -1
         while i + 1 < after:
             i += 1
             now = begins + i * interval if even else starts[i]
-            # -- bars on which nothing happens: no order, no level, no news but the price
+            end = now + interval
+            stop, target, trail = levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL]
+            watched = stop > 0 or target > 0 or trail > 0
+            upto = i + 1
+            live = True
+            # -- bars on which nothing happens: no order, no level reached, no news but the price
             if (
                 i > warm_up
                 and i < calm
+                and i != given_back
                 and not resting
-                and ((held == 0 and not watching) or (held != 0 and not (stop > 0 or target > 0 or trail > 0)))
+                and (held != 0 or not watching)
                 and not account[FLATTENING]
-                and now + interval >= decide_from
+                and end >= decide_from
                 and within
-                and (not sessions or day_opens <= now + interval)
+                and (not sessions or day_opens <= end)
             ):
-                begun = i
-                sheet[LEAST] = -daily_loss
-                i = ask(address, begun, calm, held)
-                if i < 0:
-                    account[STATUS] = RAISED
-                    return
-                if i > begun:
-                    wanted = held
+                upto = calm
+                sheet[SEEN] = 0
+            else:
+                if now >= square_off and not stopped:
+                    stopped = True
+                    account[FLATTENING] = 1
+                    flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
+                    resting = account[PENDING] != 0 or account[CLOSING] != 0
+                price = opens[i]
+                stirred = False
+                # -- the bar opens
+                if resting:
+                    account[MARK] = price
+                    account[DAY_PEAK] = day_peak
+                    account[PEAK] = highest + account[OPENING] + account[CARRIED]
+                    may_decide = not stopped and now >= decide_from
+                    if opening(
+                        account,
+                        lots,
+                        recent,
+                        orders,
+                        fills,
+                        rules,
+                        rates,
+                        price,
+                        now,
+                        i,
+                        may_decide,
+                        decided_at,
+                        wanted,
+                        reference,
+                    ):
+                        levels[BEST] = 0.0
+                    stirred = True
+                    held = account[POSITION]
+                # -- inside it
+                if held != 0 and inside != 0 and not stopped and watched:
+                    sign = 1 if held > 0 else -1
+                    why, at, turn, best = walk(
+                        sign, price, highs[i], lows[i], closes[i], levels[BEST], stop, target, trail, tick, inside == 2
+                    )
+                    levels[BEST] = best
+                    if why >= 0:
+                        account[MARK] = at
+                        leave(account, recent, orders, rules, now, why)
+                        if account[PENDING] == 0:
+                            # It is tried again at every price of the bar that is left: the event engine does that.
+                            account[STATUS] = REFUSED_INSIDE
+                            return
+                        worst = at
+                        if inside == 2:
+                            worst = min(at, turn) if sign > 0 else max(at, turn)
+                        fill(account, lots, fills, orders, rules, rates, PENDING, worst, now, i)
+                        levels[BEST] = 0.0
+                        held = 0
+                        stirred = True
+                # -- it closes
+                price = closes[i]
+                if end >= square_off and not stopped:
+                    stopped = True
+                    account[FLATTENING] = 1
+                    flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
+                    if square_off < end and account[CLOSING] != 0:
+                        account[MARK] = price
+                        fill(account, lots, fills, orders, rules, rates, CLOSING, price, end, i)
+                        levels[BEST] = 0.0
+                        held = 0
+                    stirred = True
+                if stirred:
+                    settled = account[FLOW] - account[OWED] - account[CARRIED]
+                    sheet[SETTLED] = settled
+                    watching = True
+                    levels[ENTRY_PRICE] = account[LOT_UNITS_VALUE] / held / RUPEE if held != 0 else 0.0
+                    resting = account[PENDING] != 0 or account[CLOSING] != 0
+                if held != 0:
+                    watching = True
+                    if inside == 0 and not stopped and watched and not resting:
+                        sign = 1 if held > 0 else -1
+                        best = better(sign, price / RUPEE, levels[BEST])
+                        levels[BEST] = best
+                        why = exit_of(sign, price / RUPEE, best, stop, target, trail)
+                        if why >= 0:
+                            account[MARK] = price
+                            leave(account, recent, orders, rules, end, why)
+                            resting = True
+                if watching:
                     watching = False
-                    decided += i - begun
-                    stop, target, trail = levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL]
-                    if held != 0:
-                        top = sheet[TOP]
-                        day_peak = max(day_peak, top)
-                        highest = max(highest, top)
-                if i >= after:
-                    break
-                now = begins + i * interval if even else starts[i]
-                if sheet[ACTS]:
-                    price = closes[i]
+                    result = settled + held * price * unit
+                    day_peak = max(day_peak, result)
+                    highest = max(highest, result)
+                    if -result >= daily_loss or account[FLATTENING]:
+                        account[MARK] = price
+                        account[DAY_PEAK] = day_peak
+                        account[PEAK] = highest + account[OPENING] + account[CARRIED]
+                        guard(account, recent, orders, rules, end)
+                        resting = account[PENDING] != 0 or account[CLOSING] != 0
+                # -- whether there is a decision
+                if i < warm_up:
+                    continue
+                live = not stopped and end >= decide_from
+                if live:
+                    decided += 1
+                if not (live or has_state):
+                    continue
+                if sessions and not day_opens <= end <= day_closes:
+                    continue
+                if live and resting:
+                    sheet[UNDER_WAY] = account[PENDING] + account[CLOSING]
+                elif live and i + 1 < calm and within and not account[FLATTENING]:
+                    # The quiet bars behind it in the same breath.
+                    upto = calm
+                sheet[SEEN] = 1
+            # -- the decision, of this bar and of the quiet ones behind it
+            asked = ask(address, i, upto, held)
+            sheet[UNDER_WAY] = 0
+            if asked < 0:
+                account[STATUS] = RAISED
+                return
+            if not live:
+                levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL] = stop, target, trail
+                continue
+            acts = sheet[ACTS] != 0
+            quiet = asked - i
+            if asked < upto and not acts:
+                given_back = asked
+            if quiet > 0:
+                watching = False
+                if held != 0:
+                    day_peak = max(day_peak, sheet[TOP])
+                    highest = max(highest, sheet[TOP])
+            if quiet > 0 or acts:
+                wanted = sheet[WISH]
+                decided += quiet + (1 if acts else 0) - sheet[SEEN]
+                if acts:
+                    watching = False
+                    price = closes[asked]
+                    decided_at = (begins + asked * interval if even else starts[asked]) + interval
+                    reference = price
                     if held != 0:
                         result = settled + held * unit * price
                         day_peak = max(day_peak, result)
                         highest = max(highest, result)
-                    watching = False
-                    decided += 1
-                    wanted, stop, target, trail = sheet[WISH], levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL]
-                    decided_at, reference = now + interval, price
                     peak = highest + account[OPENING] + account[CARRIED]
                     resting = act(account, recent, orders, rules, decided_at, wanted, price, day_peak, peak)
                     if account[STATUS] != 0:
                         return
-                    continue
-            end = now + interval
-            if now >= square_off and not stopped:
-                stopped = True
-                account[FLATTENING] = 1
-                flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
-                resting = account[PENDING] != 0 or account[CLOSING] != 0
-            price = opens[i]
-            stirred = False
-            # -- the bar opens
-            if resting:
-                account[MARK] = price
-                account[DAY_PEAK] = day_peak
-                account[PEAK] = highest + account[OPENING] + account[CARRIED]
-                may_decide = not stopped and now >= decide_from
-                if opening(
-                    account,
-                    lots,
-                    recent,
-                    orders,
-                    fills,
-                    rules,
-                    rates,
-                    price,
-                    now,
-                    i,
-                    may_decide,
-                    decided_at,
-                    wanted,
-                    reference,
-                ):
-                    best = 0.0
-                stirred = True
-                held = account[POSITION]
-            # -- inside it
-            if held != 0 and inside != 0 and not stopped and (stop > 0 or target > 0 or trail > 0):
-                sign = 1 if held > 0 else -1
-                why, at, turn, best = walk(
-                    sign, price, highs[i], lows[i], closes[i], best, stop, target, trail, tick, inside == 2
-                )
-                if why >= 0:
-                    account[MARK] = at
-                    leave(account, recent, orders, rules, now, why)
-                    if account[PENDING] == 0:
-                        # It is tried again at every price of the bar that is left: the event engine does that.
-                        account[STATUS] = REFUSED_INSIDE
-                        return
-                    worst = at
-                    if inside == 2:
-                        worst = min(at, turn) if sign > 0 else max(at, turn)
-                    fill(account, lots, fills, orders, rules, rates, PENDING, worst, now, i)
-                    best = 0.0
-                    held = 0
-                    stirred = True
-            # -- it closes
-            price = closes[i]
-            if end >= square_off and not stopped:
-                stopped = True
-                account[FLATTENING] = 1
-                flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
-                if square_off < end and account[CLOSING] != 0:
-                    account[MARK] = price
-                    fill(account, lots, fills, orders, rules, rates, CLOSING, price, end, i)
-                    best = 0.0
-                    held = 0
-                stirred = True
-            if stirred:
-                settled = account[FLOW] - account[OWED] - account[CARRIED]
-                sheet[SETTLED] = settled
-                watching = True
-                levels[ENTRY_PRICE] = account[LOT_UNITS_VALUE] / held / RUPEE if held != 0 else 0.0
-                resting = account[PENDING] != 0 or account[CLOSING] != 0
-            if held != 0:
-                watching = True
-                if inside == 0 and not stopped and (stop > 0 or target > 0 or trail > 0) and not resting:
-                    sign = 1 if held > 0 else -1
-                    best = better(held, price / RUPEE, best)
-                    why = exit_of(sign, price / RUPEE, best, stop, target, trail)
-                    if why >= 0:
-                        account[MARK] = price
-                        leave(account, recent, orders, rules, end, why)
-                        resting = True
-            if watching:
-                watching = False
-                result = settled + held * price * unit
-                day_peak = max(day_peak, result)
-                highest = max(highest, result)
-                if -result >= daily_loss or account[FLATTENING]:
-                    account[MARK] = price
-                    account[DAY_PEAK] = day_peak
-                    account[PEAK] = highest + account[OPENING] + account[CARRIED]
-                    guard(account, recent, orders, rules, end)
-                    resting = account[PENDING] != 0 or account[CLOSING] != 0
-            # -- the decision
-            if i < warm_up:
-                continue
-            live = not stopped and end >= decide_from
-            if live:
-                decided += 1
-            if not (live or has_state):
-                continue
-            if sessions and not day_opens <= end <= day_closes:
-                continue
-            if live and resting:
-                sheet[UNDER_WAY] = account[PENDING] + account[CLOSING]
-            sheet[LEAST] = -NEVER
-            reached = ask(address, i, i + 1, held)
-            sheet[UNDER_WAY] = 0
-            if reached < 0:
-                account[STATUS] = RAISED
-                return
-            if live and (reached > i or sheet[ACTS]):
-                wanted, stop, target, trail = sheet[WISH], levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL]
-                if wanted != held:
-                    decided_at, reference = end, price
-                    peak = highest + account[OPENING] + account[CARRIED]
-                    resting = act(account, recent, orders, rules, end, wanted, price, day_peak, peak)
-                    if account[STATUS] != 0:
-                        return
                 elif resting:
-                    decided_at, reference = end, price
+                    decided_at, reference = end, closes[i]
                     account[REVERSING] = 0
+            i = asked if acts else max(asked - 1, i - 1 + sheet[SEEN])
         # -- the day ends
         last = after - 1
         account[MARK] = closes[last]
@@ -593,7 +585,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
             held = account[POSITION]
             resting = False
             if held == 0:
-                best = 0.0
+                levels[BEST] = 0.0
         levels[ENTRY_PRICE] = account[LOT_UNITS_VALUE] / held / RUPEE if held != 0 else 0.0
         close_day(account, days, rules, market.number[day])
         if account[STATUS] != 0:

@@ -1,4 +1,4 @@
-"""Machine code on disk: kept whole with a digest, and loaded into this process without numba, which takes half a second.
+"""Machine code on disk: kept whole with a digest, and brought into a process without numba, which takes half a second.
 
 One piece is an object file as numba's compiler made it, and the name of the one function in it that is called:
 `(address of the result, address of an exception, int64, …) -> 0 where it went well`. Each is linked by itself: names in

@@ -1,4 +1,5 @@
-"""What generated modules take from numba: their decorators, and arrays at addresses. Imported to compile, and for nothing else."""
+"""What generated modules take from numba: decorators, and arrays at addresses. Imported to compile, not to run."""
+# ruff: noqa: ARG001 - numba says what its functions are given
 
 from __future__ import annotations
 
@@ -16,19 +17,21 @@ from research.kernel.native import Code
 
 _WORD: Final = ir.IntType(64)
 _BYTE: Final = ir.IntType(8).as_pointer()
+_OPTIONS: Final[Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "_nrt": False,
+}
+_cgutils: Final[Any] = cgutils
+_arrayobj: Final[Any] = arrayobj
 
 
 def compiled(function: Callable[..., Any], forceinline: bool = False) -> Any:  # noqa: ANN401 - a dispatcher
     """Numba's function, for whole numbers and arrays."""
     # They make no array, and so need not count who refers to those they are given: a third of a fill's time.
-    made = njit(
-        nogil=True,
-        error_model="numpy",
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-        _nrt=False,
-        forceinline=forceinline,
-    )(function)
+    made: Any = njit(**_OPTIONS, forceinline=forceinline)(function)
     template = made.get_call_template
     # Once for whole numbers, not once more for each constant that somebody calls it with.
     made.get_call_template = lambda args, kws: template(tuple(map(unliteral, args)), kws)
@@ -49,7 +52,7 @@ def code_of(function: Any, arguments: int) -> tuple[Code, int]:  # noqa: ANN401 
     symbol = made.fndesc.llvm_func_name
     address = made.library.get_pointer_to_function(symbol)
     # numba keeps it for its own cache, and has no public way to it.
-    return Code(symbol, arguments, made.library._get_compiled_object()), address
+    return Code(symbol, arguments, made.library._get_compiled_object()), address  # noqa: SLF001
 
 
 @intrinsic
@@ -59,7 +62,7 @@ def fetch(typing: Any, array: Any, index: Any) -> Any:  # noqa: ANN401 - numba's
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
         where = builder.gep(context.make_array(array)(context, builder, arguments[0]).data, [arguments[1]])
         kind = ir.FunctionType(ir.VoidType(), [_BYTE] + [ir.IntType(32)] * 3)
-        called = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        called = _cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
         how = [ir.Constant(ir.IntType(32), each) for each in (0, 3, 1)]
         builder.call(called, [builder.bitcast(where, _BYTE), *how])
         return context.get_dummy_value()
@@ -74,7 +77,7 @@ def ask(typing: Any, at: Any, i: Any, upto: Any, held: Any) -> Any:  # noqa: ANN
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - as above
         answers, raises = ir.PointerType(_WORD), ir.PointerType(_BYTE)
         kind = ir.FunctionType(ir.IntType(32), [answers, raises] + [_WORD] * 4)
-        answer, exception = cgutils.alloca_once(builder, _WORD), cgutils.alloca_once(builder, _BYTE)
+        answer, exception = _cgutils.alloca_once(builder, _WORD), _cgutils.alloca_once(builder, _BYTE)
         address = builder.load(builder.inttoptr(arguments[0], answers))
         status = builder.call(builder.inttoptr(address, kind.as_pointer()), [answer, exception, *arguments])
         well = builder.icmp_signed("==", status, ir.Constant(ir.IntType(32), 0))
@@ -93,7 +96,7 @@ def _array_at(element: Any, dimensions: int) -> Any:  # noqa: ANN401 - as above
         strides = [width]
         for length in reversed(arguments[2:]):
             strides.insert(0, builder.mul(strides[0], length))
-        arrayobj.populate_array(
+        _arrayobj.populate_array(
             made,
             data=builder.inttoptr(arguments[0], made.data.type),
             shape=arguments[1:],
@@ -101,7 +104,7 @@ def _array_at(element: Any, dimensions: int) -> Any:  # noqa: ANN401 - as above
             itemsize=width,
             meminfo=None,
         )
-        return made._getvalue()
+        return made._getvalue()  # noqa: SLF001
 
     def typed(*lengths: Any) -> Any:  # noqa: ANN401 - as above
         return array(*[types.int64] * len(lengths)), code
