@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from msgspec import Struct
@@ -28,6 +28,8 @@ from research.settings import RunSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Row = TypeVar("Row", FillRow, DayRow)
 
 _ROWS_LEAST: Final = 4_096
 _NUMBER_MAX: Final = 1 << 55
@@ -59,12 +61,7 @@ class Prepared(Struct, frozen=True):
     def run(self) -> Run:
         """Run it. Raises CompiledUnfit where a number would leave 64 bits."""
         account, orders, fills, days = self.numbers()
-        return Run(
-            tuple(OrderRow(r[0], r[1], r[2], bool(r[3]), r[4], r[5], r[6]) for r in orders.tolist()),
-            tuple(FillRow(*row) for row in fills.tolist()),
-            tuple(DayRow(*row) for row in days.tolist()),
-            int(account[layout.DECIDED]),
-        )
+        return Run(order_rows(orders), rows_of(FillRow, fills), rows_of(DayRow, days), int(account[layout.DECIDED]))
 
     def numbers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The same as arrays: account, orders, fills, days."""
@@ -106,6 +103,17 @@ class Prepared(Struct, frozen=True):
         sheet[kernel.columns :] = [each.ctypes.data for each in self.columns]
         _put(sheet, levels, kernel.params, self.params)
         return sheet, levels
+
+
+def order_rows(table: NDArray[np.int64]) -> tuple[OrderRow, ...]:
+    """Orders as they were written down."""
+    time, where, signed, reduces, *others = table.T.tolist()
+    return tuple(map(OrderRow, time, where, signed, map(bool, reduces), *others))
+
+
+def rows_of(kind: Callable[..., Row], table: NDArray[np.int64]) -> tuple[Row, ...]:
+    """The same for rows of numbers alone."""
+    return tuple(map(kind, *table.T.tolist()))
 
 
 class Desk:
