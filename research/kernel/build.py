@@ -64,8 +64,8 @@ _REPLACED: Final = (
     "domain.strategy.exits",
     "research.fills",
 )
-_WAIT_SECONDS: Final = 20.0
-"""For another process that compiles the same: longer than it takes, unless that one has no processor."""
+_WAIT_SECONDS: Final = 10.0
+"""For another process that compiles the same: as long as it takes, unless that one has no processor."""
 
 _LOOP: Final = """
 from domain.strategy import exits as _exits
@@ -269,7 +269,7 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         import fcntl
 
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         file = path.with_suffix(".lock").open("wb")
     except (ImportError, OSError):
         yield

@@ -2,7 +2,7 @@
 
 One piece is an object file as numba's compiler made it, and the name of the one function in it that is called:
 `(address of the result, address of an exception, int64, …) -> 0 where it went well`. Each is linked by itself: names in
-two of them may be the same. It is code, and so as trusted as the program: the folder is its owner's alone.
+two of them may be the same. It is code, and so trusted as the program is: what others could write is not taken.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def processor() -> str:
 
 def keep(path: Path, code: Code) -> None:
     """Write it, whole or not at all. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     body = struct.pack("<HH", code.arguments, len(code.symbol)) + code.symbol.encode() + code.content
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
