@@ -79,8 +79,8 @@ def size_of(rules: Rules, price: int) -> int:
     if price <= 0:
         return 0
     units = rules.fixed_quantity if rules.fixed_quantity > 0 else rules.fixed_value // price
-    if rules.capital > 0:
-        units = min(units, rules.capital // price)
+    if rules.capital > 0 and rules.capital // price < units:
+        units = rules.capital // price
     return units // rules.lot * rules.lot
 
 
@@ -142,7 +142,13 @@ def quiet(at: int, i: int, upto: int, held: int) -> int:  # noqa: C901, PLR0915 
         quantity, stop, target, trail, after = decide(
             row_at(i, opens, highs, lows, closes, volumes),
             row_at(i - 1, opens, highs, lows, closes, volumes),
-            Book(held, under_way, size if size >= 0 else size_of(rules, price), entry, min(bars_held, ENDS_KEPT)),
+            Book(
+                held,
+                under_way,
+                size if size >= 0 else size_of(rules, price),
+                entry,
+                bars_held if bars_held < ENDS_KEPT else ENDS_KEPT,  # noqa: FURB136 - as in may_leave
+            ),
             session,
             state,
             params,
@@ -151,7 +157,8 @@ def quiet(at: int, i: int, upto: int, held: int) -> int:  # noqa: C901, PLR0915 
         if quantity != held:
             acts = 1
             break
-        top = max(top, settled + worth * price)
+        result = settled + worth * price
+        top = result if result > top else top  # noqa: FURB136 - as above
         i += 1
         # What happens to a bar before the rule is asked. A rule that sets no levels has none of it compiled.
         if i >= upto or (held != 0 and settled + worth * closes[uint64(i)] <= lowest) or not finite_at(i):

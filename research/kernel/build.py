@@ -84,7 +84,6 @@ from collections import namedtuple
 
 from numba import njit
 
-from domain.strategy import exits as _exits
 from research.decide import compiled as _rule
 from research.kernel.toolbox import fetch, floats, ints
 
@@ -102,7 +101,6 @@ AHEAD = {ahead}
 WORDS = {words}
 
 _decide = _rule(_Strategy)
-better = compiled(_exits.better)
 
 
 @compiled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from domain.strategy.exits import better
 from domain.values import RUPEE
 from research.kernel.layout import STOP, TARGET, TRAIL
 from research.kernel.slots import compiled
@@ -39,16 +38,18 @@ def may_leave(
     Inside bars it is asked of the two ends alone, and of the trail as if the best price had come first: what is met on
     the way is met there.
     """
-    if inside == 0:
-        best = better(sign, close / RUPEE, best)
-        return exit_of(sign, close / RUPEE, best, stop, target, trail) >= 0, best
     good, bad = (high, low) if sign > 0 else (low, high)
     if inside == 2:
         good -= sign * tick
-    if sign > 0:
-        good, bad = max(good, opened, close), min(bad, opened, close)
+    if inside == 0:
+        good = bad = close
     else:
-        good, bad = min(good, opened, close), max(bad, opened, close)
-    best = better(sign, good / RUPEE, best)
+        # Compared by hand: numba compiles a `max` anew for each rule, and takes longer for it than for this function.
+        for price in (opened, close):
+            good = price if sign * price > sign * good else good
+            bad = price if sign * price < sign * bad else bad
+    highest = good / RUPEE
+    if best == 0 or sign * highest > sign * best:
+        best = highest
     met = exit_of(sign, bad / RUPEE, best, stop, 0.0, trail) >= 0
-    return met or (target > 0 and sign * (good / RUPEE - target) >= 0), best
+    return met or (target > 0 and sign * (highest - target) >= 0), best
