@@ -75,6 +75,27 @@ def build_aside(root: Path, venv: Path, kind: Kind) -> None:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
     say(f"environment ready in {time.monotonic() - started:.0f} s: {venv}")
+    compile_ahead(root, venv)
+
+
+def compile_ahead(root: Path, venv: Path) -> None:
+    """Start to compile what every backtest needs, which nobody waits for and whose failure is nobody's."""
+    say("compiling the backtester in the background, at the lowest priority; nothing waits for it")
+    # By a process that ends at once: this one becomes the program, which knows of no child that it would have to bury.
+    between = os.fork() if hasattr(os, "fork") else 0
+    if between:
+        os.waitpid(between, 0)
+        return
+    try:
+        subprocess.Popen(
+            [str(python_in(venv)), "-m", "research.kernel"], cwd=root, env=clean_environment(os.environ),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    except OSError:
+        pass
+    finally:
+        if hasattr(os, "fork"):
+            os._exit(0)
 
 
 def stamp(root: Path, venv: Path, kind: Kind) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import fields
 
 from config.sections.trading import RiskSettings
-from domain.risk import RiskLimits
+from domain.risk.limits import RiskLimits
 from domain.values import Product
 
 FOLLOWS: Final[Mapping[str, tuple[str, int]]] = {

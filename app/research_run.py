@@ -15,7 +15,7 @@ from msgspec import Struct
 from app.limits import risk_limits
 from app.options import ConfigFile, Env, load_settings
 from app.output import UsageError
-from app.strategies import TRADED_CLASSES
+from app.traded_classes import TRADED_CLASSES
 from config.schema import Settings
 from config.sections.trading import TimesByClass
 from domain.calendar import SessionCalendar

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from actors.routes import Topology
 from adapters.kite.instruments import Catalog
 from app.sizing import sizing_of
+from app.traded_classes import TRADED_CLASSES
 from config.errors import ConfigError
 from config.loader import Loaded
 from config.sections.managed import ExecutionSettings, ExitSettings
@@ -29,14 +30,6 @@ from domain.strategy.load import find_strategy
 from domain.strategy.rule import RuleStrategy
 from domain.strategy.runner import RunnerSettings
 from domain.values import Instrument, InstrumentKind, Product, SessionClass
-
-TRADED_CLASSES: Final = (
-    SessionClass.EQUITY,
-    SessionClass.EQUITY_AUCTION,
-    SessionClass.EQUITY_DERIVATIVE,
-    SessionClass.CURRENCY,
-    SessionClass.COMMODITY,
-)
 
 
 class Configured(Struct, frozen=True):

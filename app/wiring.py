@@ -90,7 +90,8 @@ from actors.timetable import Timetable
 from app.board import Board, market_protection
 from app.ports import Operations, Ports
 from app.reloading import Office
-from app.strategies import TRADED_CLASSES, Cast
+from app.strategies import Cast
+from app.traded_classes import TRADED_CLASSES
 from config.schema import Settings
 from config.sections.trading import TimesByClass
 from domain.ports import Scheduler

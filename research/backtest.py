@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -19,14 +22,16 @@ from domain.strategy.rule import RuleStrategy
 from domain.values import E4, IST, Nanos, ist, nanos
 from research.data.candles import Candles, fingerprint
 from research.data.days import date_of, number_of
-from research.event_engine import EventEngine
 from research.records import Outcome, Run
 from research.settings import RunSettings
 from research.trips import round_trips
 
 if TYPE_CHECKING:
+    from research.compiled import Prepared
     from research.ground import Ground
+    from research.portfolio import PreparedMany
 
+T = TypeVar("T")
 EngineName = Literal["auto", "event", "compiled"]
 ENGINES: Final = ("auto", "event", "compiled")
 
@@ -92,10 +97,11 @@ def backtest(
 
     ground  of these bars and settings, where several runs share it
     """
-    from research.compiled import CompiledUnfit, Prepared, prepare
-    from research.portfolio import PreparedMany, prepare_many
+    from research.compiled import CompiledUnfit
 
     refuse(series, settings)
+    # It takes as long as the run, and the interpreter is not needed for it.
+    named = Later(partial(fingerprint, series))
     decide_from = 0 if first_day is None else nanos(dt.datetime.combine(first_day, dt.time(), IST))
     started = clock()
     compiled = 0.0
@@ -103,11 +109,7 @@ def backtest(
     run: Run | None = None
     if engine != "event":
         try:
-            prepared: Prepared | PreparedMany = (
-                prepare(strategy, series, settings, calendar, decide_from, ground)
-                if len(series) == 1
-                else prepare_many(strategy, series, settings, calendar, decide_from)
-            )
+            prepared = _prepared(strategy, series, settings, calendar, decide_from, ground)
             compiled = clock() - started
             run = prepared.run()
             used, why = "compiled", "asked for" if engine == "compiled" else "a rule, and fills that it can do"
@@ -117,6 +119,8 @@ def backtest(
             why = str(unfit)
             compiled = clock() - started
     if run is None:
+        from research.event_engine import EventEngine
+
         run = EventEngine(strategy, series, settings, calendar, decide_from).run()
     if first_day is not None:
         from_number = number_of(first_day)
@@ -127,7 +131,7 @@ def backtest(
         parameters=msgspec.to_builtins(strategy),
         engine=used,
         why_engine=why,
-        fingerprint=fingerprint(series),
+        fingerprint=named.answer(),
         instruments=tuple(each.instrument.key for each in series),
         bars=sum(len(each) for each in series),
         first=min(int(each.start[0]) for each in series),
@@ -137,6 +141,42 @@ def backtest(
         opening_cash=settings.cash,
         seconds=Seconds(load_seconds, compiled, spent),
     )
+
+
+def _prepared(
+    strategy: RuleStrategy | EventStrategy,
+    series: Sequence[Candles],
+    settings: RunSettings,
+    calendar: Calendar,
+    decide_from: Nanos,
+    ground: Ground | None,
+) -> Prepared | PreparedMany:
+    if len(series) == 1:
+        from research.compiled import prepare
+
+        return prepare(strategy, series, settings, calendar, decide_from, ground)
+    from research.portfolio import prepare_many
+
+    return prepare_many(strategy, series, settings, calendar, decide_from)
+
+
+class Later(Generic[T]):
+    """An answer that another thread works out."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._thread = threading.Thread(target=self._find, name="later", daemon=True)
+        self._found: list[T] = []
+        self._thread.start()
+
+    def answer(self) -> T:
+        """Wait for it. Raises here what the work raises."""
+        self._thread.join()
+        return self._found[0] if self._found else self._work()
+
+    def _find(self) -> None:
+        with suppress(Exception):
+            self._found.append(self._work())
 
 
 def refuse(series: Sequence[Candles], settings: RunSettings) -> None:

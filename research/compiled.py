@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 
 from domain.messages.orders import DenyReason
 from domain.orders.placing import CASH_FREEZE_QUANTITY
@@ -16,14 +14,14 @@ from domain.ports import Calendar
 from domain.risk.limits import RiskLimits, exactly
 from domain.strategy.adapter import RuleEvents
 from domain.strategy.event import EventStrategy
-from domain.strategy.rule import RuleStrategy
+from domain.strategy.rule import RuleStrategy, parameters_of
 from domain.strategy.sizing import FixedQuantity, FixedValue
 from domain.values import MINUTE, SECOND, InstrumentKind, Nanos, Product
 from research.data.candles import Candles
 from research.ground import Ground
 from research.hours import NEVER
 from research.kernel import layout
-from research.kernel.build import NotCompilable, keeps_state, load_kernel, parameters_for, state_of
+from research.kernel.build import Kernel, NotCompilable, keeps_state, load_kernel, state_of
 from research.kernel.layout import Market, Rules
 from research.records import DayRow, FillRow, OrderRow, Run, denial_number
 from research.settings import RunSettings
@@ -31,12 +29,15 @@ from research.settings import RunSettings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Row = TypeVar("Row", FillRow, DayRow)
+
 _ROWS_LEAST: Final = 4_096
 _NUMBER_MAX: Final = 1 << 55
 _WHY: Final = {
     layout.TOO_LARGE: "an amount is too large for 64 bits",
     layout.TOO_MANY_LOTS: f"a position is made of more than {layout.LOTS_MAX} lots",
     layout.REFUSED_INSIDE: "an exit inside a bar is refused",
+    layout.RAISED: "the rule raises an exception",
     layout.SLICED: "a position is above the freeze quantity and has to be left in slices",
 }
 
@@ -48,24 +49,19 @@ class CompiledUnfit(Exception):
 class Prepared(Struct, frozen=True):
     """A rule compiled and the arrays laid out; `run` as often as one likes."""
 
-    module: types.ModuleType
+    kernel: Kernel
     market: Market
-    columns: tuple[Any, ...]
+    columns: tuple[NDArray[np.float64], ...]
     rules: Rules
-    rates: Any
-    params: Any
-    state: Any
+    rates: NDArray[np.int64]
+    params: tuple[Any, ...]
+    state: tuple[Any, ...]
     cash: int
 
     def run(self) -> Run:
         """Run it. Raises CompiledUnfit where a number would leave 64 bits."""
         account, orders, fills, days = self.numbers()
-        return Run(
-            tuple(OrderRow(r[0], r[1], r[2], bool(r[3]), r[4], r[5], r[6]) for r in orders.tolist()),
-            tuple(FillRow(*row) for row in fills.tolist()),
-            tuple(DayRow(*row) for row in days.tolist()),
-            int(account[layout.DECIDED]),
-        )
+        return Run(order_rows(orders), rows_of(FillRow, fills), rows_of(DayRow, days), int(account[layout.DECIDED]))
 
     def numbers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The same as arrays: account, orders, fills, days."""
@@ -73,24 +69,18 @@ class Prepared(Struct, frozen=True):
 
     def on(self, desk: Desk) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The same on a desk that was used before; what is answered is valid until it is used again."""
+        rules = np.array(self.rules, dtype=np.int64)
+        sheet, levels = self._sheet(rules)
         while True:
             desk.clear()
             account = desk.account
             account[layout.OPENING] = account[layout.PEAK] = self.cash
-            self.module.kernel(
-                self.market,
-                self.columns,
-                np.array(self.rules, dtype=np.int64),
-                self.rates,
-                self.params,
-                self.state,
-                account,
-                desk.lots,
-                desk.recent,
-                desk.orders,
-                desk.fills,
-                desk.days,
-            )
+            sheet[layout.ACCOUNT_AT : layout.DAYS_AT + 1] = desk.addresses()
+            sheet[layout.ORDER_ROOM : layout.DAY_ROOM + 1] = len(desk.orders), len(desk.fills), len(desk.days)
+            _put(sheet, levels, self.kernel.state, self.state)
+            raised, _ = self.kernel.loop.call(sheet.ctypes.data)
+            if raised:
+                raise CompiledUnfit(_WHY[layout.RAISED])
             status = int(account[layout.STATUS])
             if status == layout.FULL:
                 desk.grow()
@@ -99,6 +89,31 @@ class Prepared(Struct, frozen=True):
                 raise CompiledUnfit(_WHY[status])
             counts = account[layout.ORDERS], account[layout.FILLS], account[layout.DAYS]
             return account, desk.orders[: counts[0]], desk.fills[: counts[1]], desk.days[: counts[2]]
+
+    def _sheet(self, rules: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Where everything is that does not change, as whole numbers and as floats: two views of the same words."""
+        kernel = self.kernel
+        sheet = np.zeros(kernel.words, dtype=np.int64)
+        levels = sheet.view(np.float64)
+        sheet[layout.RULE] = kernel.rule.address
+        sheet[layout.MARKET_AT : layout.RULES_AT] = [each.ctypes.data for each in self.market]
+        sheet[layout.RULES_AT], sheet[layout.RATES_AT] = rules.ctypes.data, self.rates.ctypes.data
+        sheet[layout.BARS], sheet[layout.DAY_COUNT] = len(self.market.start), len(self.market.number)
+        sheet[layout.RATE_ROWS] = len(self.rates)
+        sheet[kernel.columns :] = [each.ctypes.data for each in self.columns]
+        _put(sheet, levels, kernel.params, self.params)
+        return sheet, levels
+
+
+def order_rows(table: NDArray[np.int64]) -> tuple[OrderRow, ...]:
+    """Orders as they were written down."""
+    time, where, signed, reduces, *others = table.T.tolist()
+    return tuple(map(OrderRow, time, where, signed, map(bool, reduces), *others))
+
+
+def rows_of(kind: Callable[..., Row], table: NDArray[np.int64]) -> tuple[Row, ...]:
+    """The same for rows of numbers alone."""
+    return tuple(map(kind, *table.T.tolist()))
 
 
 class Desk:
@@ -109,9 +124,9 @@ class Desk:
         self.account = np.zeros(layout.NUMBERS, dtype=np.int64)
         self.lots = np.zeros((2, layout.LOTS_MAX), dtype=np.int64)
         self.recent = np.zeros(layout.RECENT_MAX, dtype=np.int64)
-        self.orders = np.empty((room, 7), dtype=np.int64)
-        self.fills = np.empty((room, 5), dtype=np.int64)
-        self.days = np.empty((days, 4), dtype=np.int64)
+        self.orders = np.empty((room, layout.ORDER_WORDS), dtype=np.int64)
+        self.fills = np.empty((room, layout.FILL_WORDS), dtype=np.int64)
+        self.days = np.empty((days, layout.DAY_WORDS), dtype=np.int64)
 
     def clear(self) -> None:
         """Nothing has happened yet. What the account does not count is not looked at, and may stay."""
@@ -119,8 +134,27 @@ class Desk:
 
     def grow(self) -> None:
         """Four times the room for rows."""
-        self.orders = np.empty((len(self.orders) * 4, 7), dtype=np.int64)
-        self.fills = np.empty((len(self.fills) * 4, 5), dtype=np.int64)
+        self.orders = np.empty((len(self.orders) * 4, layout.ORDER_WORDS), dtype=np.int64)
+        self.fills = np.empty((len(self.fills) * 4, layout.FILL_WORDS), dtype=np.int64)
+
+    def addresses(self) -> list[int]:
+        """Of its arrays, in the order in which the sheet has them."""
+        arrays = (self.account, self.lots, self.recent, self.orders, self.fills, self.days)
+        return [each.ctypes.data for each in arrays]
+
+
+def _put(sheet: NDArray[np.int64], levels: NDArray[np.float64], first: int, numbers: Sequence[Any]) -> None:
+    for at, number in enumerate(numbers, first):
+        if isinstance(number, float):
+            levels[at] = number
+        elif abs(number) >= _NUMBER_MAX:
+            raise CompiledUnfit("a parameter is too large for 64 bits")
+        else:
+            sheet[at] = number
+
+
+def _whole(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.ascontiguousarray(array, dtype=np.int64)
 
 
 def prepare(
@@ -140,40 +174,25 @@ def prepare(
     refuse(strategy, series, settings)
     candles = series[0]
     ground = Ground(candles, settings, calendar) if ground is None else ground
-    columns = tuple(map(ground.column, strategy.indicators().values()))
+    columns = tuple(
+        np.ascontiguousarray(ground.column(each), dtype=np.float64) for each in strategy.indicators().values()
+    )
+    if any(len(each) != len(candles) for each in columns):
+        raise ValueError("an indicator has not a value for each bar")
     try:
-        module = load_kernel(strategy)
+        kernel = load_kernel(strategy)
     except NotCompilable as error:
         raise CompiledUnfit(str(error)) from None
-    prepared = Prepared(
-        module=module,
-        market=ground.market,
+    return Prepared(
+        kernel=kernel,
+        market=Market(*map(_whole, ground.market)),
         columns=columns,
         rules=_rules(strategy, candles, settings, decide_from, sessions=ground.sessions),
         rates=ground.rates,
-        params=parameters_for(strategy, module),
+        params=parameters_of(strategy),
         state=state_of(strategy),
         cash=settings.cash,
     )
-    compile_now(prepared)
-    return prepared
-
-
-def compile_now(prepared: Prepared) -> None:
-    """Have numba compile (or find on disk) what these arguments need, once. Raises CompiledUnfit."""
-    from numba.core.errors import NumbaError
-
-    # Rows and parameters of a module have one form; only whether a number is whole may differ.
-    kinds = tuple(map(type, (*prepared.params, None, *prepared.state)))
-    known: set[tuple[type, ...]] = prepared.module.__dict__.setdefault("COMPILED", set())
-    if kinds in known:
-        return
-    nothing = prepared.market._replace(number=prepared.market.number[:0])
-    try:
-        replace(prepared, market=nothing).numbers()
-    except NumbaError as error:
-        raise CompiledUnfit(f"numba cannot compile it: {_first_line(error)}") from None
-    known.add(kinds)
 
 
 def refuse(strategy: RuleStrategy, series: Sequence[Candles], settings: RunSettings) -> None:
@@ -290,8 +309,3 @@ def _static(candles: Candles, limits: RiskLimits, product: Product) -> tuple[int
         never = wrong
     short = denial_number(DenyReason.SHORT_SALE) if product in (Product.CNC, Product.MTF) else 0
     return never, short, 0 if fits else wrong
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if not line.startswith("Failed in")), "")[:200]

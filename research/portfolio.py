@@ -22,12 +22,12 @@ from domain.risk.limits import RiskLimits, exactly
 from domain.strategy.event import EventStrategy
 from domain.strategy.rule import RuleStrategy
 from domain.values import E4, MINUTE, Nanos, Product
-from research.compiled import CompiledUnfit, Desk, Prepared, prepare
+from research.compiled import CompiledUnfit, Desk, Prepared, order_rows, prepare, rows_of
 from research.data.candles import Candles
 from research.data.days import DAY_NS
 from research.fills import Inside
 from research.kernel import layout
-from research.records import DayRow, FillRow, OrderRow, Run, denial_number
+from research.records import DayRow, FillRow, Run, denial_number
 from research.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -241,8 +241,8 @@ def _merged(found: Sequence[Alone], cash: E4) -> Run:
     within = np.concatenate([np.arange(len(each)) for each in fills])
     booked = booked[np.lexsort((within, booked[:, 2], booked[:, 1]))]
     return Run(
-        tuple(OrderRow(r[0], r[1], r[2], bool(r[3]), r[4], r[5], r[6]) for r in table[rank].tolist()),
-        tuple(FillRow(*row) for row in booked.tolist()),
+        order_rows(table[rank]),
+        rows_of(FillRow, booked),
         tuple(_days(found, cash)),
         sum(each.decided for each in found),
     )

@@ -15,7 +15,7 @@ from msgspec import Struct
 from domain.ports import Calendar
 from domain.strategy.rule import RuleStrategy
 from domain.values import E4
-from research.compiled import Desk, compile_now, prepare
+from research.compiled import Desk, prepare
 from research.data.candles import Candles
 from research.ground import Ground
 from research.kernel import layout
@@ -48,7 +48,7 @@ def sweep(
         return []
     ground = Ground(candles, settings, calendar)
     # Compiled before the threads begin, and every indicator that they share is there.
-    compile_now(prepare(strategies[0], [candles], settings, calendar, 0, ground))
+    prepare(strategies[0], [candles], settings, calendar, 0, ground)
     waiting = iter(list(enumerate(strategies)))
     lock = threading.Lock()
     found: list[Swept | None] = [None] * len(strategies)

@@ -1,7 +1,8 @@
 """Candles from files: Parquet or CSV with columns timestamp, open, high, low, close, volume; or what `download` wrote.
 
 A timestamp without a zone is India's time. A file `NSE/INFY.minute.parquet`, `NSE_INFY.csv` or `INFY.parquet` is of
-NSE:INFY; what its name does not say is NSE's. polars is imported when a file is read.
+NSE:INFY; what its name does not say is NSE's. polars is imported
+where a file is read that `kept` does not know.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from research.data.adjust import Action, adjusted
 from research.data.candles import Candles
 from research.data.checked import Checked, Raw, checked, interval_of
 from research.data.days import Days, days_of
+from research.data.kept import raw_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -109,7 +111,7 @@ def _load(
     days: tuple[dt.date | None, dt.date | None],
     actions: Mapping[str, Sequence[Action]],
 ) -> Loaded:
-    raw = between(read_raw(path), days)
+    raw = between(raw_of(path, read_raw), days)
     if not len(raw.start):
         raise DataError(f"--data: {path}: no row in it (of the days asked for)")
     interval = interval_seconds or _named_interval(path) or interval_of(np.sort(raw.start[raw.start > 0]))

@@ -1,4 +1,8 @@
-"""What the compiled loop is given and keeps: named tuples of arrays, and the places of numbers in them."""
+"""What the compiled loop is given and keeps: named tuples of arrays, and the places of numbers in them.
+
+Loop and rule are two compiled functions, and each is given one address: that of the sheet, whose words say where all
+else lies. So either can be kept as machine code, and called by whoever knows the address.
+"""
 
 from __future__ import annotations
 
@@ -169,6 +173,60 @@ RATES: Final = (
     DAY_CUTOFF,
 ) = range(48)
 NUMBERS: Final = 48
+RULES_COUNT: Final = len(Rules._fields)
+RATES_COUNT: Final = len(RATES)
+ORDER_WORDS, FILL_WORDS, DAY_WORDS = 7, 5, 4
+"""Numbers in a row of what a run writes down: those of OrderRow, FillRow and DayRow."""
+
+# Places of the sheet's words. First addresses: of the rule, of the market's arrays, of what a run writes on.
+(
+    RULE,
+    STARTS,
+    OPENS,
+    HIGHS,
+    LOWS,
+    CLOSES,
+    VOLUMES,
+    NUMBER_AT,
+    FIRST_AT,
+    OPENS_AT,
+    CLOSES_AT,
+    CUTOFF_AT,
+    SQUARE_OFF_AT,
+    TARIFF_AT,
+    EVEN_AT,
+    RULES_AT,
+    RATES_AT,
+    ACCOUNT_AT,
+    LOTS_AT,
+    RECENT_AT,
+    ORDERS_AT,
+    FILLS_AT,
+    DAYS_AT,
+) = range(23)
+MARKET_AT: Final = STARTS
+"""The first of the market's, which stand in the order of `Market`."""
+# How long they are.
+BARS, DAY_COUNT, RATE_ROWS, ORDER_ROOM, FILL_ROOM, DAY_ROOM = range(23, 29)
+# What the loop tells the rule: the day, what is held, what there is to lose; and whether the first bar's levels and
+# loss were looked at (SEEN).
+(
+    DAY_BEGINS,
+    DAY_EVEN,
+    SESSION_OPENS,
+    SESSION_CLOSES,
+    SETTLED,
+    LEAST,
+    UNDER_WAY,
+    SIZE,
+    ENTRY_PRICE,
+    SEEN,
+) = range(29, 39)
+# What it answers: whether it wants another position, which one, with which levels, the best result on the way, and
+# the best price since the position was opened.
+ACTS, WISH, WISH_STOP, WISH_TARGET, WISH_TRAIL, TOP, BEST = range(39, 46)
+OWN: Final = 46
+"""Where the rule's own words begin: its parameters, its state, and the addresses of its indicators."""
 
 RUNNING: Final = 0
 FULL: Final = 1
@@ -176,7 +234,9 @@ TOO_LARGE: Final = 2
 TOO_MANY_LOTS: Final = 3
 SLICED: Final = 4
 REFUSED_INSIDE: Final = 5
-"""STATUS: all is well; the rows are full (run again with more); a number could leave 64 bits; and so on."""
+RAISED: Final = 6
+"""STATUS: all is well; the rows are full (run again with more); a number could leave 64 bits; and so on; the rule
+raised an exception."""
 
 LOTS_MAX: Final = 4_096
 RECENT_MAX: Final = 8_192

@@ -1,81 +1,117 @@
 """The compiled loop over one instrument: what `research.event_engine` does, in the same order, on numbers alone.
 
-This file is read by `research.kernel.build`, which puts the rule's own functions in place of those of `slots` and has
-numba compile it. It also runs as it stands, uncompiled.
+It is the same for every rule, and compiled once: the rule is asked by its address (`research.kernel.asking`). This file
+is read by `research.kernel.build`, which puts numba's functions in place of those of `slots`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from numpy import uint64
+from typing import TYPE_CHECKING
 
 from domain.strategy.exits import better, stop_level, target_level, trail_level
-from domain.strategy.rule import Book, SessionNow
 from domain.values import RUPEE, SECOND
 from research.fills import worse_price
+from research.kernel.exits import exit_of
 from research.kernel.layout import (
+    ACCOUNT_AT,
+    ACTS,
+    BARS,
+    BEST,
     CARRIED,
+    CLOSES,
+    CLOSES_AT,
     CLOSING,
     CLOSING_ORDER,
+    CUTOFF_AT,
+    DAY_BEGINS,
     DAY_CLOSES,
+    DAY_COUNT,
     DAY_CUTOFF,
+    DAY_EVEN,
     DAY_OPENS,
     DAY_PEAK,
+    DAY_ROOM,
     DAY_TARIFF,
+    DAY_WORDS,
+    DAYS_AT,
     DECIDED,
     ENTRY,
+    ENTRY_PRICE,
+    EVEN_AT,
     EXIT,
+    FILL_ROOM,
+    FILL_WORDS,
+    FILLS_AT,
+    FIRST_AT,
     FLATTENING,
     FLOW,
     HALTED,
+    HIGHS,
+    LEAST,
     LOSS,
     LOT_UNITS_VALUE,
+    LOTS_AT,
+    LOTS_MAX,
+    LOWS,
     MARK,
+    NUMBER_AT,
+    NUMBERS,
     OPENED_BAR,
     OPENING,
+    OPENS,
+    OPENS_AT,
+    ORDER_ROOM,
+    ORDER_WORDS,
+    ORDERS_AT,
     OWED,
+    OWN,
     PEAK,
     PENDING,
     PENDING_ORDER,
     PENDING_REDUCES,
     POSITION,
+    RAISED,
+    RATE_ROWS,
+    RATES_AT,
+    RATES_COUNT,
+    RECENT_AT,
+    RECENT_MAX,
     REFUSED_INSIDE,
     REVERSING,
+    RULES_AT,
+    RULES_COUNT,
+    SEEN,
+    SESSION_CLOSES,
+    SESSION_OPENS,
+    SETTLED,
+    SIZE,
     SQUARE_OFF,
+    SQUARE_OFF_AT,
+    STARTS,
     STATUS,
-    STOP,
-    TARGET,
-    TRAIL,
+    TARIFF_AT,
+    TOP,
+    UNDER_WAY,
+    VOLUMES,
+    WISH,
+    WISH_STOP,
+    WISH_TARGET,
+    WISH_TRAIL,
     Market,
     Rules,
 )
 from research.kernel.money import book, close_day, flatten, open_day, settle_peaks, submit
-from research.kernel.slots import AHEAD, READS_AGE, READS_SESSION, compiled, decide, fetch, finite_at, inlined, row_at
+from research.kernel.slots import ask, compiled, floats, inlined, ints, table
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
 
-DAY = 86_400 * SECOND
-IST = 19_800 * SECOND
 CANCELLED = 4
-ENDS_KEPT = 4_096
 NEVER = 1 << 62
-
-
-@compiled
-def exit_of(sign: int, price: float, best: float, stop: float, target: float, trail: float) -> int:
-    """`domain.strategy.exits.exit_reason` as a number; -1 for none."""
-    if stop > 0 and sign * (price - stop) <= 0:
-        return STOP
-    if trail > 0 and sign * (best - price) >= trail:
-        return TRAIL
-    if target > 0 and sign * (price - target) >= 0:
-        return TARGET
-    return -1
 
 
 @compiled
@@ -141,17 +177,6 @@ def walk(
             if why >= 0:
                 return why, current, turn, best
     return -1, 0, 0, best
-
-
-@compiled
-def size_of(rules: Rules, price: int) -> int:
-    """`domain.strategy.sizing.size`."""
-    if price <= 0:
-        return 0
-    units = rules.fixed_quantity if rules.fixed_quantity > 0 else rules.fixed_value // price
-    if rules.capital > 0:
-        units = min(units, rules.capital // price)
-    return units // rules.lot * rules.lot
 
 
 @inlined
@@ -315,12 +340,12 @@ def ending(
 
 @compiled
 def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are above, its order is the point
+    address: int,
+    sheet: Ints,
+    levels: Floats,
     market: Market,
-    columns: Any,  # noqa: ANN401 - a tuple of arrays
     rules: Rules,
     rates: Ints,
-    params: Any,  # noqa: ANN401 - a named tuple of the rule's
-    state: Any,  # noqa: ANN401 - as above
     account: Ints,
     lots: Ints,
     recent: Ints,
@@ -331,24 +356,27 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
     """All bars, in order. Everything is in the arrays afterwards; account[STATUS] says whether it may be used.
 
     What a bar needs on a quiet day is in local variables: the compiler cannot know that arrays do not overlap.
+
+    address  of the sheet, for the rule
+    levels   the same words as the sheet, where they are prices
     """
     starts, opens, highs, lows, closes = market.start, market.open, market.high, market.low, market.close
-    volumes = market.volume
     interval, sessions, inside, warm_up = rules.interval, rules.sessions != 0, rules.inside, rules.warm_up
     decide_from, has_state, tick, unit = rules.decide_from, rules.has_state != 0, rules.tick, rules.multiplier
-    daily_loss, length = rules.daily_loss, rules.interval // SECOND
+    daily_loss = rules.daily_loss
     # Of most runs a position has always the same size.
-    size = -1
+    sheet[SIZE] = -1
     if rules.fixed_quantity > 0 and rules.capital == 0:
-        size = rules.fixed_quantity // rules.lot * rules.lot
-    best = 0.0
-    wanted, stop, target, trail = 0, 0.0, 0.0, 0.0
+        sheet[SIZE] = rules.fixed_quantity // rules.lot * rules.lot
+    sheet[UNDER_WAY] = 0
+    sheet[LEAST] = -rules.daily_loss
+    # What the rule said last, and the best price since: they stand where the rule sees them.
+    levels[ENTRY_PRICE] = levels[WISH_STOP] = levels[WISH_TARGET] = levels[WISH_TRAIL] = levels[BEST] = 0.0
+    wanted = 0
     decided_at, reference = 0, 0
     held = 0
-    entry = 0.0
     decided = 0
     resting = False
-    before_ready = False
     for day in range(len(market.number)):
         open_day(account, rules)
         account[DAY_OPENS], account[DAY_CLOSES] = market.opens[day], market.closes[day]
@@ -359,6 +387,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
         first, after = market.first[day], market.first[day + 1]
         # The day's result is `settled` and the position at its price; of both, the highest so far.
         settled = -account[CARRIED]
+        sheet[SETTLED] = settled
         day_peak = 0
         highest = account[PEAK] - account[OPENING] - account[CARRIED]
         watching = True
@@ -371,225 +400,181 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
         # Where bars follow each other without a gap, their times need not be read.
         even, begins = market.even[day] != 0, starts[first] - first * interval
         within = not sessions or (calm > first and starts[calm - 1] + interval <= day_closes)
+        sheet[DAY_BEGINS], sheet[DAY_EVEN] = begins, even
+        sheet[SESSION_OPENS], sheet[SESSION_CLOSES] = day_opens, day_closes
         i = first - 1
+        # The bar that the rule's part has given back: it is not asked about a second time.
+        given_back = -1
         while i + 1 < after:
             i += 1
             now = begins + i * interval if even else starts[i]
-            # -- bars on which nothing happens: no order, no level, no news but the price
+            end = now + interval
+            stop, target, trail = levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL]
+            watched = stop > 0 or target > 0 or trail > 0
+            upto = i + 1
+            live = True
+            # -- bars on which nothing happens: no order, no level reached, no news but the price
             if (
                 i > warm_up
                 and i < calm
-                and before_ready
+                and i != given_back
                 and not resting
-                and ((held == 0 and not watching) or (held != 0 and not (stop > 0 or target > 0 or trail > 0)))
+                and (held != 0 or not watching)
                 and not account[FLATTENING]
-                and now + interval >= decide_from
+                and end >= decide_from
                 and within
-                and (not sessions or day_opens <= now + interval)
+                and (not sessions or day_opens <= end)
             ):
-                worth = held * unit
-                lowest = -daily_loss
-                top = lowest
-                begun = i
-                bars_held = 0
-                if READS_AGE and held != 0:
-                    bars_held = i - account[OPENED_BAR]
-                session = SessionNow(0, 0, 0)
-                quantity, new_stop, new_target, new_trail, after_state = held, stop, target, trail, state
-                price, result = 0, 0
-                while i < calm:
-                    # Nothing else reads the open of a quiet bar, and an order is filled at the next one's.
-                    fetch(opens, i + AHEAD)
-                    price = closes[uint64(i)]
-                    result = settled + worth * price
-                    if held != 0 and result <= lowest:
-                        break
-                    if not finite_at(i, columns):
-                        break
-                    if READS_SESSION:
-                        end = (begins + i * interval if even else starts[i]) + interval
-                        session_opens = day_opens if sessions else (end + IST) // DAY * DAY - IST
-                        session_closes = day_closes if sessions else session_opens + DAY
-                        since = (end - session_opens) // SECOND
-                        left = (session_closes - end) // SECOND
-                        session = SessionNow(-(-since // length), since // 60, left // 60)
-                    if READS_AGE and held != 0:
-                        bars_held += 1
-                    units = size if size >= 0 else size_of(rules, price)
-                    quantity, new_stop, new_target, new_trail, after_state = decide(
-                        row_at(i, opens, highs, lows, closes, volumes, columns),
-                        row_at(i - 1, opens, highs, lows, closes, volumes, columns),
-                        Book(held, 0, units, entry, min(bars_held, ENDS_KEPT)),
-                        session,
-                        state,
-                        params,
+                upto = calm
+                sheet[SEEN] = 0
+            else:
+                if now >= square_off and not stopped:
+                    stopped = True
+                    account[FLATTENING] = 1
+                    flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
+                    resting = account[PENDING] != 0 or account[CLOSING] != 0
+                price = opens[i]
+                stirred = False
+                # -- the bar opens
+                if resting:
+                    account[MARK] = price
+                    account[DAY_PEAK] = day_peak
+                    account[PEAK] = highest + account[OPENING] + account[CARRIED]
+                    may_decide = not stopped and now >= decide_from
+                    if opening(
+                        account,
+                        lots,
+                        recent,
+                        orders,
+                        fills,
+                        rules,
+                        rates,
+                        price,
+                        now,
+                        i,
+                        may_decide,
+                        decided_at,
+                        wanted,
+                        reference,
+                    ):
+                        levels[BEST] = 0.0
+                    stirred = True
+                    held = account[POSITION]
+                # -- inside it
+                if held != 0 and inside != 0 and not stopped and watched:
+                    sign = 1 if held > 0 else -1
+                    why, at, turn, best = walk(
+                        sign, price, highs[i], lows[i], closes[i], levels[BEST], stop, target, trail, tick, inside == 2
                     )
-                    if quantity != held:
-                        break
-                    state, stop, target, trail = after_state, new_stop, new_target, new_trail
-                    top = max(top, result)
-                    i += 1
-                    if held != 0 and (stop > 0 or target > 0 or trail > 0):
-                        break
-                if i > begun:
-                    wanted = held
+                    levels[BEST] = best
+                    if why >= 0:
+                        account[MARK] = at
+                        leave(account, recent, orders, rules, now, why)
+                        if account[PENDING] == 0:
+                            # It is tried again at every price of the bar that is left: the event engine does that.
+                            account[STATUS] = REFUSED_INSIDE
+                            return
+                        worst = at
+                        if inside == 2:
+                            worst = min(at, turn) if sign > 0 else max(at, turn)
+                        fill(account, lots, fills, orders, rules, rates, PENDING, worst, now, i)
+                        levels[BEST] = 0.0
+                        held = 0
+                        stirred = True
+                # -- it closes
+                price = closes[i]
+                if end >= square_off and not stopped:
+                    stopped = True
+                    account[FLATTENING] = 1
+                    flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
+                    if square_off < end and account[CLOSING] != 0:
+                        account[MARK] = price
+                        fill(account, lots, fills, orders, rules, rates, CLOSING, price, end, i)
+                        levels[BEST] = 0.0
+                        held = 0
+                    stirred = True
+                if stirred:
+                    settled = account[FLOW] - account[OWED] - account[CARRIED]
+                    sheet[SETTLED] = settled
+                    watching = True
+                    levels[ENTRY_PRICE] = account[LOT_UNITS_VALUE] / held / RUPEE if held != 0 else 0.0
+                    resting = account[PENDING] != 0 or account[CLOSING] != 0
+                if held != 0:
+                    watching = True
+                    if inside == 0 and not stopped and watched and not resting:
+                        sign = 1 if held > 0 else -1
+                        best = better(sign, price / RUPEE, levels[BEST])
+                        levels[BEST] = best
+                        why = exit_of(sign, price / RUPEE, best, stop, target, trail)
+                        if why >= 0:
+                            account[MARK] = price
+                            leave(account, recent, orders, rules, end, why)
+                            resting = True
+                if watching:
                     watching = False
+                    result = settled + held * price * unit
+                    day_peak = max(day_peak, result)
+                    highest = max(highest, result)
+                    if -result >= daily_loss or account[FLATTENING]:
+                        account[MARK] = price
+                        account[DAY_PEAK] = day_peak
+                        account[PEAK] = highest + account[OPENING] + account[CARRIED]
+                        guard(account, recent, orders, rules, end)
+                        resting = account[PENDING] != 0 or account[CLOSING] != 0
+                # -- whether there is a decision
+                if i < warm_up:
+                    continue
+                live = not stopped and end >= decide_from
+                if live:
+                    decided += 1
+                if not (live or has_state):
+                    continue
+                if sessions and not day_opens <= end <= day_closes:
+                    continue
+                if live and resting:
+                    sheet[UNDER_WAY] = account[PENDING] + account[CLOSING]
+                elif live and i + 1 < calm and within and not account[FLATTENING]:
+                    # The quiet bars behind it in the same breath.
+                    upto = calm
+                sheet[SEEN] = 1
+            # -- the decision, of this bar and of the quiet ones behind it
+            asked = ask(address, i, upto, held)
+            sheet[UNDER_WAY] = 0
+            if asked < 0:
+                account[STATUS] = RAISED
+                return
+            if not live:
+                levels[WISH_STOP], levels[WISH_TARGET], levels[WISH_TRAIL] = stop, target, trail
+                continue
+            acts = sheet[ACTS] != 0
+            quiet = asked - i
+            if asked < upto and not acts:
+                given_back = asked
+            if quiet > 0:
+                watching = False
+                if held != 0:
+                    day_peak = max(day_peak, sheet[TOP])
+                    highest = max(highest, sheet[TOP])
+            if quiet > 0 or acts:
+                wanted = sheet[WISH]
+                decided += quiet + (1 if acts else 0) - sheet[SEEN]
+                if acts:
+                    watching = False
+                    price = closes[asked]
+                    decided_at = (begins + asked * interval if even else starts[asked]) + interval
+                    reference = price
                     if held != 0:
-                        day_peak = max(day_peak, top)
-                        highest = max(highest, top)
-                    decided += i - begun
-                if i >= after:
-                    break
-                now = begins + i * interval if even else starts[i]
-                if quantity != held:
-                    if held != 0:
+                        result = settled + held * unit * price
                         day_peak = max(day_peak, result)
                         highest = max(highest, result)
-                    watching = False
-                    decided += 1
-                    state, wanted, stop, target, trail = after_state, quantity, new_stop, new_target, new_trail
-                    decided_at, reference = now + interval, price
                     peak = highest + account[OPENING] + account[CARRIED]
                     resting = act(account, recent, orders, rules, decided_at, wanted, price, day_peak, peak)
                     if account[STATUS] != 0:
                         return
-                    continue
-            end = now + interval
-            if now >= square_off and not stopped:
-                stopped = True
-                account[FLATTENING] = 1
-                flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
-                resting = account[PENDING] != 0 or account[CLOSING] != 0
-            price = opens[i]
-            stirred = False
-            # -- the bar opens
-            if resting:
-                account[MARK] = price
-                account[DAY_PEAK] = day_peak
-                account[PEAK] = highest + account[OPENING] + account[CARRIED]
-                may_decide = not stopped and now >= decide_from
-                if opening(
-                    account,
-                    lots,
-                    recent,
-                    orders,
-                    fills,
-                    rules,
-                    rates,
-                    price,
-                    now,
-                    i,
-                    may_decide,
-                    decided_at,
-                    wanted,
-                    reference,
-                ):
-                    best = 0.0
-                stirred = True
-                held = account[POSITION]
-            # -- inside it
-            if held != 0 and inside != 0 and not stopped and (stop > 0 or target > 0 or trail > 0):
-                sign = 1 if held > 0 else -1
-                why, at, turn, best = walk(
-                    sign, price, highs[i], lows[i], closes[i], best, stop, target, trail, tick, inside == 2
-                )
-                if why >= 0:
-                    account[MARK] = at
-                    leave(account, recent, orders, rules, now, why)
-                    if account[PENDING] == 0:
-                        # It is tried again at every price of the bar that is left: the event engine does that.
-                        account[STATUS] = REFUSED_INSIDE
-                        return
-                    worst = at
-                    if inside == 2:
-                        worst = min(at, turn) if sign > 0 else max(at, turn)
-                    fill(account, lots, fills, orders, rules, rates, PENDING, worst, now, i)
-                    best = 0.0
-                    held = 0
-                    stirred = True
-            # -- it closes
-            price = closes[i]
-            if end >= square_off and not stopped:
-                stopped = True
-                account[FLATTENING] = 1
-                flatten(account, recent, orders, rules, square_off, SQUARE_OFF)
-                if square_off < end and account[CLOSING] != 0:
-                    account[MARK] = price
-                    fill(account, lots, fills, orders, rules, rates, CLOSING, price, end, i)
-                    best = 0.0
-                    held = 0
-                stirred = True
-            if stirred:
-                settled = account[FLOW] - account[OWED] - account[CARRIED]
-                watching = True
-                entry = account[LOT_UNITS_VALUE] / held / RUPEE if held != 0 else 0.0
-                resting = account[PENDING] != 0 or account[CLOSING] != 0
-            if held != 0:
-                watching = True
-                if inside == 0 and not stopped and (stop > 0 or target > 0 or trail > 0) and not resting:
-                    sign = 1 if held > 0 else -1
-                    best = better(held, price / RUPEE, best)
-                    why = exit_of(sign, price / RUPEE, best, stop, target, trail)
-                    if why >= 0:
-                        account[MARK] = price
-                        leave(account, recent, orders, rules, end, why)
-                        resting = True
-            if watching:
-                watching = False
-                result = settled + held * price * unit
-                day_peak = max(day_peak, result)
-                highest = max(highest, result)
-                if -result >= daily_loss or account[FLATTENING]:
-                    account[MARK] = price
-                    account[DAY_PEAK] = day_peak
-                    account[PEAK] = highest + account[OPENING] + account[CARRIED]
-                    guard(account, recent, orders, rules, end)
-                    resting = account[PENDING] != 0 or account[CLOSING] != 0
-            # -- the decision
-            ready = finite_at(i, columns)
-            usable = ready and before_ready and i > 0
-            before_ready = ready
-            if i < warm_up:
-                continue
-            live = not stopped and end >= decide_from
-            if live:
-                decided += 1
-            if not usable or not (live or has_state):
-                continue
-            if sessions and not day_opens <= end <= day_closes:
-                continue
-            session = SessionNow(0, 0, 0)
-            if READS_SESSION:
-                session_opens = day_opens if sessions else (end + IST) // DAY * DAY - IST
-                session_closes = day_closes if sessions else session_opens + DAY
-                since = (end - session_opens) // SECOND
-                left = (session_closes - end) // SECOND
-                session = SessionNow(-(-since // length), since // 60, left // 60)
-            bars_held = 0
-            if READS_AGE and held != 0:
-                bars_held = min(i - account[OPENED_BAR] + 1, ENDS_KEPT)
-            pending = account[PENDING] + account[CLOSING] if live and resting else 0
-            units = size if size >= 0 else size_of(rules, price)
-            looked = Book(held, pending, units, entry, bars_held)
-            quantity, new_stop, new_target, new_trail, state = decide(
-                row_at(i, opens, highs, lows, closes, volumes, columns),
-                row_at(i - 1, opens, highs, lows, closes, volumes, columns),
-                looked,
-                session,
-                state,
-                params,
-            )
-            if live:
-                wanted, stop, target, trail = quantity, new_stop, new_target, new_trail
-                if wanted != held:
-                    decided_at, reference = end, price
-                    peak = highest + account[OPENING] + account[CARRIED]
-                    resting = act(account, recent, orders, rules, end, wanted, price, day_peak, peak)
-                    if account[STATUS] != 0:
-                        return
                 elif resting:
-                    decided_at, reference = end, price
+                    decided_at, reference = end, closes[i]
                     account[REVERSING] = 0
+            i = asked if acts else max(asked - 1, i - 1 + sheet[SEEN])
         # -- the day ends
         last = after - 1
         account[MARK] = closes[last]
@@ -600,9 +585,48 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one pass over time: its parts are abo
             held = account[POSITION]
             resting = False
             if held == 0:
-                best = 0.0
-        entry = account[LOT_UNITS_VALUE] / held / RUPEE if held != 0 else 0.0
+                levels[BEST] = 0.0
+        levels[ENTRY_PRICE] = account[LOT_UNITS_VALUE] / held / RUPEE if held != 0 else 0.0
         close_day(account, days, rules, market.number[day])
         if account[STATUS] != 0:
             return
     account[DECIDED] = decided
+
+
+@compiled
+def whole(address: int) -> int:
+    """The run that the sheet at this address describes. account[STATUS] says how it ended."""
+    sheet, levels = ints(address, OWN), floats(address, OWN)
+    bars, days = sheet[BARS], sheet[DAY_COUNT]
+    market = Market(
+        ints(sheet[STARTS], bars),
+        ints(sheet[OPENS], bars),
+        ints(sheet[HIGHS], bars),
+        ints(sheet[LOWS], bars),
+        ints(sheet[CLOSES], bars),
+        ints(sheet[VOLUMES], bars),
+        ints(sheet[NUMBER_AT], days),
+        ints(sheet[FIRST_AT], days + 1),
+        ints(sheet[OPENS_AT], days),
+        ints(sheet[CLOSES_AT], days),
+        ints(sheet[CUTOFF_AT], days),
+        ints(sheet[SQUARE_OFF_AT], days),
+        ints(sheet[TARIFF_AT], days),
+        ints(sheet[EVEN_AT], days),
+    )
+    account = ints(sheet[ACCOUNT_AT], NUMBERS)
+    run(
+        address,
+        sheet,
+        levels,
+        market,
+        ints(sheet[RULES_AT], RULES_COUNT),
+        table(sheet[RATES_AT], sheet[RATE_ROWS], RATES_COUNT),
+        account,
+        table(sheet[LOTS_AT], 2, LOTS_MAX),
+        ints(sheet[RECENT_AT], RECENT_MAX),
+        table(sheet[ORDERS_AT], sheet[ORDER_ROOM], ORDER_WORDS),
+        table(sheet[FILLS_AT], sheet[FILL_ROOM], FILL_WORDS),
+        table(sheet[DAYS_AT], sheet[DAY_ROOM], DAY_WORDS),
+    )
+    return int(account[STATUS])
