@@ -164,10 +164,8 @@ class StrategyActor(Actor):
                         self._send(self._runner.price(price, now))
             case BarsClosed():
                 self._bars(message, now)
-            case BarsBackfilled(bars=bars):
-                with self._turn(len(bars)):
-                    intents = self._runner.backfilled(message, now)
-                self._send(intents)
+            case BarsBackfilled():
+                self._send(self._runner.backfilled(message, now))
             case _TimerDue():
                 if self._runner.timed:
                     self._send(self._runner.timer(now))

@@ -14,10 +14,10 @@ from typing import Final
 
 from actors.runtime.seam import Lock, Runtime
 
-PATIENCE_SECONDS: Final = 0.1
-"""So long a turn may be. Who has waited that long, and nobody's turn has begun meanwhile, waits for none that hangs."""
+PATIENCE_SECONDS: Final = 0.25
+"""So long a turn may be: after that nobody waits for it any more. Most take a tenth of it, on a busy machine too."""
 
-LOOKS_MAX: Final = 10
+LOOKS_MAX: Final = 12
 """After so many times the patience nobody waits any longer, however well the turns go by."""
 
 
@@ -39,15 +39,15 @@ class Turns:
                 lock.release()
 
     def _take(self, runtime: Runtime) -> Lock | None:
-        # Two that come first at once may have a lock each: then they go side by side, this once.
-        lock = self._lock = self._lock or runtime.lock()
         for _ in range(LOOKS_MAX):
+            # Two that come first at once may have a lock each: then they go side by side, this once.
+            lock = self._lock = self._lock or runtime.lock()
             begun = self._begun
             if lock.acquire(timeout=PATIENCE_SECONDS):
-                self._begun += 1
-                return lock
-            if self._begun == begun:
                 if self._lock is lock:
-                    self._lock = None  # whoever has it: from here on nobody waits for that
-                break
+                    self._begun += 1
+                    return lock
+                lock.release()  # it was given up meanwhile: the others wait at another one
+            elif self._lock is lock and self._begun == begun:
+                self._lock = None
         return None

@@ -38,39 +38,64 @@ def run(runtime: SimulationRuntime, *bodies: Callable[[], None]) -> None:
     runtime.kernel.run()
 
 
+def side_by_side(notes: list[tuple[float, float]]) -> bool:
+    """Whether any two of these turns overlap."""
+    return any(before[1] > after[0] + 1e-9 for before, after in itertools.pairwise(sorted(notes)))
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_one_at_a_time_however_many_wait_while_turns_go_by(seed: int) -> None:
     runtime, notes = SimulationRuntime(seed, pace=BUSY), list[tuple[float, float]]()
     turns = Turns()
-    most = int(LOOKS_MAX * PATIENCE_SECONDS / 0.06)
+    many = int(LOOKS_MAX * PATIENCE_SECONDS / 0.06)
 
     # The first one alone, so that there is a lock to be found.
-    run(runtime, *(working(runtime, turns, 0.05, notes, begins=min(number, 1) * 0.02) for number in range(most)))
+    run(runtime, *(working(runtime, turns, 0.05, notes, begins=min(number, 1) * 0.02) for number in range(many)))
 
-    assert len(notes) == most
-    assert all(before[1] <= after[0] + 1e-9 for before, after in itertools.pairwise(notes))
+    assert len(notes) == many
+    assert not side_by_side(notes)
 
 
-def test_nobody_waits_longer_than_its_patience_for_one_that_hangs_and_later_ones_not_at_all() -> None:
-    runtime, notes = SimulationRuntime(1), list[tuple[float, float]]()
+@pytest.mark.parametrize("seed", range(20))
+def test_nobody_waits_longer_than_its_patience_for_one_that_hangs_and_the_others_still_take_turns(seed: int) -> None:
+    runtime, notes = SimulationRuntime(seed, pace=BUSY), list[tuple[float, float]]()
     turns = Turns()
 
     run(
         runtime,
         working(runtime, turns, HANGS, notes),
-        working(runtime, turns, 0.01, notes, begins=0.05),
-        working(runtime, turns, 0.01, notes, begins=0.2),
-        working(runtime, turns, 0.01, notes, begins=0.205),
+        *(working(runtime, turns, 0.02, notes, begins=0.05) for _ in range(5)),
+        working(runtime, turns, 0.02, notes, begins=1.0),
     )
 
-    assert [round(began, 3) for began, _ in notes] == [0.15, 0.2, 0.21, 0.0]
+    hung, others = notes[-1], sorted(notes[:-1])
+    assert hung[1] >= HANGS
+    assert not side_by_side(others)
+    assert others[0][0] <= 0.05 + PATIENCE_SECONDS + 0.05
+    assert others[4][0] <= 0.05 + 2 * PATIENCE_SECONDS + 0.2, "the longest waits twice, if others began meanwhile"
+    assert others[5][0] <= 1.0 + 0.05, "later ones do not wait for it at all"
 
 
-def test_in_a_long_queue_nobody_waits_longer_than_a_second() -> None:
+def test_who_waits_at_an_overlong_turn_when_that_ends_after_all_waits_with_the_others() -> None:
+    runtime, notes = SimulationRuntime(1), list[tuple[float, float]]()
+    turns = Turns()
+    longer = PATIENCE_SECONDS + 0.1
+
+    run(
+        runtime,
+        working(runtime, turns, longer, notes),
+        working(runtime, turns, 0.2, notes, begins=0.05),
+        working(runtime, turns, 0.2, notes, begins=0.2),
+    )
+
+    assert [round(began, 3) for began, _ in sorted(notes)] == [0.0, 0.05 + PATIENCE_SECONDS, 0.25 + PATIENCE_SECONDS]
+
+
+def test_in_a_long_queue_nobody_waits_for_ever() -> None:
     runtime, notes = SimulationRuntime(2), list[tuple[float, float]]()
     turns = Turns()
 
-    run(runtime, *(working(runtime, turns, 0.08, notes, begins=min(number, 1) * 0.01) for number in range(40)))
+    run(runtime, *(working(runtime, turns, 0.2, notes, begins=min(number, 1) * 0.01) for number in range(40)))
 
     assert len(notes) == 40
     assert max(began for began, _ in notes) <= 0.01 + LOOKS_MAX * PATIENCE_SECONDS + 1e-6

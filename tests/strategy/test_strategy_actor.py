@@ -187,8 +187,7 @@ class Apart(StrategyRunner):
     [
         (BarsClosed(tuple(a_bar(minute, 100) for minute in range(BARS_OF_A_TURN)), at(0)), 1),
         (BarsClosed(tuple(a_bar(minute, 100) for minute in range(BARS_OF_A_TURN - 1)), at(0)), 0),
-        (BarsBackfilled(INFY, 60, tuple(a_bar(minute, 100) for minute in range(BARS_OF_A_TURN))), 1),
-        (BarsBackfilled(INFY, 60, ()), 0),
+        (BarsBackfilled(INFY, 60, tuple(a_bar(minute, 100) for minute in range(BARS_OF_A_TURN))), 0),
         (prices_of(*(a_price(second, 100) for second in range(BARS_OF_A_TURN))), 0),
     ],
 )
