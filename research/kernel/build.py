@@ -236,15 +236,16 @@ def _loaded(name: str, make: Callable[[], tuple[Code, int]]) -> Loaded:
         if found is not None:
             return found
         code, address = _compiled(make)
-        if native.stands_alone(code):
-            with suppress(OSError):
-                native.keep(path, code)
+        with suppress(OSError):
+            native.keep(path, code)
         return native.at_address(address, code.arguments)
 
 
 def _from_disk(path: Path) -> Loaded | None:
     code = native.kept(path)
-    return None if code is None else native.link(code)
+    with suppress(LookupError):
+        return None if code is None else native.link(code)
+    return None
 
 
 def _compiled(make: Callable[[], tuple[Code, int]]) -> tuple[Code, int]:
