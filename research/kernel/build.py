@@ -7,6 +7,7 @@ of them is another file, and what was compiled is found again in the next proces
 from __future__ import annotations
 
 import ast
+import gc
 import hashlib
 import importlib.util
 import os
@@ -251,10 +252,15 @@ def _from_disk(path: Path) -> Loaded | None:
 def _compiled(make: Callable[[], tuple[Code, int]]) -> tuple[Code, int]:
     from numba.core.errors import NumbaError
 
+    # It makes a million objects that all stay until the end: to look through them again and again takes a tenth longer.
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], 100_000) if before[0] else 0, *before[1:])
     try:
         return make()
     except NumbaError as error:
         raise NotCompilable(f"numba cannot compile it: {_first_line(error)}") from None
+    finally:
+        gc.set_threshold(*before)
 
 
 def _first_line(error: Exception) -> str:
