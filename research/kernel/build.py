@@ -285,10 +285,12 @@ def _alone(path: Path) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except OSError:
+            except BlockingIOError:
                 if time.monotonic() > until:
                     break
                 time.sleep(0.02)
+            except OSError:  # a disk that knows no locks
+                break
         yield
 
 

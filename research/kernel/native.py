@@ -14,7 +14,7 @@ import secrets
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,7 +97,7 @@ def keep(path: Path, code: Code) -> None:
     body = struct.pack("<HH", code.arguments, len(code.symbol)) + code.symbol.encode() + code.content
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with aside.open("xb") as file:
+        with open(aside, "xb", opener=partial(os.open, mode=0o644)) as file:
             file.write(_MAGIC + hashlib.blake2b(body, digest_size=_DIGEST).digest() + body)
         aside.replace(path)
     finally:
