@@ -12,7 +12,7 @@ import os
 import secrets
 import zlib
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -143,7 +143,7 @@ def _keep(place: Path, source: _Source, raw: Raw) -> None:
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     aside = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with open(aside, "xb", opener=partial(os.open, mode=0o600)) as file:
             if os.fstat(file.fileno()).st_mtime_ns - max(source.changed, source.touched) < _SETTLED_NS:
                 return
             file.write(_MAGIC + len(head).to_bytes(4, "little") + head)

@@ -7,6 +7,7 @@ of them is another file, and what was compiled is found again in the next proces
 from __future__ import annotations
 
 import ast
+import gc
 import hashlib
 import importlib.util
 import os
@@ -236,24 +237,30 @@ def _loaded(name: str, make: Callable[[], tuple[Code, int]]) -> Loaded:
         if found is not None:
             return found
         code, address = _compiled(make)
-        if native.stands_alone(code):
-            with suppress(OSError):
-                native.keep(path, code)
+        with suppress(OSError):
+            native.keep(path, code)
         return native.at_address(address, code.arguments)
 
 
 def _from_disk(path: Path) -> Loaded | None:
     code = native.kept(path)
-    return None if code is None else native.link(code)
+    with suppress(LookupError):
+        return None if code is None else native.link(code)
+    return None
 
 
 def _compiled(make: Callable[[], tuple[Code, int]]) -> tuple[Code, int]:
     from numba.core.errors import NumbaError
 
+    # It makes a million objects that all stay until the end: to look through them again and again takes a tenth longer.
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], 100_000) if before[0] else 0, *before[1:])
     try:
         return make()
     except NumbaError as error:
         raise NotCompilable(f"numba cannot compile it: {_first_line(error)}") from None
+    finally:
+        gc.set_threshold(*before)
 
 
 def _first_line(error: Exception) -> str:
@@ -278,10 +285,12 @@ def _alone(path: Path) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except OSError:
+            except BlockingIOError:
                 if time.monotonic() > until:
                     break
                 time.sleep(0.02)
+            except OSError:  # a disk that knows no locks
+                break
         yield
 
 

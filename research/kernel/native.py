@@ -12,9 +12,9 @@ import hashlib
 import os
 import secrets
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,16 +55,22 @@ class Loaded(Struct, frozen=True):
 
 
 def link(code: Code) -> Loaded:
-    """Bring it into this process. Only for code that `stands_alone`: what is lacking ends the process."""
+    """Bring it into this process, and numba before it where the code may call numba's own. Raises LookupError."""
     import llvmlite.binding as llvm
 
+    if not stands_alone(code):
+        _with_numba()
+        # A name that nobody has would end the process.
+        lacking = [each for each in _undefined(code.content) or () if not (_in_process(each) or _in_llvm(each))]
+        if lacking:
+            raise LookupError(f"nothing here is called {', '.join(lacking)}")
     machine = _target().create_target_machine(opt=3, codemodel="jitdefault", jit=True)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code.content))
     engine.finalize_object()
     address: int = engine.get_function_address(code.symbol)
     if not address:
-        raise ValueError(f"no function {code.symbol} in the code")
+        raise LookupError(f"no function {code.symbol} in the code")
     _alive.append(engine)
     return at_address(address, code.arguments)
 
@@ -91,7 +97,7 @@ def keep(path: Path, code: Code) -> None:
     body = struct.pack("<HH", code.arguments, len(code.symbol)) + code.symbol.encode() + code.content
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with aside.open("xb") as file:
+        with open(aside, "xb", opener=partial(os.open, mode=0o644)) as file:
             file.write(_MAGIC + hashlib.blake2b(body, digest_size=_DIGEST).digest() + body)
         aside.replace(path)
     finally:
@@ -126,13 +132,29 @@ def stands_alone(code: Code) -> bool:
     Said of ELF files alone; of others nothing is known.
     """
     names = _undefined(code.content)
-    return names is not None and all(_known()(name) for name in names)
+    return names is not None and all(map(_in_process, names))
+
+
+def _in_process(name: str) -> bool:
+    return hasattr(_process(), name)
+
+
+def _in_llvm(name: str) -> bool:
+    import llvmlite.binding as llvm
+
+    return bool(llvm.address_of_symbol(name))
 
 
 @cache
-def _known() -> Callable[[str], bool]:
-    process = ctypes.CDLL(None)
-    return lambda name: hasattr(process, name)
+def _process() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+def _with_numba() -> None:
+    from numba.core.registry import cpu_target
+    from numba.core.runtime.nrt import rtsys
+
+    rtsys.initialize(cpu_target.target_context)
 
 
 def _undefined(content: bytes) -> list[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,21 @@ def test_the_next_process_needs_no_numba_and_damage_is_mended(with_loop: Path) -
     assert said() == [*first[:2], "False"]
 
 
+@pytest.mark.timeout(900)
+def test_code_that_may_call_numba_is_given_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    build.compile_loop()
+    [path] = build.FOLDER.glob(f"loop_{build._digest(build._OF_LOOP)}.native")
+    code = native.kept(path)
+    assert code is not None
+    assert native.stands_alone(code)
+    monkeypatch.setattr(native, "stands_alone", lambda _: False)
+    assert native.link(code).address
+
+    monkeypatch.setattr(native, "_undefined", lambda _: ["a_name_that_nobody_has"])
+    with pytest.raises(LookupError, match="a_name_that_nobody_has"):
+        native.link(code)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_where_nothing_can_be_written_it_is_compiled_for_this_process(folder: Path) -> None:
@@ -77,7 +93,11 @@ def test_where_nothing_can_be_written_it_is_compiled_for_this_process(folder: Pa
 def test_half_of_a_file_is_nothing(tmp_path: Path) -> None:
     path = tmp_path / "one.native"
     code = Code("a_function", 4, b"its code")
-    native.keep(path, code)
+    umask = os.umask(0o002)  # many systems' own
+    try:
+        native.keep(path, code)
+    finally:
+        os.umask(umask)
     assert native.kept(path) == code
 
     whole = path.read_bytes()
