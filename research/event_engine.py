@@ -91,6 +91,7 @@ class EventEngine:
         self._bars: dict[int, tuple[int, Bar]] = {}  # by instrument: number and values of the bar that is looked at
         self._day = -1
         self._day_stop = 0  # of one instrument: number of the next day's first bar
+        self._loud = -1  # and of the bar at which quiet ones ended
         self._hours: list[tuple[Nanos, Nanos]] = []
         self._square_offs: list[tuple[Nanos, tuple[int, ...]]] = []
         self._flattening: set[int] = set()
@@ -140,11 +141,15 @@ class EventEngine:
             self._advance(start)
             self._open(rows, start)
             self._advance(start + interval)
-            self._close(rows, start + interval)
-            index += 1
+            bars = self._settle(rows, start + interval)
+            after = index if index == self._loud else self._pass_quiet(quiet, index, opened=True)
+            if after == index:
+                self._decide(bars, start + interval)
+                after += 1
+            index = after
 
-    def _pass_quiet(self, quiet: QuietBars, index: int) -> int:
-        """The first bar that is not quiet, from this one on."""
+    def _pass_quiet(self, quiet: QuietBars, index: int, *, opened: bool = False) -> int:
+        """The first bar that is not quiet, from this one on. opened: nothing of it is left but its end."""
         candles, tape = self._series[0], self._tape
         token = candles.instrument.token
         first = candles.start.item(index)
@@ -153,6 +158,7 @@ class EventEngine:
             or self._desk.stirred
             or self._exchange.resting
             or self._runner.ledger.busy(token)
+            or (opened and quiet.watching)
         ):
             return index
         if index >= self._day_stop:
@@ -173,6 +179,8 @@ class EventEngine:
             settled, multiplier = self._account.settled, candles.instrument.multiplier
             passed = quiet.run(index, stop, Standing(held, settled, held * multiplier))
             end = passed.end
+            if end < stop:
+                self._loud = end
             if passed.highest > NOTHING:
                 self._desk.reaches(passed.highest, self._account.cash - settled + passed.highest)
         if end > index:
@@ -208,6 +216,10 @@ class EventEngine:
 
     def _close(self, rows: Sequence[tuple[int, int]], now: Nanos) -> None:
         """Bars end: prices, the loss limit, then decisions."""
+        self._decide(self._settle(rows, now), now)
+
+    def _settle(self, rows: Sequence[tuple[int, int]], now: Nanos) -> list[tuple[int, Bar]]:
+        """Prices and the loss limit, as bars end."""
         bars = [(where, self._bar(where, index)) for where, index in rows]
         for where, bar in bars:
             self._desk.mark(bar.token, bar.close, now)
@@ -216,6 +228,10 @@ class EventEngine:
             if self._inside is Inside.CLOSE and self._wants_price(bar.token):
                 self._tell_price(bar.token, bar.close, now, now, None)
         self._guard(now)
+        return bars
+
+    def _decide(self, bars: Sequence[tuple[int, Bar]], now: Nanos) -> None:
+        """Decisions on bars that have ended."""
         for _, bar in bars:
             self._submit_all(self._runner.bar(bar, now), now)
         if self._runner.needs.timer:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from research.settings import RunSettings
 
 _NO_BAR: Final = -1
+_AT_A_TIME: Final = 256
+"""Bars that are laid out at once, most of them for nothing where an order comes soon."""
 NOTHING: Final[E4] = -(1 << 62)
 """Lower than every result."""
 
@@ -76,6 +78,11 @@ class QuietBars:
         return not self._memory.has_state
 
     @property
+    def watching(self) -> bool:
+        """What is held, or may be, has a price at which it is to be left."""
+        return self._memory.leg(self._token).targets.watched
+
+    @property
     def reversing(self) -> bool:
         """A change of sides has its second step before it."""
         return self._memory.leg(self._token).reversing
@@ -85,7 +92,7 @@ class QuietBars:
         passed = Passed(first)
         while passed.end < stop:
             chunk = self._tape.chunk(passed.end)
-            end = min(stop, chunk.first + len(chunk.closes))
+            end = min(stop, chunk.first + len(chunk.closes), passed.end + _AT_A_TIME)
             if self._decides(chunk, passed.end):
                 self._decide(passed, end, stands, chunk)
                 if passed.end < end:
@@ -115,7 +122,7 @@ class QuietBars:
         leg = self._memory.leg(self._token)
         decide, parameters = self._memory.rule.decide, self._memory.parameters
         new_book: Any = partial(tuple.__new__, Book)
-        held, settled, value, loss_max = stands.held, stands.settled, stands.value, self._loss_max
+        held, settled, value, lowest = stands.held, stands.settled, stands.value, -self._loss_max
         begin, stop = passed.end - chunk.first, end - chunk.first
         opened = self._runner.ledger.opened(self._token) if held else 0
         entry = self._runner.ledger.entry(self._token) / RUPEE if held else 0.0
@@ -124,7 +131,7 @@ class QuietBars:
         book: Book = new_book((held, 0, size, entry, 0))
         same_book = size != _NO_BAR and not age
         highest, state, targets, best = passed.highest, leg.state, leg.targets, leg.best
-        watched = bool(held) and targets.watched
+        watched = held != 0 and targets.watched
         answered, at, result, rows = _NO_BAR, begin, 0, chunk.rows
         before = rows[begin]
         for row, close, ready, session in zip(  # noqa: B905 - the first ends where the bars do
@@ -137,9 +144,9 @@ class QuietBars:
                     if coming < 0:
                         break
                 result = settled + value * close
-                if -result >= loss_max:
+                if result <= lowest:
                     break
-            if ready and session is not None:
+            if ready:
                 if not same_book:
                     units = size if size != _NO_BAR else self._runner.units(self._token, close)
                     book = new_book((held, 0, units, entry, min(age + at - begin, ENDS_KEPT) if age else 0))
@@ -147,8 +154,7 @@ class QuietBars:
                 if wished.quantity != held:
                     break
                 state, targets, answered = after, wished, at
-                # Its levels hold from the next bar on.
-                watched = bool(held and (wished.stop or wished.target or wished.trail))
+                watched = held != 0 and wished.watched  # its levels hold from the next bar on
             if held and result > highest:
                 highest = result
             best = coming

@@ -24,6 +24,8 @@ from research.data.candles import Candles
 from research.data.days import DAY_NS, IST_NS, Days, days_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from domain.ports import Calendar
 
 CHUNK: Final = 2_048
@@ -36,8 +38,8 @@ class Chunk:
     """Bars [first, first + len(closes)) as Python values.
 
     rows      one more than bars: the row before the first one is at 0, an empty one where there is none
-    ready     every value of a bar's row and of the one before is there
-    sessions  where each bar's end lies in its session; None outside any
+    ready     every value of a bar's row and of the one before is there, and the bar's end lies in a session
+    sessions  where each bar's end lies in its session
     """
 
     __slots__ = ("_bars", "_candles", "closes", "first", "ready", "rows", "sessions")
@@ -50,11 +52,11 @@ class Chunk:
         self._candles = candles
         self._bars: list[tuple[E4, E4, E4]] | None = None
         self.closes: list[int] = candles.close[here].tolist()
-        self.ready: list[bool] = tape.usable[here].tolist()
         self.rows: list[Row] = tape.rows(max(first - 1, 0), end)
         if first == 0:
             self.rows.insert(0, ())
-        self.sessions: list[SessionNow | None] = tape.sessions(first, end)
+        self.sessions, inside = tape.sessions(first, end)
+        self.ready: list[bool] = (tape.usable[here] & inside).tolist()
 
     def start(self, at: int) -> Nanos:
         """When a bar begins, counted from the chunk's first."""
@@ -116,8 +118,8 @@ class Tape(Rows):
                 columns[at] = self._columns[at - len(COLUMNS)][here].tolist()
         return list(map(self._new, zip(*columns)))  # noqa: B905 - all of one length, and the check takes time
 
-    def sessions(self, first: int, end: int) -> list[SessionNow | None]:
-        """What `view.session` says at the end of each of these bars, where the rule reads it."""
+    def sessions(self, first: int, end: int) -> tuple[list[SessionNow], NDArray[np.bool_]]:
+        """What `view.session` says at the end of each of these bars, where the rule reads it; and whether it does."""
         over = self._ends_at[first:end]
         if self._around_the_clock:
             opens = (over + IST_NS) // DAY_NS * DAY_NS - IST_NS
@@ -126,15 +128,13 @@ class Tape(Rows):
             day = np.searchsorted(self.days.first, np.arange(first, end), side="right") - 1
             opens, closes = self.days.opens[day], self.days.closes[day]
         second, opened, closed = over // SECOND, opens // SECOND, closes // SECOND
-        found: list[SessionNow | None] = [_SOME] * (end - first)
+        found = [_SOME] * (end - first)
         if self._reads_session:
             since = second - opened
             numbers = -(-since // self.candles.interval_seconds), since // 60, (closed - second) // 60
             new: Any = partial(tuple.__new__, SessionNow)
             found = list(map(new, zip(*(each.tolist() for each in numbers))))  # noqa: B905 - as in rows
-        for at in np.flatnonzero((closed <= opened) | (second < opened) | (second > closed)).tolist():
-            found[at] = None
-        return found
+        return found, (closed > opened) & (second >= opened) & (second <= closed)
 
     def chunk(self, index: int) -> Chunk:
         """The chunk that the bar lies in."""

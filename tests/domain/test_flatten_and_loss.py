@@ -5,6 +5,7 @@ from domain.messages.journal import OrderRejected
 from domain.messages.orders import OrderIntent
 from domain.portfolio import Book
 from domain.risk import Approval, RiskBook, breached, check, day_pnl, flatten_intents, funds
+from domain.risk.loss import results
 from domain.values import RUPEE, SECOND, OrderKind, Product, Side
 from tests.domain.builders import (
     DAY,
@@ -153,3 +154,17 @@ def test_funds_are_the_accounts_worth() -> None:
     snapshot = books.snapshot(NOW)
 
     assert funds(snapshot) == 1_001_000 * RUPEE - snapshot.charges
+
+
+def test_the_highest_and_the_fall_from_it_are_taken_at_the_newest_prices() -> None:
+    books, risk = Book(INSTRUMENTS), a_risk_book(buy(10, 1000))
+    books.apply_all(journal(day_opened(), buy(10, 1000)))
+    snapshot = replace(books.snapshot(NOW), day_peak=50 * RUPEE, peak=500 * RUPEE, total=480 * RUPEE)
+
+    risk.mark(INFY.token, 1_020 * RUPEE)
+    up = results(risk, snapshot)
+    risk.mark(INFY.token, 990 * RUPEE)
+    down = results(risk, snapshot)
+
+    assert (up.day, up.peak, up.drawdown) == (200 * RUPEE - snapshot.charges, up.day, 0)
+    assert (down.day, down.peak, down.drawdown) == (-100 * RUPEE - snapshot.charges, 50 * RUPEE, 120 * RUPEE)

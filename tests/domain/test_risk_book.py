@@ -331,3 +331,15 @@ def test_an_order_that_was_never_sent_may_be_tried_again_at_once() -> None:
     book.release("s1:1", NOW)
 
     assert book.repeated(an_intent("s1:2")) is None
+
+
+def test_an_exit_under_way_opens_nothing_on_either_side() -> None:
+    for side, other in ((Side.BUY, Side.SELL), (Side.SELL, Side.BUY)):
+        held = a_trade("held", side=other, quantity=10)
+        leaving = accepted(an_intent("s1:out", side=side, quantity=6, reduce_only=True), "out")
+        opening = accepted(an_intent("s1:in", side=side, quantity=3), "in")
+        found = line(a_risk_book(held, leaving, opening))
+
+        bought = side is Side.BUY
+        assert (found.buys, found.opening_buys) == ((9, 3) if bought else (0, 0))
+        assert (found.sells, found.opening_sells) == ((0, 0) if bought else (9, 3))

@@ -115,6 +115,15 @@ def test_what_is_seen_and_not_booked_is_provisional() -> None:
     assert (ledger.quantity(INFY), ledger.confirmed(INFY), ledger.entry(INFY)) == (-70, 0, 0)
 
 
+def test_trades_that_are_booked_in_parts_take_nothing_from_what_was_seen() -> None:
+    intent = an_intent()
+    ledger = after(accepted(intent), seen(intent, 70), trade(intent, 30))
+
+    assert (ledger.quantity(INFY), ledger.confirmed(INFY), ledger.pending(INFY)) == (70, 30, 30)
+    ledger.apply(trade(intent, 60, number=2))
+    assert (ledger.quantity(INFY), ledger.confirmed(INFY), ledger.pending(INFY)) == (90, 90, 10)
+
+
 def test_a_partial_fill_that_is_cancelled_leaves_nothing_pending() -> None:
     intent = an_intent()
     ledger = after(accepted(intent), trade(intent, 30), closed(intent, 30))
