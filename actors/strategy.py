@@ -163,7 +163,7 @@ class StrategyActor(Actor):
                     for price in prices.values():
                         self._send(self._runner.price(price, now))
             case BarsClosed():
-                self._bars(message, now)
+                self._bars(message)
             case BarsBackfilled():
                 self._send(self._runner.backfilled(message, now))
             case _TimerDue():
@@ -198,11 +198,12 @@ class StrategyActor(Actor):
                 return self._report()
         return None
 
-    def _bars(self, closed: BarsClosed, now: Nanos) -> None:
+    def _bars(self, closed: BarsClosed) -> None:
         """Each by itself; where it fails at one, its next life has those behind it."""
         bars, at = closed.bars, 0
         try:
             with self._turn(len(bars)):
+                now = self._clock.now_ns()  # it may have waited for its turn, and bars are decided on while fresh
                 for at, bar in enumerate(bars):  # noqa: B007 - read below
                     self._send(self._runner.bar(bar, now))
                     self.context.beat()  # thousands of bars may take a while: it does not hang

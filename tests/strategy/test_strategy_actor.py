@@ -176,6 +176,36 @@ class Noting(Turns):
             yield
 
 
+class Awaited(Turns):
+    """Ten seconds go by until it is its turn."""
+
+    def __init__(self, clock: MarketTime) -> None:
+        super().__init__()
+        self._clock = clock
+
+    @contextmanager
+    def taken(self, runtime: Runtime) -> Iterator[None]:
+        self._clock.second += 10
+        yield
+
+
+def test_what_waited_for_its_turn_is_decided_at_the_time_it_is_then(desk: Desk) -> None:
+    _, context = desk.make(Digits())
+    settings, calendar = StrategyActorSettings(runner=SETTINGS), SessionCalendar()
+    turns = Awaited(desk.clock)
+    actor = StrategyActor(
+        context, ROUTES, "it", Digits(), [SHARE], desk.journal, calendar, desk.clock, settings, turns=turns
+    )
+    actor.started()
+    desk.clock.second = 60 * BARS_OF_A_TURN
+    flat = [a_bar(minute, 100) for minute in range(BARS_OF_A_TURN - 1)]
+
+    actor.receive(BarsClosed((*flat, a_bar(BARS_OF_A_TURN - 1, 101)), at(60 * BARS_OF_A_TURN)))
+
+    [intent] = wanted(context)
+    assert intent.decided_time == at(60 * BARS_OF_A_TURN + 10)
+
+
 class Apart(StrategyRunner):
     """As if it had a process of its own."""
 
